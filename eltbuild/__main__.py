@@ -1,0 +1,5 @@
+"""`python -m eltbuild`."""
+
+from eltbuild.cli import main
+
+main()

@@ -1,0 +1,75 @@
+"""`eltbuild clean`: delete what builds leave behind."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from eltbuild.errors import Place, Problem, ProjectError
+from eltbuild.project.resources import Settings
+
+KEPT = frozenset({".git", "eltbuild.yml", "dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml"})
+
+
+def clean(root: Path, settings: Settings) -> tuple[Path, ...]:
+    """Delete the `clean-targets`; returns what was there and is gone, in the order of the project file.
+
+    Nothing is deleted when one of them is the project itself, lies outside of it (a link that leads out
+    counts), or holds or lies in a folder of sources. Raises `ProjectError`.
+    """
+    paths = clean_targets(root, settings)
+    for path in paths:
+        _delete(path)
+    return paths
+
+
+def clean_targets(root: Path, settings: Settings) -> tuple[Path, ...]:
+    """The `clean-targets` that exist, absolute. Raises `ProjectError` if one may not be deleted."""
+    top = root.resolve()
+    sources = [(top / path).resolve() for paths in settings.paths.values() for path in paths]
+    targets = dict.fromkeys(top / target for target in settings.clean_targets)
+    refusals = [(target, why) for target in targets if (why := _refusal(target, top, sources))]
+    if refusals:
+        raise ProjectError(
+            *(
+                Problem(
+                    f"`clean-targets`: `{_relative(target, top)}` is not deleted, because it {why}",
+                    Place(settings.file),
+                )
+                for target, why in refusals
+            )
+        )
+    return tuple(target for target in targets if target.exists() or target.is_symlink())
+
+
+def _refusal(target: Path, top: Path, sources: Iterable[Path]) -> str:
+    """Why a path may not be deleted; "" when it may."""
+    place = target.resolve()
+    if place == top or place in top.parents:
+        return "holds the project itself"
+    if top not in place.parents:
+        return "lies outside of the project"
+    if place.relative_to(top).parts[0] in KEPT:
+        return "is a part of the project"
+    for source in sources:
+        if place == source or place in source.parents:
+            return f"holds the sources `{_relative(source, top)}`"
+        if source in place.parents:
+            return f"lies in the sources `{_relative(source, top)}`"
+    return ""
+
+
+def _relative(path: Path, top: Path) -> str:
+    return path.relative_to(top).as_posix() if path.is_relative_to(top) else str(path)
+
+
+def _delete(path: Path) -> None:
+    """Delete a file, a folder with all in it, or a link (not what it leads to)."""
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+        else:
+            shutil.rmtree(path)
+    except OSError as error:
+        raise ProjectError(Problem(f"cannot be deleted: {error.strerror}", Place(str(path)))) from None

@@ -1,0 +1,86 @@
+"""`eltbuild compile`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from eltbuild.commands.inline import inline_node
+from eltbuild.commands.opening import Opened, open_project
+from eltbuild.commands.options import Options
+from eltbuild.commands.reporting import EXIT, CompiledFiles, Reporter, write_manifest
+from eltbuild.commands.selecting import choose
+from eltbuild.compile.compiled import Compiled
+from eltbuild.compile.compiler import Compiler
+from eltbuild.compile.introspect import Live
+from eltbuild.errors import CompileError, EltbuildError
+from eltbuild.project.resources import Node, NodeId
+
+
+def command(options: Options) -> int:
+    """Render what is selected; the exit code."""
+    opened = open_project(options, "compile")
+    try:
+        if options.inline is not None:
+            opened, node = inline_node(opened, options.inline)
+            _print(opened, node, render(opened, [node])[0][node.id])
+            return EXIT.ok
+        with Reporter(opened) as reporter:
+            chosen = choose(opened, "compile")
+            reporter.problems((*opened.project.problems, *chosen.warnings))
+            nodes = [resource for resource in chosen.resources(opened.project) if isinstance(resource, Node)]
+            compiled, errors = render(opened, nodes)
+            write(opened, compiled)
+            if errors:
+                reporter.problems([problem.as_error() for error in errors for problem in error.problems])
+            if reporter.console is not None and not errors:
+                reporter.console.note(f"compiled {len(compiled):,} nodes into {opened.target_folder / 'compiled'}")
+            reporter.completed(not errors)
+        if len(nodes) == 1 and opened.options.select and not errors:
+            _print(opened, nodes[0], compiled[nodes[0].id])
+        return EXIT.failed if errors else EXIT.ok
+    finally:
+        opened.adapter.close()
+
+
+def render(opened: Opened, nodes: list[Node]) -> tuple[dict[NodeId, Compiled], list[EltbuildError]]:
+    """The text of each node, and the errors of those that have none. The warehouse is asked only where a template does."""
+    compiler = Compiler(opened.session)
+    done: dict[NodeId, Compiled] = {}
+    errors: list[EltbuildError] = []
+    connection = None
+    try:
+        for node in nodes:
+            if node.resource_type == "seed":
+                continue
+            try:
+                text = compiler.compile(node)
+                if text.query is None and opened.options.introspect is not False:
+                    connection = connection or opened.adapter.connect()
+                    text = compiler.compile(node, Live(connection))
+                done[node.id] = text
+            except CompileError as error:
+                errors.append(error)
+    finally:
+        if connection is not None:
+            connection.close()
+    return done, errors
+
+
+def write(opened: Opened, compiled: dict[NodeId, Compiled]) -> None:
+    """The texts under `target/compiled`, and the manifest."""
+    files = CompiledFiles(opened)
+    for id, text in compiled.items():
+        if text.sql is not None:
+            files.write(id, text.sql)
+    if opened.options.write_json is not False:
+        write_manifest(opened, compiled)
+
+
+def _print(opened: Opened, node: Node, text: Compiled) -> None:
+    sql = text.sql if text.sql is not None else "-- only the warehouse can tell: it was not asked"
+    if opened.options.output == "json":
+        value = {"compiled": sql} if node.name == "inline_query" else {"node": node.name, "compiled": sql}
+        sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    else:
+        sys.stdout.write(sql.strip("\n") + "\n")

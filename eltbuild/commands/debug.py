@@ -1,0 +1,63 @@
+"""`eltbuild debug`."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+from eltbuild._version import __version__
+from eltbuild.adapter import open_adapter
+from eltbuild.commands.opening import PROJECT_FILES, Surroundings, find_root, ground
+from eltbuild.commands.options import Options
+from eltbuild.commands.reporting import EXIT
+from eltbuild.errors import EltbuildError
+from eltbuild.project.names import is_secret_field
+
+
+def command(options: Options) -> int:
+    """Print what is used, and whether the connection works; the exit code."""
+    around = Surroundings.here()
+    lines = [("eltbuild", __version__), ("python", platform.python_version()), ("system", platform.platform())]
+    try:
+        root = find_root(options, around.cwd, around.environ)
+        base = ground(options, around)
+    except EltbuildError as error:
+        _print([*lines, ("project", "not usable")])
+        sys.stdout.write("\n".join(str(problem) for problem in error.problems) + "\n")
+        return EXIT.wrong
+    file = next(name for name in PROJECT_FILES if (root / name).is_file())
+    target = base.target
+    lines += [
+        ("project", f"{base.settings.name} ({root / file})"),
+        ("profile", f"{target.profile}, target {target.name}"),
+        ("adapter", target.type),
+        ("database", target.database),
+        ("schema", target.schema),
+        ("threads", str(target.threads)),
+    ]
+    shown = {
+        key: "*****" if is_secret_field(key) or value in target.secrets else value
+        for key, value in target.fields.items()
+        if not isinstance(value, (dict, list)) and key not in ("type", "schema", "threads", "database")
+    }
+    lines += [(key, str(value)) for key, value in shown.items()]
+    try:
+        adapter = open_adapter(target)
+        try:
+            connection = adapter.connect()
+            connection.execute("select 1")
+            connection.close()
+        finally:
+            adapter.close()
+    except EltbuildError as error:
+        _print([*lines, ("connection", "FAILED")])
+        sys.stdout.write("\n".join(f"  {problem}" for problem in error.problems) + "\n")
+        return EXIT.failed
+    _print([*lines, ("connection", "ok")])
+    return EXIT.ok
+
+
+def _print(lines: list[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        sys.stdout.write(f"{name.rjust(width)}  {value}\n")

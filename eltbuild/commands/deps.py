@@ -1,0 +1,57 @@
+"""`eltbuild deps`: install the packages that a project asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eltbuild.project.packages.install import Installed
+
+
+def deps(
+    root: Path,
+    *,
+    upgrade: bool = False,
+    lock_only: bool = False,
+    add: str | None = None,
+    source: str = "hub",
+    environment: Mapping[str, str],
+    vars: Mapping[str, Any],
+) -> tuple[Installed, ...]:
+    """Install what `packages.yml` or `dependencies.yml` lists: all of it is in place, or nothing changed.
+
+    `package-lock.yml` decides on versions as long as the list is the one it was made for, unless `upgrade`.
+    `lock_only` writes only that file. `add` (`org/name@1.2.0`, a git address, a folder) goes into the list
+    first, and stays there if it could be installed; `source` (`git`, `local`) says what it is.
+    Raises `ProjectError`, `UsageError`.
+    """
+    from eltbuild.jinja.native import render_value
+    from eltbuild.project.environment import is_secret
+    from eltbuild.project.names import base_names
+    from eltbuild.project.packages.add import with_package
+    from eltbuild.project.packages.install import install, workshop, write_whole
+    from eltbuild.project.packages.lockfile import read_lock
+    from eltbuild.project.packages.origin import hidden_secrets
+    from eltbuild.project.packages.resolve import plan_install
+    from eltbuild.project.packages.wishes import Asker, read_wishes
+    from eltbuild.project.settings import load_settings
+
+    private = base_names(environment, vars, secrets_allowed=True)
+    public = base_names(environment, vars, secrets_allowed=False)
+    secrets = frozenset(value for name, value in environment.items() if is_secret(name) and value)
+    asker = Asker(root, render=lambda value: render_value(value, private))
+    with hidden_secrets(secrets):
+        settings, _ = load_settings(root, names=public)
+        changed = with_package(asker, add, source) if add else {}
+        wishes = read_wishes(asker, changed)
+        if not wishes.file:
+            return ()
+        lock = None if upgrade else read_lock(asker)
+        path, render = settings.packages_path, asker.render
+        with workshop(root, path, environment, render, lambda value: render_value(value, public)) as origin:
+            plan = plan_install(root, wishes, lock, origin, name=settings.name, upgrade=upgrade)
+            installed = install(root, path, plan, origin, lock_only=lock_only, secrets=secrets)
+        for file, text in changed.items():
+            write_whole(root / file, text)
+    return installed

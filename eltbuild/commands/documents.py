@@ -1,0 +1,82 @@
+"""`eltbuild docs generate`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from eltbuild.adapter import Connection
+from eltbuild.commands.compile import render, write
+from eltbuild.commands.opening import Opened, open_project
+from eltbuild.commands.options import Options
+from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, write_manifest
+from eltbuild.commands.selecting import choose
+from eltbuild.errors import DatabaseError
+from eltbuild.project.resources import Node
+from eltbuild.relation import Relation, RelationInfo
+from eltbuild.report.artifacts import write_artifact
+from eltbuild.report.catalog import catalog
+
+
+def command(options: Options) -> int:
+    """Write manifest.json and catalog.json; the exit code."""
+    opened = open_project(options, "docs")
+    try:
+        with Reporter(opened) as reporter:
+            reporter.problems(opened.project.problems)
+            failed = _compiled(opened, reporter)
+            relations, errors = ([], []) if options.empty_catalog else standing(opened)
+            value = catalog(
+                opened.project, relations, invocation=invocation_of(opened), now=datetime.now(UTC), errors=errors
+            )
+            write_artifact(opened.target_folder / "catalog.json", value)
+            if reporter.console is not None:
+                reporter.console.note(f"wrote {opened.target_folder / 'catalog.json'}: {len(value['nodes'])} nodes")
+            reporter.completed(not failed)
+        return EXIT.failed if failed else EXIT.ok
+    finally:
+        opened.adapter.close()
+
+
+def _compiled(opened: Opened, reporter: Reporter) -> bool:
+    if opened.options.compile is False:
+        write_manifest(opened, {})
+        return False
+    chosen = choose(opened, "docs")
+    nodes = [resource for resource in chosen.resources(opened.project) if isinstance(resource, Node)]
+    compiled, errors = render(opened, nodes)
+    write(opened, compiled)
+    reporter.problems([problem.as_error() for error in errors for problem in error.problems])
+    return bool(errors)
+
+
+def standing(opened: Opened) -> tuple[list[RelationInfo], list[str]]:
+    """What stands of the project's nodes and sources, with columns; and what could not be asked."""
+    places = [node.relation for node in opened.project.nodes.values() if node.relation and _stands(node)]
+    places += [source.relation for source in opened.project.sources.values() if source.relation]
+    connection = opened.adapter.connect()
+    try:
+        return _asked(connection, places)
+    finally:
+        connection.close()
+
+
+def _stands(node: Node) -> bool:
+    return node.resource_type in ("model", "seed", "snapshot") and not node.ephemeral
+
+
+def _asked(connection: Connection, places: list[Relation]) -> tuple[list[RelationInfo], list[str]]:
+    schemas = {place.key[:2]: Relation(place.database, place.schema, None) for place in places}
+    wanted = {place.key for place in places}
+    found: list[RelationInfo] = []
+    errors: list[str] = []
+    for info in connection.relations(tuple(schemas.values())):
+        if info.relation.key not in wanted:
+            continue
+        try:
+            described = info if info.columns else connection.relation(info.relation)
+        except DatabaseError as error:
+            errors.append(f"{info.relation}: {error.message}")
+            continue
+        if described is not None:
+            found.append(described)
+    return found, errors

@@ -1,0 +1,42 @@
+"""A query given on the command line, as a node of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eltbuild.commands.opening import Opened
+from eltbuild.compile.settle import settle
+from eltbuild.errors import Place
+from eltbuild.project.resources import Node, Project
+
+NAME = "inline_query"
+
+
+def inline_node(opened: Opened, text: str) -> tuple[Opened, Node]:
+    """The project with the query as an analysis in it, settled. Raises `ProjectError` for what is wrong in it."""
+    package = opened.project.settings.name
+    node = Node(
+        id=f"analysis.{package}.{NAME}",
+        resource_type="analysis",
+        name=NAME,
+        package=package,
+        path="inline",
+        original_path="inline",
+        fqn=(package, NAME),
+        code=text,
+        complete=False,
+        place=Place("inline", 1),
+    )
+    # The node is settled beside the others, which are settled already: only it is rendered again.
+    alone: Project = replace(opened.project, nodes={**_settled(opened.project), node.id: node}, problems=())
+    settled = settle(replace(opened.session, project=alone, phase="settle"))
+    project = replace(opened.project, nodes={**opened.project.nodes, node.id: settled.nodes[node.id]})
+    return replace(opened, session=replace(opened.session, project=project)), project.nodes[node.id]
+
+
+def _settled(project: Project) -> dict[str, Node]:
+    return {
+        id: replace(node, macro_names=(), complete=True)
+        for id, node in project.nodes.items()
+        if node.resource_type in ("model", "seed", "snapshot")
+    }

@@ -1,0 +1,30 @@
+"""`eltbuild ls`."""
+
+from __future__ import annotations
+
+import sys
+
+from eltbuild.commands.opening import open_project
+from eltbuild.commands.options import Options
+from eltbuild.commands.reporting import EXIT, Reporter
+from eltbuild.commands.selecting import choose
+
+
+def command(options: Options) -> int:
+    """Print the selected resources, one a line; the exit code."""
+    from eltbuild.report.listing import listing
+
+    opened = open_project(options, "ls")
+    chosen = choose(opened, "ls")
+    keys = tuple(key for word in opened.options.output_keys for key in word.split())
+    output = opened.options.output or "selector"
+    rows = listing(chosen.resources(opened.project), opened.project, output=output, keys=keys)  # type: ignore[arg-type]
+    with Reporter(opened) as reporter:
+        reporter.problems(chosen.warnings)
+        for row in rows:
+            if reporter.log is not None:
+                reporter.log.listed(row)
+            else:
+                sys.stdout.write(row + "\n")
+        reporter.completed(True)
+    return EXIT.ok

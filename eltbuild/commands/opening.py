@@ -1,0 +1,304 @@
+"""From the flags of a call to a settled project with its adapter: the first stages of every command."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from eltbuild.adapter import Adapter, Target, open_adapter
+from eltbuild.commands.options import Options
+from eltbuild.compile.session import Invocation, Say, Session, silent
+from eltbuild.errors import Problem, ProjectError, UsageError
+from eltbuild.project.resources import Project, Settings
+
+PROJECT_FILES = ("eltbuild.yml", "dbt_project.yml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A project ready to be worked with: settled, checked, its adapter at hand (not connected yet)."""
+
+    session: Session
+    adapter: Adapter
+    options: Options
+    root: Path
+    fresh: bool
+    """Whether anything had to be read again."""
+
+    @property
+    def project(self) -> Project:
+        """The settled project."""
+        return self.session.project
+
+    @property
+    def target_folder(self) -> Path:
+        """Where artifacts go."""
+        return folder_of(self.root, self.options.target_path or self.project.settings.target_path)
+
+
+def folder_of(root: Path, path: str) -> Path:
+    """A folder as the project means it."""
+    return root / path
+
+
+def find_root(options: Options, cwd: Path, environ: Mapping[str, str]) -> Path:
+    """The project's folder: as given, else this folder or the nearest above it. Raises `UsageError`."""
+    given = options.project_dir or environ.get("ELTBUILD_PROJECT_DIR") or environ.get("DBT_PROJECT_DIR")
+    if given:
+        root = (cwd / os.path.expanduser(given)).resolve()
+        if not any((root / name).is_file() for name in PROJECT_FILES):
+            what = "is no folder" if not root.is_dir() else f"holds neither {' nor '.join(PROJECT_FILES)}"
+            raise UsageError(Problem(f"--project-dir {given} {what}"))
+        return root
+    for folder in (cwd, *cwd.parents):
+        if any((folder / name).is_file() for name in PROJECT_FILES):
+            return folder
+    raise UsageError(
+        Problem(
+            f"no {' or '.join(PROJECT_FILES)} in {cwd} or in any folder above it",
+            hint="go to the project's folder, name it with --project-dir, or make one: eltbuild init NAME",
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a call takes from the process around it."""
+
+    environ: Mapping[str, str]
+    cwd: Path
+    home: Path
+    now: datetime
+
+    @classmethod
+    def here(cls) -> Surroundings:
+        """The process as it is."""
+        return cls(environ=dict(os.environ), cwd=Path.cwd(), home=Path.home(), now=datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Settings, target and environment: what is known before any model is read."""
+
+    root: Path
+    options: Options
+    settings: Settings
+    target: Target
+    environment: Mapping[str, str]
+    problems: tuple[Problem, ...]
+
+
+def ground(options: Options, around: Surroundings) -> Ground:
+    """The project file, the profile and the environment. Raises `ProjectError` or `UsageError`."""
+    from eltbuild.project.environment import load_environment
+    from eltbuild.project.names import base_names, with_target
+    from eltbuild.project.profile import load_target
+    from eltbuild.project.settings import load_head, load_settings
+
+    root = find_root(options, around.cwd, around.environ)
+    problems: list[Problem] = []
+    environment = load_environment(root, around.environ, problems)
+    names = base_names(environment, options.vars, secrets_allowed=False)
+    head = load_head(root, names=names)
+    target, from_profile = load_target(
+        root,
+        head,
+        profiles_dir=options.profiles_dir,
+        profile=options.profile,
+        target=options.target,
+        threads=options.threads,
+        environment=environment,
+        vars=options.vars,
+        home=around.home,
+    )
+    settings, from_settings = load_settings(
+        root, names=with_target(names, target), check_version=options.version_check is not False
+    )
+    problems += [*from_profile, *from_settings]
+    return Ground(
+        root=root,
+        options=options.behind(settings.flags),
+        settings=settings,
+        target=target,
+        environment=environment,
+        problems=tuple(problems),
+    )
+
+
+def open_project(options: Options, command: str, *, around: Surroundings | None = None, say: Say = silent) -> Opened:
+    """Load and settle the project that the flags name; an unchanged one comes from the cache.
+
+    Raises `ProjectError` with all that is wrong in it, `UsageError` where the call is wrong.
+    """
+    around = around or Surroundings.here()
+    base = ground(options, around)
+    options = base.options
+    adapter = open_adapter(base.target)
+    invocation = invocation_of(options, command, around.now)
+    session = Session(
+        project=_bare(base),
+        dialect=adapter.dialect,
+        capabilities=adapter.capabilities,
+        invocation=invocation,
+        phase="settle",
+        say=say,
+    )
+    project, fresh = _settled(base, session)
+    problems = judged((*base.problems, *project.problems), options)
+    project = replace(project, problems=problems)
+    return Opened(
+        session=replace(session, project=project, phase="compile"),
+        adapter=adapter,
+        options=options,
+        root=base.root,
+        fresh=fresh,
+    )
+
+
+def _bare(base: Ground) -> Project:
+    return Project(
+        root=str(base.root),
+        settings=base.settings,
+        packages={base.settings.name: base.settings},
+        target=base.target,
+        vars=base.options.vars,
+        environment=base.environment,
+    )
+
+
+def _settled(base: Ground, session: Session) -> tuple[Project, bool]:
+    """The settled project, and whether it had to be read."""
+    from eltbuild.graph.graph import Graph
+    from eltbuild.project.fingerprint import fingerprint
+    from eltbuild.project.kept import keep, restore
+
+    options = base.options
+    store = None
+    key = ""
+    if options.partial_parse is not False:
+        folders = _folders(base)
+        key = fingerprint(base.root, folders, base.target, options.vars, base.environment, session.dialect)
+        store = cache_folder(base) / f"project-{_variant(base)}.json"
+        found = restore(store, key, base.root, base.target, options.vars, base.environment)
+        if found is not None:
+            return found, False
+    from eltbuild.compile.settle import settle_all
+    from eltbuild.project.load import load
+
+    written = load(
+        base.root,
+        settings=base.settings,
+        target=base.target,
+        vars=options.vars,
+        environment=base.environment,
+        cache=cache_folder(base) if options.partial_parse is not False else None,
+        lenient=True,
+    )
+    project = settle_all(replace(session, project=written))
+    Graph.of(project)
+    if store is not None:
+        keep(store, key, project)
+    return project, True
+
+
+def _folders(base: Ground) -> list[str]:
+    """Every folder that can hold something of the project, packages included."""
+    own = [folder for paths in base.settings.paths.values() for folder in paths]
+    return [*own, base.settings.packages_path]
+
+
+def _variant(base: Ground) -> str:
+    """A short name for one combination of target and vars, each of which keeps a file of its own."""
+    text = repr((base.target.profile, base.target.name, sorted(base.options.vars.items(), key=str)))
+    return blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def cache_folder(base: Ground) -> Path:
+    """Where results that can be made again are kept."""
+    return folder_of(base.root, base.options.target_path or base.settings.target_path) / "cache"
+
+
+def invocation_of(options: Options, command: str, now: datetime) -> Invocation:
+    """The call as templates and artifacts see it."""
+    return Invocation(
+        command=command,
+        invocation_id=os.environ.get("DBT_INVOCATION_ID") or str(uuid.uuid4()),
+        started_at=now,
+        flags=template_flags(options, command),
+        args={**options.given(), "which": command},
+    )
+
+
+def template_flags(options: Options, command: str) -> dict[str, Any]:
+    """`flags` in templates, by upper-case name."""
+    return {
+        "WHICH": command,
+        "FULL_REFRESH": bool(options.full_refresh),
+        "STORE_FAILURES": bool(options.store_failures),
+        "EMPTY": bool(options.empty),
+        "FAIL_FAST": bool(options.fail_fast),
+        "DEBUG": bool(options.debug),
+        "QUIET": bool(options.quiet),
+        "PRINT": options.print is not False,
+        "INTROSPECT": options.introspect is not False,
+        "WARN_ERROR": bool(options.warn_error),
+        "PARTIAL_PARSE": options.partial_parse is not False,
+        "WRITE_JSON": options.write_json is not False,
+        "USE_COLORS": options.use_colors is not False,
+        "INVOCATION_COMMAND": "eltbuild " + " ".join(sys.argv[1:]),
+        "TARGET_PATH": options.target_path,
+        "LOG_PATH": options.log_path,
+        "PROFILES_DIR": options.profiles_dir,
+        "PROJECT_DIR": options.project_dir,
+        "DEFER": bool(options.defer),
+        "FAVOR_STATE": bool(options.favor_state),
+        "INDIRECT_SELECTION": options.indirect_selection or "eager",
+        "VARS": dict(options.vars),
+        "SAMPLE": options.sample,
+        "SAMPLE_WINDOW": sample_window(options.sample),
+        "EVENT_TIME_START": options.event_time_start,
+        "EVENT_TIME_END": options.event_time_end,
+        "LOG_FORMAT": options.log_format or "default",
+        "VERSION_CHECK": options.version_check is not False,
+        "SEND_ANONYMOUS_USAGE_STATS": False,
+        "THREADS": options.threads,
+    }
+
+
+def sample_window(text: str | None) -> tuple[datetime, datetime] | None:
+    """`--sample '3 days'` or `'{start: ..., end: ...}'` as two times. Raises `UsageError`."""
+    if not text:
+        return None
+    from eltbuild.run.samples import window
+
+    return window(text, datetime.now(UTC))
+
+
+def judged(problems: tuple[Problem, ...], options: Options) -> tuple[Problem, ...]:
+    """The warnings that remain warnings. Raises `ProjectError` with those that the flags make errors."""
+    given = options.warn_error_options or {}
+    silenced = {str(name) for name in given.get("silence") or ()}
+    warned = {str(name) for name in given.get("warn") or given.get("exclude") or ()}
+    listed = given.get("error") or given.get("include") or ()
+    everything = bool(options.warn_error) or listed in ("all", "*") or "all" in listed or "*" in listed
+    names = set() if isinstance(listed, str) else {str(name) for name in listed}
+    kept = [problem for problem in problems if problem.name not in silenced]
+
+    def is_error(problem: Problem) -> bool:
+        if problem.severity == "error":
+            return True
+        return problem.name not in warned and (everything or problem.name in names)
+
+    errors = [problem.as_error() for problem in kept if is_error(problem)]
+    if errors:
+        raise ProjectError(*errors)
+    return tuple(kept)
+
+

@@ -1,0 +1,32 @@
+"""`eltbuild parse`."""
+
+from __future__ import annotations
+
+from eltbuild.commands.opening import open_project
+from eltbuild.commands.options import Options
+from eltbuild.commands.reporting import EXIT, Reporter, write_manifest
+
+
+def command(options: Options) -> int:
+    """Read and check the project, and write its manifest; the exit code."""
+    opened = open_project(options, "parse")
+    path = opened.target_folder / "manifest.json"
+    with Reporter(opened) as reporter:
+        reporter.problems(opened.project.problems)
+        if opened.fresh or not path.is_file():
+            write_manifest(opened, {})
+        if reporter.console is not None:
+            reporter.console.note(summary(opened.project, opened.fresh))
+        reporter.completed(True)
+    return EXIT.ok
+
+
+def summary(project, fresh: bool) -> str:  # type: ignore[no-untyped-def]
+    """What was found, in a line."""
+    from collections import Counter
+
+    counts = Counter(resource.resource_type for resource in project.resources())
+    parts = ", ".join(f"{count:,} {kind.replace('_', ' ')}{'s' if count != 1 else ''}" for kind, count in counts.items())
+    return f"found {parts or 'nothing'}" + ("" if fresh else " (unchanged)")
+
+

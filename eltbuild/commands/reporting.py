@@ -1,0 +1,261 @@
+"""Who is told of a run: the console or the structured log, the log file, and the artifacts at its end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eltbuild.commands.opening import Opened, folder_of
+from eltbuild.compile.compiled import Compiled
+from eltbuild.errors import Problem
+from eltbuild.project.resources import NodeId
+from eltbuild.report.artifacts import write_artifact
+from eltbuild.report.invocation import Invocation, custom_environment
+from eltbuild.run.events import Event, Message, Results
+
+if TYPE_CHECKING:
+    from eltbuild.commands.execution import Execution
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The exit codes of commands."""
+
+    ok: int = 0
+    failed: int = 1
+    wrong: int = 2
+    stopped: int = 130
+
+
+EXIT = Exit()
+
+
+def exit_code(results: Results | None) -> int:
+    """0 where nothing failed, 1 where a node did, 130 where the user stopped the run."""
+    if results is None or results.interrupted:
+        return EXIT.stopped
+    return EXIT.ok if results.success else EXIT.failed
+
+
+def invocation_of(opened: Opened) -> Invocation:
+    """The call as artifacts and logs name it."""
+    call = opened.session.invocation
+    mask = masking(opened)
+    return Invocation(
+        id=call.invocation_id,
+        command=call.command,
+        started_at=call.started_at,
+        arguments=dict(call.args),
+        environment=custom_environment(opened.project.environment),
+        command_line=mask(str(call.flags.get("INVOCATION_COMMAND") or "")),
+        project_name=opened.project.settings.name,
+        adapter_type=opened.project.target.type,
+    )
+
+
+def masking(opened: Opened) -> Any:
+    """A function that hides the target's secrets, and those of the environment, in a text."""
+    from eltbuild.project.environment import is_secret
+    from eltbuild.report.text import mask_secrets
+
+    environment = opened.project.environment
+    hidden = {value for name, value in environment.items() if is_secret(name) and value}
+    return mask_secrets({*opened.project.target.secrets, *hidden})
+
+
+class Reporter:
+    """Hands each event to whoever shows or writes it. Use it with `with`."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._sinks: list[Any] = []
+        self.console: Any = None
+        self.log: Any = None
+
+    def __enter__(self) -> Reporter:
+        options = self._opened.options
+        if options.log_format == "json":
+            self._sinks.append(self._json())
+        else:
+            self._sinks.append(self._console())
+        file = self._file()
+        if file is not None:
+            self._sinks.append(file)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for sink in self._sinks:
+            close = getattr(sink, "finish", None) or getattr(sink, "close", None)
+            if close is not None:
+                close()
+
+    def _console(self) -> Any:
+        from eltbuild.report.console import Console
+        from eltbuild.report.labels import labels
+        from eltbuild.report.terminal import terminal_of
+
+        opened, options = self._opened, self._opened.options
+        quiet = bool(options.quiet) or options.log_level in ("error", "none")
+        debug = bool(options.debug) or options.log_level == "debug" or options.log_format == "debug"
+        self.console = Console(
+            sys.stderr,
+            labels(opened.project),
+            terminal_of(sys.stderr, opened.project.environment, colours=options.use_colors),
+            verbosity="quiet" if quiet else "debug" if debug else "normal",
+            mask=masking(opened),
+            out=sys.stdout,
+        )
+        return self.console
+
+    def _json(self) -> Any:
+        from eltbuild.report.log import Log
+        from eltbuild.report.recorder import Recorder
+
+        opened, options = self._opened, self._opened.options
+        level = "debug" if options.debug else "error" if options.quiet else options.log_level or "info"
+        self.log = Log(sys.stdout, invocation_of(opened), format="json", level=level, mask=masking(opened))
+        self.log.follow(Recorder(opened.project))
+        self.log.begun()
+        return self.log
+
+    def _file(self) -> Any:
+        from eltbuild.report.log import Log
+        from eltbuild.report.recorder import Recorder
+        from eltbuild.report.rotating import RotatingFile
+
+        opened, options = self._opened, self._opened.options
+        level = options.log_level_file or "debug"
+        if level == "none":
+            return None
+        folder = folder_of(opened.root, options.log_path or opened.project.settings.log_path)
+        format = options.log_format_file or "debug"
+        log = Log(
+            RotatingFile(folder / "eltbuild.log", self._warn),
+            invocation_of(opened),
+            format="debug" if format == "default" else format,  # type: ignore[arg-type]
+            level=level,
+            mask=masking(opened),
+        )
+        log.follow(Recorder(opened.project))
+        log.begun()
+        return log
+
+    def _warn(self, text: str) -> None:
+        if self.console is not None:
+            self.console.problems([Problem(text, severity="warning")])
+
+    def handle(self, event: Event) -> None:
+        """Tell everybody."""
+        for sink in self._sinks:
+            sink.handle(event)
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """Show warnings that are about no node's run."""
+        found = tuple(problems)
+        for sink in self._sinks:
+            if hasattr(sink, "problems"):
+                sink.problems(found)
+
+    def completed(self, success: bool) -> None:
+        """The command is over."""
+        for sink in self._sinks:
+            if hasattr(sink, "completed"):
+                sink.completed(success=success)
+
+
+def follow(execution: Execution, opened: Opened) -> Results:
+    """Do a run, tell everybody, and write its artifacts; the results."""
+    with Reporter(opened) as reporter:
+        reporter.problems((*opened.project.problems, *execution.chosen.warnings))
+        execution.listen = lambda message: _message(reporter, message)
+        if opened.options.debug:
+            execution.log = lambda sql, seconds, node: _statement(reporter, sql, seconds, node)
+        files = CompiledFiles(opened)
+        for event in execution.events():
+            files.handle(event)
+            reporter.handle(event)
+        results = execution.results
+        assert results is not None
+        if opened.options.write_json is not False:
+            write_results(opened, execution, results)
+        reporter.completed(results.success)
+    return results
+
+
+def _message(reporter: Reporter, message: Message) -> None:
+    reporter.handle(message)
+
+
+def _statement(reporter: Reporter, sql: str, seconds: float, node: NodeId) -> None:
+    reporter.handle(Message(f"{sql}\n-- {seconds:.3f} s", "debug", node or None, "note"))
+
+
+class CompiledFiles:
+    """Writes the compiled text of each node under `target/compiled`, as it ends."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._made: set[str] = set()
+
+    def handle(self, event: Event) -> None:
+        """The text of a node that ended."""
+        code = getattr(event, "compiled_code", None)
+        if code is not None:
+            self.write(event.node, code)  # type: ignore[union-attr]
+
+    def write(self, id: NodeId, code: str) -> None:
+        """One text. A folder that cannot be written is no reason to fail."""
+        from eltbuild.project.projection import compiled_path
+
+        node = self._opened.project.nodes.get(id)
+        if node is None or node.resource_type in ("seed", "operation"):
+            return
+        path = compiled_path(node, self._opened.options.target_path or self._opened.project.settings.target_path)
+        if path is None:
+            return
+        full = f"{self._opened.root}/{path}" if not path.startswith("/") else path
+        with suppress(OSError):
+            folder = full.rpartition("/")[0]
+            if folder not in self._made:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                self._made.add(folder)
+            with open(full, "w", encoding="utf-8", newline="") as file:
+                file.write(code)
+
+
+def write_manifest(opened: Opened, compiled: Mapping[NodeId, Compiled]) -> Path:
+    """`manifest.json` of the project, with what was compiled."""
+    from eltbuild.report.manifest import write_manifest as write
+
+    path = opened.target_folder / "manifest.json"
+    write(path, opened.project, compiled, invocation=invocation_of(opened), now=datetime.now(UTC))
+    return path
+
+
+def write_results(opened: Opened, execution: Execution, results: Results) -> None:
+    """`run_results.json` or `sources.json`, and `manifest.json`."""
+    from eltbuild.report.run_results import run_results
+    from eltbuild.report.sources import sources
+
+    now = datetime.now(UTC)
+    invocation = invocation_of(opened)
+    folder = opened.target_folder
+    compiled = {
+        event.node: Compiled(node=event.node, query=event.compiled_code, sql=event.compiled_code)
+        for event in results.finished
+        if event.compiled_code is not None
+    }
+    write_manifest(opened, compiled)
+    if execution.command == "freshness":
+        path = folder_of(opened.root, opened.options.output) if opened.options.output else folder / "sources.json"
+        write_artifact(path, sources(results, project=opened.project, invocation=invocation, now=now))
+    else:
+        value = run_results(results, project=opened.project, invocation=invocation, now=now)
+        write_artifact(folder / "run_results.json", value)
+
+

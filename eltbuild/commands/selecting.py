@@ -1,0 +1,165 @@
+"""Which resources a call means: the selection, the types of the command, and state to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eltbuild.commands.opening import Opened, folder_of
+from eltbuild.commands.options import Options
+from eltbuild.errors import Problem, UsageError, did_you_mean
+from eltbuild.graph.graph import Graph
+from eltbuild.graph.select import (
+    Difference,
+    SelectionContext,
+    Selector,
+    default_selector,
+    parse_selection,
+    parse_selectors,
+    select,
+    warnings,
+)
+from eltbuild.project.resources import NodeId, Project, Resource
+
+BUILDABLE = ("model", "seed", "snapshot", "test", "unit_test", "exposure", "saved_query", "function")
+LISTED = (
+    "model", "seed", "snapshot", "test", "unit_test", "exposure", "source", "analysis", "metric", "semantic_model",
+    "saved_query", "function",
+)  # fmt: skip
+
+TYPES: Mapping[str, tuple[str, ...]] = {
+    "build": BUILDABLE,
+    "run": ("model",),
+    "test": ("test", "unit_test"),
+    "seed": ("seed",),
+    "snapshot": ("snapshot",),
+    "compile": ("model", "snapshot", "test", "analysis", "seed"),
+    "show": ("model", "snapshot", "test", "analysis", "seed"),
+    "plan": BUILDABLE,
+    "ls": LISTED,
+    "freshness": ("source",),
+    "docs": LISTED,
+}
+"""The types of resources that each command takes."""
+
+ALL_TYPES = frozenset(LISTED) | {"default", "all"}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a call works on. `ids` in topological order; `warnings` on criteria that named nothing."""
+
+    graph: Graph
+    ids: tuple[NodeId, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    def resources(self, project: Project) -> tuple[Resource, ...]:
+        """The resources themselves, in order."""
+        found = (project.resource(id) for id in self.ids)
+        return tuple(resource for resource in found if resource is not None)
+
+
+def choose(opened: Opened, command: str) -> Chosen:
+    """The resources that a command takes from those that its flags select. Raises `UsageError`."""
+    project, options = opened.project, opened.options
+    graph = Graph.of(project)
+    selector = selector_of(project, options, command)
+    context = context_of(opened, selector)
+    selection = select(project, graph, selector, context)
+    wanted = types_of(options, command)
+    ids = [id for id in selection.ids if _type(project, id) in wanted]
+    return Chosen(graph, graph.sort(ids), warnings(project, selection))
+
+
+def of_ids(opened: Opened, ids: Iterable[NodeId]) -> Chosen:
+    """Exactly these resources. Raises `UsageError` for an id that the project does not have."""
+    found = tuple(ids)
+    missing = [id for id in found if opened.project.resource(id) is None]
+    if missing:
+        raise UsageError(Problem(f"the project has no `{missing[0]}`"))
+    graph = Graph.of(opened.project)
+    return Chosen(graph, graph.sort(found))
+
+
+def _type(project: Project, id: NodeId) -> str:
+    resource = project.resource(id)
+    return resource.resource_type if resource is not None else ""
+
+
+def types_of(options: Options, command: str) -> frozenset[str]:
+    """The types that a command takes, narrowed by `--resource-type` and `--exclude-resource-type`."""
+    own = frozenset(TYPES[command])
+    given = _types(options.resource_type)
+    left_out = _types(options.exclude_resource_type)
+    if "all" in given:
+        given = frozenset(ALL_TYPES)
+    chosen = own if not given or "default" in given else given & own
+    return chosen - left_out
+
+
+def _types(names: Iterable[str]) -> frozenset[str]:
+    found = {name.strip().lower() for word in names for name in word.split() if name.strip()}
+    for name in found - ALL_TYPES:
+        raise UsageError(Problem(f"there is no resource type `{name}`", hint=did_you_mean(name, ALL_TYPES)))
+    return frozenset(found)
+
+
+def selector_of(project: Project, options: Options, command: str) -> Selector:
+    """What `--select`, `--exclude` and `--selector` mean; without any, the project's default selector."""
+    name = options.selector
+    if name is None and not options.select and not options.exclude:
+        name = default_selector(project.selectors)
+    if name is not None:
+        named = parse_selectors(project.selectors)
+        if name not in named:
+            hint = did_you_mean(name, named) or "selectors are named in selectors.yml"
+            raise UsageError(Problem(f"there is no selector `{name}`", hint=hint))
+        return named[name]
+    selector = parse_selection(options.select, ())
+    return Difference(selector, parse_selection(options.exclude, ())) if options.exclude else selector
+
+
+def context_of(opened: Opened, selector: Selector) -> SelectionContext:
+    """What the selection compares with: the artifacts in `--state`, where the selection asks for them."""
+    options = opened.options
+    methods = _methods(selector, opened.project)
+    state: dict[str, Any] = {}
+    folder = state_folder(opened)
+    if folder is not None and methods & {"state", "result", "source_status"}:
+        from eltbuild.graph.state import load_results, load_sources, load_state
+
+        if "state" in methods:
+            state["previous"] = load_state(folder)
+        if "result" in methods:
+            state["results"] = load_results(folder)
+        if "source_status" in methods:
+            state["sources_before"] = load_sources(folder)
+            state["sources_now"] = load_sources(opened.target_folder)
+    return SelectionContext(
+        indirect=options.indirect_selection or "eager",  # type: ignore[arg-type]
+        root=str(opened.root),
+        package=opened.project.settings.name,
+        **state,
+    )
+
+
+def state_folder(opened: Opened) -> Path | None:
+    """The folder of `--state`, as the project means it."""
+    given = opened.options.state
+    return folder_of(opened.root, given) if given else None
+
+
+def _methods(selector: Selector, project: Project) -> set[str]:
+    from eltbuild.graph.selectors import criteria
+
+    found = {criterion.method.split(".")[0] for criterion in criteria(selector)}
+    if "selector" in found:
+        found |= {"state", "result", "source_status"} if _mentions_state(project) else set()
+    return found
+
+
+def _mentions_state(project: Project) -> bool:
+    text = repr(project.selectors)
+    return any(word in text for word in ("state:", "'state'", "result:", "'result'", "source_status"))

@@ -1,0 +1,79 @@
+"""`eltbuild show`."""
+
+from __future__ import annotations
+
+import sys
+
+from eltbuild.adapter import Connection
+from eltbuild.commands.inline import NAME, inline_node
+from eltbuild.commands.opening import Opened, open_project
+from eltbuild.commands.options import Options
+from eltbuild.commands.reporting import EXIT, masking
+from eltbuild.commands.selecting import choose
+from eltbuild.compile.compiler import Compiler
+from eltbuild.compile.introspect import Live
+from eltbuild.errors import DatabaseError, Problem, ProjectError, UsageError
+from eltbuild.project.resources import Node
+from eltbuild.report.show import Rows, shown
+from eltbuild.report.terminal import terminal_of
+from eltbuild.run.locate import located
+from eltbuild.sql.writer import Writer
+
+DEFAULT_LIMIT = 5
+
+
+def command(options: Options) -> int:
+    """Run the query of each selected node, or the inline one, and print its first rows; the exit code."""
+    opened = open_project(options, "show")
+    try:
+        opened, nodes = _nodes(opened)
+        connection = opened.adapter.connect()
+        try:
+            for node in nodes:
+                _show(opened, node, connection)
+        finally:
+            connection.close()
+        return EXIT.ok
+    finally:
+        opened.adapter.close()
+
+
+def _nodes(opened: Opened) -> tuple[Opened, list[Node]]:
+    text = opened.options.inline
+    if text is not None:
+        opened, node = inline_node(opened, text)
+        return opened, [node]
+    if not opened.options.select and not opened.options.selector:
+        raise UsageError(Problem("show what?", hint="name a model with --select, or give a query with --inline"))
+    found = choose(opened, "show").resources(opened.project)
+    named = [node for node in found if isinstance(node, Node)]
+    # Tests come along with the models they test; who selects a model wants its rows.
+    models = [node for node in named if node.resource_type != "test"]
+    nodes = models or named
+    if not nodes:
+        raise UsageError(Problem(f"nothing is selected by `{' '.join(opened.options.select)}`"))
+    return opened, nodes
+
+
+def _show(opened: Opened, node: Node, connection: Connection) -> None:
+    options = opened.options
+    limit = DEFAULT_LIMIT if options.limit is None else options.limit
+    writer = Writer(opened.adapter.dialect, opened.adapter.capabilities)
+    try:
+        if node.resource_type == "seed" and node.relation is not None:
+            sql = f"select * from {writer.relation(node.relation)}"
+        else:
+            sql = Compiler(opened.session).compile(node, Live(connection)).sql or ""
+        answer = connection.execute(writer.limited(sql, limit + 1) if limit >= 0 else sql)
+    except DatabaseError as error:
+        raise ProjectError(located(opened.session, node, error)) from error
+    rows = answer.rows[:limit] if limit >= 0 else answer.rows
+    terminal = terminal_of(sys.stdout, opened.project.environment, colours=options.use_colors)
+    found = Rows(
+        tuple(column.name for column in answer.columns), rows, None if node.name == NAME else node.name,
+        more=len(answer.rows) > len(rows),
+    )  # fmt: skip
+    style = options.output or "text"
+    text = shown(found, style=style, width=terminal.width, colour=terminal.colour, unicode=terminal.unicode)  # type: ignore[arg-type]
+    sys.stdout.write(masking(opened)(text) + "\n")
+

@@ -1,0 +1,1 @@
+"""What each node means: rendered text, resolved names."""

@@ -1,0 +1,368 @@
+"""All names of dbt's Jinja context for one rendering, as one scope."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from jinja2.utils import missing
+
+from eltbuild.compile.dbt.adapter import AdapterName, Api, Response
+from eltbuild.compile.dbt.builtins import BUILTINS
+from eltbuild.compile.dbt.functions import STATIC, Exceptions
+from eltbuild.compile.dbt.table import Table
+from eltbuild.compile.names import (
+    ConfigName,
+    EnvVarName,
+    Execute,
+    Flags,
+    RefName,
+    SourceName,
+    VarName,
+    is_incremental,
+    target_dict,
+    this_relation,
+)
+from eltbuild.compile.rendering import Namespace, Rendering
+from eltbuild.jinja.environment import TICK, Clock, Scope, text_environment
+from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.template import load, render
+
+DBT_VERSION = "1.12.6"
+"""The version of dbt whose behaviour templates may count on."""
+
+
+def open_scope(rendering: Rendering) -> Scope:
+    """Give the rendering the scope of its node; lazily filled, with the project's macros in front of built-in names."""
+    names = _names(rendering)
+    package = rendering.package
+    own = rendering.session.overriding.get(package, frozenset())
+    shadowed = own.intersection(names)
+    builtins = names if not shadowed else dict(names)
+    for name in shadowed:
+        del names[name]
+    scope = Scope(names, partial(_find, rendering, builtins))
+    rendering.scope = scope
+    return scope
+
+
+def _names(rendering: Rendering) -> dict[str, Any]:
+    """The names that cost nothing to make; the others are found when they are asked for."""
+    names = dict(text_environment().globals)
+    names.update(STATIC)
+    names[TICK] = Clock()
+    names["ref"] = RefName(rendering)
+    names["source"] = SourceName(rendering)
+    names["config"] = ConfigName(rendering)
+    names["var"] = VarName(rendering)
+    names["env_var"] = EnvVarName(rendering)
+    names["execute"] = Execute(rendering)
+    names["is_incremental"] = partial(is_incremental, rendering)
+    for name in ("log", "print", "statement", "run_query", "load_result", "store_result", "store_raw_result",
+                 "noop_statement", "render"):  # fmt: skip
+        names[name] = partial(CALLS[name], rendering)
+    names.update(rendering.extra_names)
+    return names
+
+
+def _find(rendering: Rendering, builtins: dict[str, Any], name: str) -> Any:
+    """A name that the scope does not hold yet: a macro, a package, a name made on demand, a built-in macro."""
+    session = rendering.session
+    macro = session.macros.visible(name, rendering.package)
+    if macro is not None:
+        return rendering.macro(macro)
+    if name in rendering.extra_names:
+        return rendering.extra_names[name]
+    if name in session.macros.by_package:
+        return Namespace(name, partial(_in_package, rendering, name))
+    maker = ON_DEMAND.get(name)
+    if maker is not None:
+        return maker(rendering)
+    if name == "builtins":
+        return Builtins(rendering, builtins)
+    return builtin(rendering, name)
+
+
+def _in_package(rendering: Rendering, package: str, name: str) -> Any:
+    found = rendering.session.macros.by_package[package].get(name)
+    return missing if found is None else rendering.macro(found)
+
+
+def builtin(rendering: Rendering, name: str) -> Any:
+    """A built-in macro by its name, `default__` and adapter prefixes included; the project's override comes first."""
+    head, separator, rest = name.partition("__")
+    if separator and head in rendering.session.macros.prefixes and rest in BUILTINS:
+        return partial(BUILTINS[rest], rendering)
+    function = BUILTINS.get(name)
+    if function is None:
+        return missing
+    override = rendering.session.macros.overridden(name)
+    if override is not None:
+        return rendering.macro(override)
+    return partial(function, rendering)
+
+
+class Builtins:
+    """`builtins.ref` and the like: the names as they are before the project's macros take their place."""
+
+    def __init__(self, rendering: Rendering, names: Mapping[str, Any]) -> None:
+        self._rendering = rendering
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._names:
+            return self._names[name]
+        if name in ON_DEMAND:
+            return ON_DEMAND[name](self._rendering)
+        found = builtin(self._rendering, name)
+        if found is missing:
+            raise KeyError(name)
+        return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The built-in of that name, or the default."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
+class Everything(Mapping[str, Any]):
+    """`context`: every name by its text."""
+
+    def __init__(self, rendering: Rendering) -> None:
+        self._rendering = rendering
+
+    def __getitem__(self, name: str) -> Any:
+        return self._rendering.scope[name]
+
+    def __iter__(self) -> Iterator[str]:
+        seen = {**dict.fromkeys(self._rendering.scope), **dict.fromkeys(ON_DEMAND), **dict.fromkeys(BUILTINS)}
+        seen.update(dict.fromkeys(self._rendering.session.macros.by_package))
+        seen.update(dict.fromkeys(self._rendering.session.macros.names(self._rendering.package)))
+        return iter(seen)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a name, or the default."""
+        return self._rendering.scope.get(name, default)
+
+
+def model_dict(rendering: Rendering) -> Any:
+    """`model`: the node as a mapping."""
+    node = rendering.node
+    if node is None:
+        return None
+    from eltbuild.project.projection import node_dict
+
+    value = node_dict(node, rendering.session.project)
+    if rendering.batch is not None:
+        start, end = rendering.batch
+        value["batch"] = {"id": start.strftime("%Y%m%d"), "event_time_start": start, "event_time_end": end}
+    return value
+
+
+def _dbt_namespace(rendering: Rendering) -> Namespace:
+    return Namespace("dbt", partial(builtin, rendering))
+
+
+def _selected(rendering: Rendering) -> list[str]:
+    return list(rendering.session.invocation.selected) if not rendering.settling else []
+
+
+def _metadata_environment(rendering: Rendering) -> dict[str, str]:
+    prefix = "DBT_ENV_CUSTOM_ENV_"
+    environment = rendering.session.project.environment
+    return {key[len(prefix):]: value for key, value in environment.items() if key.startswith(prefix)}  # fmt: skip
+
+
+def _schema(rendering: Rendering) -> Any:
+    node = rendering.node
+    return node.relation.schema if node and node.relation else rendering.session.project.target.schema
+
+
+def _database(rendering: Rendering) -> Any:
+    node = rendering.node
+    return node.relation.database if node and node.relation else rendering.session.project.target.database
+
+
+def _empty_text(*_: Any, **__: Any) -> str:
+    return ""
+
+
+def _doc(rendering: Rendering) -> Callable[..., str]:
+    def doc(*args: str) -> str:
+        package, name = (args[0], args[1]) if len(args) == 2 else (rendering.package, args[0])
+        docs = rendering.session.project.docs
+        for candidate in (package, rendering.session.project.settings.name):
+            found = docs.get(f"doc.{candidate}.{name}")
+            if found is not None:
+                return found.text
+        raise TemplateError(f"no docs block `{name}`")
+
+    return doc
+
+
+def _adapter(rendering: Rendering) -> AdapterName:
+    held = rendering.scope.get("__adapter") if "__adapter" in rendering.scope else None
+    if held is None:
+        held = AdapterName(rendering, partial(builtin, rendering))
+        rendering.scope["__adapter"] = held
+    return held  # type: ignore[no-any-return]
+
+
+ON_DEMAND: Mapping[str, Callable[[Rendering], Any]] = {
+    "this": this_relation,
+    "target": target_dict,
+    "env": target_dict,
+    "flags": lambda r: Flags(r.session.invocation.flags),
+    "adapter": _adapter,
+    "api": lambda r: Api(_adapter(r)),
+    "column": lambda r: _adapter(r).Column,
+    "context": Everything,
+    "dbt": _dbt_namespace,
+    "model": model_dict,
+    "graph": lambda r: r.session.graph,
+    "selected_resources": _selected,
+    "invocation_id": lambda r: r.session.invocation.invocation_id,
+    "run_started_at": lambda r: r.session.invocation.started_at,
+    "thread_id": lambda r: threading.current_thread().name,
+    "dbt_version": lambda r: DBT_VERSION,
+    "project_name": lambda r: r.session.project.settings.name,
+    "invocation_args_dict": lambda r: dict(r.session.invocation.args),
+    "dbt_metadata_envs": _metadata_environment,
+    "exceptions": Exceptions,
+    "schema": _schema,
+    "database": _database,
+    "doc": _doc,
+    "write": lambda r: _empty_text,
+    "otel_trace_id": lambda r: _empty_text,
+    "otel_span_id": lambda r: _empty_text,
+    "debug": lambda r: _empty_text,
+    "metric": lambda r: str,
+    "context_macro_stack": lambda r: None,
+    "defer_relation": lambda r: None,
+    "sql_now": lambda r: r.session.invocation.started_at.isoformat(),
+    "pre_hooks": lambda r: list(r.node.config.get("pre-hook") or ()) if r.node else [],
+    "post_hooks": lambda r: list(r.node.config.get("post-hook") or ()) if r.node else [],
+    "_sql_results": lambda r: r.results,
+}
+
+
+# Statements -----------------------------------------------------------------------------------------------
+
+
+class Result(dict[str, Any]):
+    """`load_result(name)`: response, data and table, by key or by attribute."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def statement(
+    rendering: Rendering, name: str | None = None, fetch_result: bool = False, auto_begin: bool = True,
+    language: str = "sql", caller: Callable[[], str] | None = None,
+) -> str:  # fmt: skip
+    """`{% call statement('name', fetch_result=True) %} sql {% endcall %}`: run SQL and keep the result by name."""
+    if caller is None:
+        raise TemplateError("statement() is used with {% call statement(...) %}")
+    sql = str(caller())
+    introspector = rendering.ask()
+    if not introspector.live or not sql.strip():
+        return ""
+    if name == "main":
+        rendering.statements.append((name, sql))
+    answer = introspector.query(sql)
+    if name is not None and answer is not None:
+        table = Table.of(answer) if fetch_result else Table((), ())
+        _keep(rendering, name, Response(answer.message, answer.affected), table)
+    return ""
+
+
+def _keep(rendering: Rendering, name: str, response: Any, table: Table) -> None:
+    rendering.results[name] = Result(response=response, data=[list(row) for row in table.rows], table=table)
+
+
+def store_result(rendering: Rendering, name: str, response: Any, agate_table: Any = None) -> str:
+    """Keep a result under a name."""
+    _keep(rendering, name, response, agate_table if agate_table is not None else Table((), ()))
+    return ""
+
+
+def store_raw_result(
+    rendering: Rendering,
+    name: str,
+    message: Any = None,
+    code: Any = None,
+    rows_affected: Any = None,
+    agate_table: Any = None,
+) -> str:
+    """Keep a result under a name, from its parts."""
+    return store_result(
+        rendering, name, Response(str(message or ""), rows_affected, str(code or "")), agate_table
+    )
+
+
+def noop_statement(
+    rendering: Rendering, name: str | None = None, message: Any = None, code: Any = None, rows_affected: Any = None,
+    res: Any = None, caller: Callable[[], str] | None = None,
+) -> str:  # fmt: skip
+    """A statement that is not sent: only its result is kept."""
+    if caller is not None:
+        rendering.statements.append((name or "", str(caller())))
+    if name is not None:
+        store_raw_result(rendering, name, message, code, rows_affected, res)
+    return ""
+
+
+def load_result(rendering: Rendering, name: str) -> Any:
+    """The result of a statement; none where there was none."""
+    return rendering.results.get(name)
+
+
+def run_query(rendering: Rendering, sql: str) -> Any:
+    """The rows of a query, or none while nothing can be asked."""
+    introspector = rendering.ask()
+    if not introspector.live:
+        return None
+    answer = introspector.query(str(sql))
+    return Table.of(answer) if answer is not None else None
+
+
+def log(rendering: Rendering, msg: Any, info: bool = False) -> str:
+    """Say something in the log, or with `info` to the user."""
+    rendering.session.say(
+        str(msg), "info" if info else "debug", "log", rendering.node.id if rendering.node else None
+    )
+    return ""
+
+
+def print_(rendering: Rendering, msg: Any) -> str:
+    """Say something on standard output, unless `--no-print`."""
+    if rendering.session.flag("PRINT", True):
+        rendering.session.say(str(msg), "info", "print", rendering.node.id if rendering.node else None)
+    return ""
+
+
+def render_text(rendering: Rendering, text: Any) -> str:
+    """A text rendered as a template of its own."""
+    return str(render(load(str(text)), rendering.scope))
+
+
+CALLS: Mapping[str, Callable[..., Any]] = {
+    "log": log, "print": print_, "statement": statement, "run_query": run_query, "load_result": load_result,
+    "store_result": store_result, "store_raw_result": store_raw_result, "noop_statement": noop_statement,
+    "render": render_text,
+}  # fmt: skip

@@ -1,0 +1,277 @@
+"""The functions of dbt's Jinja context that ask nothing of the warehouse: JSON, YAML, sets, exceptions, modules."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from eltbuild.compile.rendering import MacroReturn, Rendering
+from eltbuild.errors import Problem
+from eltbuild.jinja.errors import TemplateError
+
+
+def give_back(value: Any = None) -> None:
+    """`return(value)`: leave the macro with a value."""
+    raise MacroReturn(value)
+
+
+def from_json(text: Any, default: Any = None) -> Any:
+    """`fromjson`: the value of a JSON text, or the default."""
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError):
+        return default
+
+
+def to_json(value: Any, default: Any = None, sort_keys: bool = False) -> Any:
+    """`tojson`: JSON text, or the default where a value has no JSON form."""
+    try:
+        return json.dumps(_plain(value), sort_keys=sort_keys)
+    except (ValueError, TypeError):
+        return default
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) and not isinstance(value, dict) else value
+
+
+def from_yaml(text: Any, default: Any = None) -> Any:
+    """`fromyaml`: the value of a YAML text, or the default."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, AttributeError, TypeError):
+        return default
+
+
+def to_yaml(value: Any, default: Any = None, sort_keys: bool = False) -> Any:
+    """`toyaml`: YAML text, or the default."""
+    import yaml
+
+    try:
+        return yaml.safe_dump(_plain(value), sort_keys=sort_keys)
+    except (ValueError, yaml.YAMLError):
+        return default
+
+
+def as_set(value: Any, default: Any = None) -> Any:
+    """`set`: the set of an iterable, or the default."""
+    try:
+        return set(value)
+    except TypeError:
+        return default
+
+
+def set_strict(value: Iterable[Any]) -> set[Any]:
+    """`set_strict`: the set of an iterable, or an error."""
+    try:
+        return set(value)
+    except TypeError as error:
+        raise TemplateError(str(error)) from None
+
+
+def as_zip(*values: Any, default: Any = None) -> Any:
+    """`zip`: pairs, or the default."""
+    try:
+        return zip(*values, strict=False)
+    except TypeError:
+        return default
+
+
+def zip_strict(*values: Any) -> Any:
+    """`zip_strict`: pairs, or an error."""
+    try:
+        return zip(*values, strict=False)
+    except TypeError as error:
+        raise TemplateError(str(error)) from None
+
+
+def local_md5(value: Any) -> str:
+    """The md5 of a text, in hexadecimal."""
+    return hashlib.md5(str(value).encode(), usedforsecurity=False).hexdigest()
+
+
+def diff_of_two_dicts(
+    first: Mapping[str, Iterable[str]], second: Mapping[str, Iterable[str]]
+) -> dict[str, list[str]]:
+    """What the first has and the second lacks, letter case of values aside."""
+    out: dict[str, list[str]] = {}
+    theirs = {key.lower(): {item.lower() for item in values} for key, values in second.items()}
+    for key, values in first.items():
+        missing = [item for item in values if item.lower() not in theirs.get(key.lower(), set())]
+        if missing:
+            out[key] = missing
+    return out
+
+
+class Module:
+    """Some names of a Python module, read only."""
+
+    def __init__(self, name: str, members: Mapping[str, Any]) -> None:
+        self._name = name
+        self._members = members
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name not in self._members:
+            raise AttributeError(f"module `{self._name}` has no `{name}` here")
+        return self._members[name]
+
+    def __getitem__(self, name: str) -> Any:
+        return self._members[name]
+
+
+_RE = {name: getattr(re, name) for name in re.__all__ if name != "template"}
+_DATETIME = {
+    name: getattr(datetime, name) for name in ("date", "datetime", "time", "timedelta", "timezone", "tzinfo")
+}
+_ITERTOOLS = {
+    name: getattr(itertools, name)
+    for name in (
+        "accumulate", "chain", "combinations", "combinations_with_replacement", "compress", "cycle", "dropwhile",
+        "filterfalse", "groupby", "islice", "permutations", "product", "starmap", "takewhile", "tee", "zip_longest",
+        "repeat", "count",
+    )
+}  # fmt: skip
+
+
+class _Pytz:
+    """`modules.pytz`, imported when it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        import pytz
+
+        if name not in pytz.__all__:
+            raise AttributeError(f"module `pytz` has no `{name}` here")
+        return getattr(pytz, name)
+
+
+MODULES = Module(
+    "modules",
+    {
+        "datetime": Module("datetime", _DATETIME), "re": Module("re", _RE), "itertools": Module("itertools", _ITERTOOLS),
+        "pytz": _Pytz(),
+    },
+)  # fmt: skip
+
+
+class Exceptions:
+    """`exceptions.raise_compiler_error(...)` and its like."""
+
+    def __init__(self, rendering: Rendering) -> None:
+        self._rendering = rendering
+
+    def warn(self, message: Any, node: Any = None) -> str:
+        """Say a warning."""
+        return self._warn(str(message))
+
+    def _warn(self, text: str) -> str:
+        rendering = self._rendering
+        id = rendering.node.id if rendering.node else None
+        if rendering.session.flag("WARN_ERROR"):
+            raise TemplateError(text)
+        rendering.session.say(text, "warn", "warning", id)
+        if rendering.settling:
+            rendering.problems.append(
+                Problem(text, rendering.node.place if rendering.node else None, severity="warning")
+            )
+        return ""
+
+    def raise_compiler_error(self, message: Any, node: Any = None) -> None:
+        """End the rendering with an error."""
+        raise TemplateError(str(message))
+
+    def _raise(self, *parts: Any) -> None:
+        raise TemplateError(" ".join(str(part) for part in parts if part is not None))
+
+    raise_database_error = raise_dependency_error = raise_fail_fast_error = raise_duplicate_alias = _raise
+    raise_not_implemented = raise_parsing_error = raise_contract_error_text = _raise
+
+    def missing_config(self, model: Any, name: str) -> None:
+        """A config that must be set is not."""
+        raise TemplateError(f"config `{name}` is required and is not set")
+
+    def missing_materialization(self, model: Any, adapter_type: str) -> None:
+        """There is no such materialization."""
+        raise TemplateError(f"no materialization `{model}` for adapter `{adapter_type}`")
+
+    def missing_relation(self, relation: Any, model: Any = None) -> None:
+        """A relation that must exist does not."""
+        raise TemplateError(f"relation {relation} does not exist")
+
+    def relation_wrong_type(self, relation: Any, expected_type: str, model: Any = None) -> None:
+        """A relation is of another kind than it must be."""
+        raise TemplateError(f"{relation} is a {relation.type}, and a {expected_type} is needed")
+
+    def column_type_missing(self, column_names: Any) -> None:
+        """A contract lacks types."""
+        raise TemplateError(f"the contract gives no data_type for: {', '.join(map(str, column_names))}")
+
+    def raise_contract_error(self, yaml_columns: Any, sql_columns: Any) -> None:
+        """The query does not give what the contract says."""
+        raise TemplateError(f"the contract asks for {yaml_columns}, and the query gives {sql_columns}")
+
+    def raise_invalid_property_yml_version(self, path: str, issue: str) -> None:
+        """A properties file has a wrong version."""
+        raise TemplateError(f"{path}: {issue}")
+
+    def warn_snapshot_timestamp_data_types(self, *types: Any) -> str:
+        """Snapshot columns of different time types."""
+        return self._warn(f"the snapshot compares timestamps of types {types}")
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("raise_") or name.startswith("missing_"):
+            return self._raise
+        raise AttributeError(name)
+
+
+class Validation:
+    """`validation.any[...]`: a check for config values."""
+
+    class Any_:
+        """Built by subscription or call with types or values."""
+
+        def __getitem__(self, allowed: Any) -> Callable[[Any], None]:
+            return self(*(allowed if isinstance(allowed, tuple) else (allowed,)))
+
+        def __call__(self, *allowed: Any) -> Callable[[Any], None]:
+            def check(value: Any) -> None:
+                kinds = tuple(item for item in allowed if isinstance(item, type))
+                if not (
+                    isinstance(value, kinds)
+                    or value in [item for item in allowed if not isinstance(item, type)]
+                ):
+                    raise TemplateError(f"{value!r} is not one of {', '.join(map(str, allowed))}")
+
+            return check
+
+    any = Any_()
+
+
+def try_or_compiler_error(message: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call the function; any failure becomes that message."""
+    try:
+        return function(*args, **kwargs)
+    except MacroReturn:
+        raise
+    except Exception:
+        raise TemplateError(str(message)) from None
+
+
+def current_timestring() -> str:
+    """The time as text that sorts, to microseconds."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y%m%d%H%M%S%f")
+
+
+STATIC: Mapping[str, Any] = {
+    "return": give_back, "fromjson": from_json, "tojson": to_json, "fromyaml": from_yaml, "toyaml": to_yaml,
+    "set": as_set, "set_strict": set_strict, "zip": as_zip, "zip_strict": zip_strict, "local_md5": local_md5,
+    "diff_of_two_dicts": diff_of_two_dicts, "modules": MODULES, "validation": Validation(),
+    "try_or_compiler_error": try_or_compiler_error, "py_current_timestring": current_timestring,
+}  # fmt: skip
+"""The same in every rendering."""

@@ -1,0 +1,464 @@
+"""A relation and a column as templates see them: dbt's members over our values, immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from eltbuild.relation import Column, Relation
+from eltbuild.sql.quoting import quote_identifier
+
+PARTS = ("database", "schema", "identifier")
+
+
+class TemplateRelation:
+    """`this`, `ref()`, `source()` and `api.Relation.create()` in templates.
+
+    Prints as the quoted name, or as the text in `rendered` (a CTE's name, a file, a filtered subquery).
+    """
+
+    __slots__ = (
+        "_plain",
+        "_text",
+        "database",
+        "dialect",
+        "identifier",
+        "included",
+        "meta",
+        "quoted_parts",
+        "schema",
+        "type",
+    )
+
+    Table = "table"
+    View = "view"
+    CTE = "cte"
+    MaterializedView = "materialized_view"
+    External = "external"
+    Function = "function"
+    PointerTable = "pointer_table"
+
+    def __init__(
+        self,
+        database: str | None = None,
+        schema: str | None = None,
+        identifier: str | None = None,
+        *,
+        type: str | None = None,
+        dialect: str = "duckdb",
+        quoted: tuple[bool, bool, bool] = (True, True, True),
+        included: tuple[bool, bool, bool] = (True, True, True),
+        text: str | None = None,
+        plain: str | None = None,
+        meta: Any = None,
+    ) -> None:
+        self.database = database
+        self.schema = schema
+        self.identifier = identifier
+        self.type = type
+        self.dialect = dialect
+        self.quoted_parts = quoted
+        self.included = included
+        self._text = text
+        self._plain = plain
+        self.meta = meta
+
+    @classmethod
+    def of(cls, relation: Relation, dialect: str, type: str | None = None, **more: Any) -> TemplateRelation:
+        """The template's view of a place in the warehouse."""
+        return cls(
+            relation.database, relation.schema, relation.identifier, type=type, dialect=dialect, **more
+        )
+
+    def _copy(self, **changes: Any) -> TemplateRelation:
+        values: dict[str, Any] = {
+            "database": self.database, "schema": self.schema, "identifier": self.identifier, "type": self.type,
+            "dialect": self.dialect, "quoted": self.quoted_parts, "included": self.included, "meta": self.meta,
+        }  # fmt: skip
+        values.update(changes)
+        return TemplateRelation(**values)
+
+    def place(self) -> Relation:
+        """The plain value."""
+        return Relation(self.database, self.schema, self.identifier)
+
+    def render(self) -> str:
+        """The name, without any limit or filter that printing would add."""
+        if self._plain is not None:
+            return self._plain
+        parts = [
+            quote_identifier(str(part), self.dialect) if quoted else str(part)
+            for part, quoted, included in zip(
+                (self.database, self.schema, self.identifier), self.quoted_parts, self.included, strict=True
+            )
+            if part and included
+        ]
+        self._plain = ".".join(parts)
+        return self._plain
+
+    def __str__(self) -> str:
+        return self._text if self._text is not None else self.render()
+
+    def __repr__(self) -> str:
+        return f"<Relation {self}>"
+
+    def __hash__(self) -> int:
+        return hash(self.render())
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, TemplateRelation)
+            and self.place() == other.place()
+            and self.included == other.included
+        )
+
+    def __getitem__(self, key: str) -> Any:
+        if key in ("database", "schema", "identifier", "name", "table", "type"):
+            return getattr(self, key)
+        raise KeyError(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A part by name."""
+        return getattr(self, key, default) if key in (*PARTS, "name", "table", "type") else default
+
+    def keys(self) -> list[str]:
+        """Names of the parts."""
+        return ["path", "type"]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    @property
+    def name(self) -> str | None:
+        """The identifier."""
+        return self.identifier
+
+    @property
+    def table(self) -> str | None:
+        """The identifier."""
+        return self.identifier
+
+    @property
+    def path(self) -> TemplateRelation:
+        """The parts; the relation itself has them."""
+        return self
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is known to be a table."""
+        return self.type == "table"
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it is known to be a view."""
+        return self.type == "view"
+
+    @property
+    def is_cte(self) -> bool:
+        """Whether it is an ephemeral model's CTE."""
+        return self.type == "cte"
+
+    @property
+    def is_materialized_view(self) -> bool:
+        """Whether it is known to be a materialized view."""
+        return self.type == "materialized_view"
+
+    @property
+    def is_pointer(self) -> bool:
+        """Whether it points to another table's storage."""
+        return self.type == "pointer_table"
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a function."""
+        return self.type == "function"
+
+    @property
+    def can_be_renamed(self) -> bool:
+        """Whether ALTER ... RENAME works on it."""
+        return self.type in ("table", "view")
+
+    @property
+    def can_be_replaced(self) -> bool:
+        """Whether CREATE OR REPLACE works on it."""
+        return self.type in ("table", "view")
+
+    @property
+    def is_dynamic_table(self) -> bool:
+        """Whether it is a dynamic table."""
+        return self.type == "dynamic_table"
+
+    def include(
+        self, database: bool | None = None, schema: bool | None = None, identifier: bool | None = None
+    ) -> Any:
+        """The same relation printing only some of its parts."""
+        given = (database, schema, identifier)
+        kept = tuple(old if new is None else bool(new) for old, new in zip(self.included, given, strict=True))
+        return self._copy(included=kept)
+
+    def quote(
+        self, database: bool | None = None, schema: bool | None = None, identifier: bool | None = None
+    ) -> Any:
+        """The same relation with other parts quoted."""
+        given = (database, schema, identifier)
+        kept = tuple(
+            old if new is None else bool(new) for old, new in zip(self.quoted_parts, given, strict=True)
+        )
+        return self._copy(quoted=kept)
+
+    def incorporate(self, path: Any = None, type: str | None = None, **_: Any) -> TemplateRelation:
+        """The same relation with some parts replaced."""
+        changes = {
+            key: value for key, value in dict(path or {}).items() if key in PARTS and value is not None
+        }
+        if type is not None:
+            changes["type"] = type
+        return self._copy(**changes)
+
+    def replace_path(self, **parts: Any) -> TemplateRelation:
+        """The same relation with some parts replaced."""
+        return self._copy(**{key: value for key, value in parts.items() if key in PARTS})
+
+    def without_identifier(self) -> TemplateRelation:
+        """The schema alone."""
+        return self.include(identifier=False)
+
+    def without_quotes(self) -> TemplateRelation:
+        """The same relation printed without quotes."""
+        return self.quote(False, False, False)
+
+    def information_schema(self, view_name: str | None = None) -> TemplateRelation:
+        """A view of the information schema of this relation's database."""
+        return self._copy(
+            schema="INFORMATION_SCHEMA", identifier=view_name, quoted=(self.quoted_parts[0], False, False), type="view",
+            included=(self.included[0], True, bool(view_name)),
+        )  # fmt: skip
+
+    def information_schema_only(self) -> TemplateRelation:
+        """The information schema itself."""
+        return self.information_schema()
+
+    def matches(
+        self, database: str | None = None, schema: str | None = None, identifier: str | None = None
+    ) -> bool:
+        """Whether the given parts are this relation's, letter case aside."""
+        given = zip(
+            (database, schema, identifier), (self.database, self.schema, self.identifier), strict=True
+        )
+        return all(want is None or (have or "").lower() == want.lower() for want, have in given)
+
+    def quoted(self, identifier: str) -> str:
+        """An identifier in the engine's quotes."""
+        return quote_identifier(identifier, self.dialect)
+
+    def add_ephemeral_prefix(self, name: str) -> str:
+        """The name of an ephemeral model's CTE."""
+        return f"__dbt__cte__{name}"
+
+
+class RelationFactory:
+    """`api.Relation` and `adapter.Relation`."""
+
+    def __init__(self, dialect: str, database: str | None) -> None:
+        self._dialect = dialect
+        self._database = database
+
+    Table = "table"
+    View = "view"
+    CTE = "cte"
+    MaterializedView = "materialized_view"
+    External = "external"
+    Function = "function"
+
+    def create(
+        self, database: Any = None, schema: Any = None, identifier: Any = None, type: Any = None, **_: Any
+    ) -> TemplateRelation:
+        """A relation of those parts; missing parts are left out when it is printed."""
+        return TemplateRelation(
+            _part(database),
+            _part(schema),
+            _part(identifier),
+            type=None if type is None else str(type),
+            dialect=self._dialect,
+        )
+
+    def __call__(self, **parts: Any) -> TemplateRelation:
+        return self.create(**parts)
+
+    def create_from(self, quoting: Any, node: Any, **more: Any) -> TemplateRelation:
+        """The relation of a node given as a mapping."""
+        return self.create(
+            database=node.get("database"),
+            schema=node.get("schema"),
+            identifier=node.get("alias") or node.get("identifier"),
+            **more,
+        )
+
+    def get_relation_type(self, name: str) -> str:
+        """The type of that name."""
+        return str(name)
+
+    def scd_args(self, primary_key: Any, updated_at: Any) -> list[Any]:
+        """The arguments of a snapshot's row hash."""
+        keys = list(primary_key) if isinstance(primary_key, (list, tuple)) else [primary_key]
+        return [*keys, updated_at]
+
+
+def _part(value: Any) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+class TemplateColumn:
+    """`api.Column` in templates."""
+
+    __slots__ = ("char_size", "column", "dialect", "dtype", "nullable", "numeric_precision", "numeric_scale")
+
+    def __init__(
+        self, column: str, dtype: str, char_size: Any = None, numeric_precision: Any = None, numeric_scale: Any = None,
+        dialect: str = "duckdb",
+    ) -> None:  # fmt: skip
+        self.column = column
+        self.dtype = dtype
+        self.char_size = char_size
+        self.numeric_precision = numeric_precision
+        self.numeric_scale = numeric_scale
+        self.dialect = dialect
+
+    @classmethod
+    def of(cls, column: Column, dialect: str) -> TemplateColumn:
+        """The template's view of a column that the warehouse described."""
+        base, _, rest = column.type.partition("(")
+        sizes = [part.strip() for part in rest.rstrip(")").split(",")] if rest and rest.endswith(")") else []
+        numbers = [int(size) if size.isdigit() else None for size in sizes]
+        lower = base.strip().lower()
+        if numbers and lower in ("decimal", "numeric", "number"):
+            scale = numbers[1] if len(numbers) > 1 else 0
+            return cls(column.name, base.strip(), None, numbers[0], scale, dialect)
+        if numbers and lower in ("varchar", "character varying", "char", "character", "text", "string"):
+            return cls(column.name, base.strip(), numbers[0], dialect=dialect)
+        return cls(column.name, column.type, dialect=dialect)
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.column
+
+    @property
+    def quoted(self) -> str:
+        """The name in the engine's quotes."""
+        return quote_identifier(self.column, self.dialect)
+
+    @property
+    def data_type(self) -> str:
+        """The type with its size."""
+        lower = self.dtype.lower()
+        if self.is_string() and self.char_size:
+            return f"character varying({self.char_size})"
+        if lower in ("decimal", "numeric", "number") and self.numeric_precision is not None:
+            return f"{self.dtype}({self.numeric_precision},{self.numeric_scale or 0})"
+        return self.dtype
+
+    @property
+    def expanded_data_type(self) -> str:
+        """The type with its size."""
+        return self.data_type
+
+    def is_string(self) -> bool:
+        """Whether it holds text."""
+        return self.dtype.lower() in (
+            "text",
+            "character varying",
+            "character",
+            "varchar",
+            "string",
+            "char",
+            "bpchar",
+        )
+
+    def is_number(self) -> bool:
+        """Whether it holds numbers."""
+        return self.is_float() or self.is_integer() or self.is_numeric()
+
+    def is_float(self) -> bool:
+        """Whether it holds floating point numbers."""
+        return self.dtype.lower() in (
+            "real",
+            "float4",
+            "float",
+            "double precision",
+            "float8",
+            "double",
+            "float64",
+        )
+
+    def is_integer(self) -> bool:
+        """Whether it holds whole numbers."""
+        return self.dtype.lower() in (
+            "smallint", "integer", "bigint", "smallserial", "serial", "bigserial", "int2", "int4", "int8", "int",
+            "int64", "tinyint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "serial2", "serial4", "serial8",
+        )  # fmt: skip
+
+    def is_numeric(self) -> bool:
+        """Whether it holds decimals."""
+        return self.dtype.lower().split("(")[0] in ("numeric", "decimal", "number")
+
+    def string_size(self) -> int:
+        """How many characters fit."""
+        if not self.is_string():
+            raise TypeError("string_size() was called on a column that holds no text")
+        return int(self.char_size) if self.char_size else 256
+
+    def can_expand_to(self, other: TemplateColumn) -> bool:
+        """Whether the other column is the same text type, only wider."""
+        return self.is_string() and other.is_string() and other.string_size() > self.string_size()
+
+    def literal(self, value: Any) -> str:
+        """The value cast to this column's type."""
+        return f"{value}::{self.data_type}"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, TemplateColumn)
+            and (self.column, self.data_type) == (other.column, other.data_type)
+        )  # fmt: skip
+
+    def __hash__(self) -> int:
+        return hash((self.column, self.data_type))
+
+    def __repr__(self) -> str:
+        return f"<Column {self.column} ({self.data_type})>"
+
+
+TYPE_LABELS = {
+    "STRING": "TEXT", "TIMESTAMP": "TIMESTAMP", "FLOAT": "FLOAT", "INTEGER": "INT", "BOOLEAN": "BOOLEAN",
+}  # fmt: skip
+
+
+class ColumnFactory:
+    """`api.Column` and `adapter.Column`."""
+
+    def __init__(self, dialect: str) -> None:
+        self._dialect = dialect
+
+    def __call__(self, column: str, dtype: str, *sizes: Any, **more: Any) -> TemplateColumn:
+        return TemplateColumn(column, dtype, *sizes, **more, dialect=self._dialect)
+
+    def create(self, name: str, label_or_dtype: str) -> TemplateColumn:
+        """A column of that name and type."""
+        return TemplateColumn(name, self.translate_type(label_or_dtype), dialect=self._dialect)
+
+    def translate_type(self, dtype: str) -> str:
+        """The engine's spelling of one of dbt's type labels."""
+        return TYPE_LABELS.get(dtype.upper(), dtype)
+
+    def from_description(self, name: str, raw_data_type: str) -> TemplateColumn:
+        """A column from a type with its size."""
+        return TemplateColumn.of(Column(name, raw_data_type), self._dialect)
+
+    def string_type(self, size: int) -> str:
+        """A text type of that size."""
+        return f"character varying({size})"
+
+    def numeric_type(self, dtype: str, precision: Any, scale: Any) -> str:
+        """A decimal type of that size."""
+        return dtype if precision is None or scale is None else f"{dtype}({precision},{scale})"

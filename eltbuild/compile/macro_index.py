@@ -1,0 +1,116 @@
+"""Which macro a name means: lookup by package, namespaces, dispatch. Nothing is rendered here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from eltbuild.project.resources import Macro, Project
+
+PARENT_TYPES: Mapping[str, tuple[str, ...]] = {"redshift": ("postgres",), "databricks": ("spark",)}
+"""Adapter types whose macros also serve another type, as dbt's adapters declare it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MacroIndex:
+    """All macros by package and key, with the rules that say which of them a name means."""
+
+    root: str
+    by_package: Mapping[str, Mapping[str, Macro]]
+    prefixes: tuple[str, ...]
+    search_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, project: Project) -> MacroIndex:
+        """The index of a project's macros for its target's adapter type."""
+        packages: dict[str, dict[str, Macro]] = {name: {} for name in project.packages}
+        for macro in project.macros.values():
+            packages.setdefault(macro.package, {})[macro.key] = macro
+        kind = project.target.type
+        orders = {
+            str(entry.get("macro_namespace")): tuple(map(str, entry.get("search_order") or ()))
+            for entry in project.settings.dispatch
+        }
+        return cls(
+            project.settings.name,
+            packages,
+            (kind, *PARENT_TYPES.get(kind, ()), "default"),
+            orders,
+        )
+
+    def visible(self, name: str, package: str) -> Macro | None:
+        """What an unqualified name means in a template of that package: its own macros, then the project's."""
+        local = self.by_package.get(package, {}).get(name)
+        if local is not None:
+            return local
+        return self.by_package.get(self.root, {}).get(name)
+
+    def overridden(self, name: str) -> Macro | None:
+        """A macro of the project's that takes the place of a built-in one, as `<prefix>__<name>`."""
+        for package in self.search_order("dbt"):
+            macros = self.by_package.get(package, {})
+            for prefix in self.prefixes:
+                found = macros.get(f"{prefix}__{name}")
+                if found is not None:
+                    return found
+        return None
+
+    def search_order(self, namespace: str | None) -> tuple[str, ...]:
+        """The packages in which a dispatch looks, first one first."""
+        if namespace is None:
+            return (self.root, *(name for name in self.by_package if name != self.root))
+        given = self.search_orders.get(namespace)
+        if given:
+            return given
+        return (self.root, namespace) if namespace in self.by_package or namespace == "dbt" else (self.root,)
+
+    def dispatched(self, name: str, namespace: str | None, package: str) -> Macro | None:
+        """The implementation of a dispatched macro: by package in search order, by prefix within a package."""
+        order = self.search_order(namespace) if namespace else (package, self.root)
+        for candidate in order:
+            macros = self.by_package.get(candidate, {})
+            for prefix in self.prefixes:
+                found = macros.get(f"{prefix}__{name}")
+                if found is not None:
+                    return found
+        return None
+
+    def candidates(self, name: str) -> Iterator[Macro]:
+        """Every implementation that a dispatch of that name could reach."""
+        for macros in self.by_package.values():
+            for prefix in self.prefixes:
+                if f"{prefix}__{name}" in macros:
+                    yield macros[f"{prefix}__{name}"]
+
+    def materialization(self, name: str, package: str) -> Macro | None:
+        """The project's own materialization of that name for this adapter: the project's, else the package's."""
+        for candidate in (self.root, package, *self.by_package):
+            macros = self.by_package.get(candidate, {})
+            for prefix in self.prefixes:
+                found = macros.get(f"materialization_{name}_{prefix}")
+                if found is not None:
+                    return found
+        return None
+
+    def generic_test(self, name: str, namespace: str | None, package: str) -> Macro | None:
+        """The macro of a generic test."""
+        if namespace:
+            return self.by_package.get(namespace, {}).get(f"test_{name}")
+        return self.visible(f"test_{name}", package)
+
+    def find(self, dotted: str, package: str) -> Macro | None:
+        """The macro that a name means as written in a template: `name`, `package.name`, `adapter.dispatch:name`."""
+        if dotted.startswith("adapter.dispatch:"):
+            return next(self.candidates(dotted.partition(":")[2]), None)
+        head, _, rest = dotted.partition(".")
+        if rest and head in self.by_package:
+            return self.by_package[head].get(rest.split(".")[0])
+        return self.visible(head, package)
+
+    def names(self, package: str) -> Iterator[str]:
+        """Every name that a template of that package can call, for hints."""
+        yield from self.by_package.get(package, {})
+        if package != self.root:
+            yield from self.by_package.get(self.root, {})
+        for namespace, macros in self.by_package.items():
+            yield from (f"{namespace}.{key}" for key in macros)

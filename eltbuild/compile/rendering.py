@@ -1,0 +1,158 @@
+"""One rendering of one node: the scope its template sees, and what the template did there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from jinja2.utils import missing
+
+from eltbuild.compile.introspect import Introspector
+from eltbuild.compile.session import Session
+from eltbuild.errors import Problem
+from eltbuild.jinja.environment import Scope, macro_environment
+from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.template import compile_template, position
+from eltbuild.project.resources import Macro, Node, NodeId, Ref, SourceRef
+
+
+class MacroReturn(Exception):
+    """How `return(value)` leaves a macro."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__("return() was called outside of a macro")
+        self.value = value
+
+
+class Rendering:
+    """What one rendering has seen and asked for. Lives as long as the rendering; never leaves this room."""
+
+    def __init__(
+        self, session: Session, node: Node | None, introspector: Introspector, package: str = ""
+    ) -> None:
+        self.session = session
+        self.node = node
+        self.introspector = introspector
+        self.package = package or (node.package if node else session.project.settings.name)
+        self.scope: Scope = Scope({})
+        self.refs: list[Ref] = []
+        self.sources: list[SourceRef] = []
+        self.config: dict[str, Any] = {}
+        self.ctes: list[NodeId] = []
+        self.macros: dict[str, None] = {}
+        self.results: dict[str, Any] = {}
+        self.problems: list[Problem] = []
+        self.introspective = False
+        self.modules: dict[str, Any] = {}
+        self.batch: tuple[datetime, datetime] | None = None
+        self.depth = 0
+        self.extra_names: dict[str, Any] = {}
+        self.statements: list[tuple[str, str]] = []
+
+    @property
+    def settling(self) -> bool:
+        """Whether names are not known yet."""
+        return self.session.phase == "settle"
+
+    @property
+    def live(self) -> bool:
+        """Whether the warehouse answers."""
+        return self.introspector.live
+
+    def ask(self) -> Introspector:
+        """The introspector, noting that the text depends on what it says."""
+        self.introspective = True
+        return self.introspector
+
+    def macro(self, macro: Macro) -> BoundMacro:
+        """The macro, ready to be called in this rendering."""
+        self.macros.setdefault(macro.id)
+        return BoundMacro(self, macro)
+
+
+class BoundMacro:
+    """A macro of a file, called with the names of the template that calls it."""
+
+    __slots__ = ("macro", "rendering")
+
+    def __init__(self, rendering: Rendering, macro: Macro) -> None:
+        self.rendering = rendering
+        self.macro = macro
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        rendering = self.rendering
+        function = rendering.modules.get(self.macro.id)
+        if function is None:
+            function = rendering.modules[self.macro.id] = load_macro(self.macro, rendering.scope)
+        rendering.depth += 1
+        if rendering.depth > 150:
+            rendering.depth = 0
+            raise TemplateError(f"macro `{self.macro.name}` calls itself without end")
+        try:
+            return function(*args, **kwargs)
+        except MacroReturn as returned:
+            return returned.value
+        except TypeError as error:
+            if position(error.__traceback__)[0] == 0:
+                raise TemplateError(f"macro `{self.macro.name}`: {_arguments(str(error))}") from None
+            raise
+        finally:
+            rendering.depth = max(rendering.depth - 1, 0)
+
+    def __str__(self) -> str:
+        return f"<macro {self.macro.package}.{self.macro.name}>"
+
+
+def _arguments(message: str) -> str:
+    """Python's word on wrong arguments without the internal name of the macro."""
+    from eltbuild.jinja.environment import MACRO_PREFIX
+
+    return message.replace(MACRO_PREFIX, "")
+
+
+def load_macro(macro: Macro, scope: Scope) -> Callable[..., Any]:
+    """The macro as a function over the names of a scope. Raises `TemplateError` with the line in its file."""
+    from eltbuild.jinja.environment import MACRO_PREFIX
+
+    path = f"{macro.root}/{macro.original_path}" if macro.root else macro.original_path
+    template = compile_template("\n" * (macro.line - 1) + macro.text, macro_environment(), path)
+    context = template.new_context(scope, shared=True)
+    for _ in template.root_render_func(context):
+        pass
+    function: Callable[..., Any] = context.vars[f"{MACRO_PREFIX}{macro.key}"]
+    return function
+
+
+class Namespace:
+    """The macros of one package: `dbt_utils.star(...)`."""
+
+    def __init__(self, name: str, find: Callable[[str], Any]) -> None:
+        self._name = name
+        self._find = find
+
+    def __getattr__(self, name: str) -> Any:
+        found = missing if name.startswith("__") else self._find(name)
+        if found is missing:
+            raise AttributeError(f"package `{self._name}` has no macro `{name}`")
+        return found
+
+    def __getitem__(self, name: str) -> Any:
+        found = self._find(name)
+        if found is missing:
+            raise KeyError(name)
+        return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The macro of that name, or the default."""
+        found = self._find(name)
+        return default if found is missing else found
+
+    def __contains__(self, name: object) -> bool:
+        return self._find(str(name)) is not missing
+
+    def __str__(self) -> str:
+        return f"<package {self._name}>"
+
+
+Names = Mapping[str, Any]

@@ -1,0 +1,121 @@
+"""Where results stand: database, schema and alias of each node, through the macros that a project may override."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from eltbuild.compile.compiler import macro_error
+from eltbuild.compile.dbt.context import open_scope
+from eltbuild.compile.introspect import BLANK
+from eltbuild.compile.rendering import MacroReturn, Rendering
+from eltbuild.compile.session import Session
+from eltbuild.errors import CompileError, Problem
+from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.template import explain
+from eltbuild.project.resources import Macro, Node, NodeId, Project
+from eltbuild.relation import Relation
+
+TEST_SCHEMA = "dbt_test__audit"
+"""The custom schema of stored test failures, unless a config says another."""
+
+Generator = Callable[[Any, Node], str | None]
+
+
+class Naming:
+    """The three naming rules of a project: its own macros where it has them, dbt's defaults where not."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._rendering = Rendering(session, None, BLANK)
+        open_scope(self._rendering)
+        self._schema = self._rule("generate_schema_name", self._default_schema)
+        self._database = self._rule("generate_database_name", self._default_database)
+        self._alias = self._rule("generate_alias_name", default_alias)
+
+    def _rule(self, name: str, default: Generator) -> Generator:
+        macros = self._session.macros
+        macro = macros.visible(name, macros.root) or macros.overridden(name)
+        if macro is None:
+            return default
+        return lambda custom, node: self._called(macro, custom, node)
+
+    def _called(self, macro: Macro, custom: Any, node: Node) -> str | None:
+        from eltbuild.project.projection import node_dict
+
+        try:
+            name = self._rendering.macro(macro)(custom, node_dict(node, self._session.project))
+        except (TemplateError, MacroReturn) as error:
+            raise macro_error(error, macro) from error
+        except Exception as error:
+            raise macro_error(explain(error, ""), macro) from error
+        if name is None:
+            return None
+        return str(name).strip()
+
+    def _default_schema(self, custom: Any, node: Node) -> str:
+        own = self._session.project.target.schema
+        return f"{own}_{str(custom).strip()}" if custom is not None else own
+
+    def _default_database(self, custom: Any, node: Node) -> str:
+        return str(custom).strip() if custom is not None else self._session.project.target.database
+
+    def named(self, project: Project, problems: list[Problem]) -> dict[NodeId, Node]:
+        """All nodes with their relation; two that would stand at one place are a problem."""
+        nodes: dict[NodeId, Node] = {}
+        taken: dict[tuple[str, str, str], Node] = {}
+        failed: set[str] = set()
+        for id, node in project.nodes.items():
+            try:
+                relation = self.relation(node)
+            except CompileError as error:
+                if str(error) not in failed:
+                    failed.add(str(error))
+                    problems.extend(error.problems)
+                relation = None
+            nodes[id] = named = replace(node, relation=relation) if relation != node.relation else node
+            if (
+                relation is not None
+                and node.resource_type in ("model", "seed", "snapshot")
+                and not node.ephemeral
+            ):
+                other = taken.setdefault(relation.key, named)
+                if other is not named:
+                    problems.append(_clash(named, other, relation))
+        return nodes
+
+    def relation(self, node: Node) -> Relation | None:
+        """Where the result of a node stands; None for what has none. Raises `CompileError`."""
+        config = node.config
+        if node.resource_type in ("analysis", "operation"):
+            return Relation(
+                self._session.project.target.database, self._session.project.target.schema, node.name
+            )
+        custom = config.get("schema")
+        if node.resource_type == "test" and custom is None:
+            custom = TEST_SCHEMA
+        database = self._database(config.get("database"), node)
+        schema = self._schema(custom, node)
+        if node.resource_type == "snapshot":
+            schema = str(config.get("target_schema") or schema)
+            database = str(config.get("target_database") or database)
+        return Relation(database, schema, self._alias(config.get("alias"), node))
+
+
+def default_alias(custom: Any, node: Node) -> str:
+    """The alias as written, else the name, with the version behind it where there is one."""
+    if custom:
+        return str(custom).strip()
+    if node.version is not None:
+        return f"{node.name}_v{str(node.version).replace('.', '_')}"
+    return node.name
+
+
+def _clash(node: Node, other: Node, relation: Relation) -> Problem:
+    return Problem(
+        f"{node.resource_type} `{node.name}` and {other.resource_type} `{other.name}` ({other.place}) would both stand at {relation}",
+        node.place,
+        "give one of them another `alias` or `schema`",
+        name="AmbiguousAlias",
+    )

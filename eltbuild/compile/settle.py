@@ -1,0 +1,394 @@
+"""From the project as written to the project as meant: every name, config, parent and relation, all errors at once.
+
+Templates whose text tells everything are not rendered; the others are rendered once with a blank introspector.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from eltbuild.compile.compiler import is_known, render_node, test_arguments, with_hint
+from eltbuild.compile.introspect import BLANK
+from eltbuild.compile.lookup import Lookup
+from eltbuild.compile.macro_index import MacroIndex
+from eltbuild.compile.names import problem_of
+from eltbuild.compile.rendering import Rendering
+from eltbuild.compile.schemas import Naming
+from eltbuild.compile.session import Session
+from eltbuild.errors import CompileError, Place, Problem, ProjectError
+from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.native import has_jinja
+from eltbuild.project.config import Configs
+from eltbuild.project.resources import (
+    Exposure,
+    Macro,
+    Node,
+    NodeId,
+    Project,
+    Ref,
+    Resource,
+    SourceRef,
+    UnitTest,
+    Unmanaged,
+)
+
+SECTIONS: Mapping[str, str] = {
+    "model": "models", "seed": "seeds", "snapshot": "snapshots", "test": "data_tests", "analysis": "analyses",
+    "operation": "models",
+}  # fmt: skip
+"""The section of the project file that configures each type of resource."""
+
+BUILT_IN_TESTS = frozenset({"unique", "not_null", "accepted_values", "relationships"})
+
+
+@dataclass(slots=True)
+class _Found:
+    """What settling collects on its way."""
+
+    problems: list[Problem]
+    disabled: list[Resource]
+
+
+def settle_all(session: Session) -> Project:
+    """The settled project, where the errors that loading found are told together with those of settling.
+
+    A ref that fails only because the file of its target is broken is not told again. Raises `ProjectError`.
+    """
+    before = [problem for problem in session.project.problems if problem.severity == "error"]
+    rest = tuple(problem for problem in session.project.problems if problem.severity != "error")
+    broken = {PurePosixPath(problem.place.path).stem for problem in before if problem.place}
+    try:
+        project = settle(replace(session, project=replace(session.project, problems=rest)))
+    except ProjectError as error:
+        found = [p for p in error.problems if not (broken and broken & set(_NAMED.findall(p.message)[1:]))]
+        raise ProjectError(*_sorted([*before, *found])) from None
+    if before:
+        raise ProjectError(*_sorted(before))
+    return project
+
+
+_NAMED = re.compile(r"`([\w.]+)`")
+
+
+def settle(session: Session) -> Project:
+    """The project with complete configs, parents, macros and relations.
+
+    Raises `ProjectError` with every problem of every node. Warnings are added to `Project.problems`.
+    """
+    project = session.project
+    found = _Found([], list(project.disabled))
+    reach = Reach(session.macros)
+    nodes = _rendered(session, reach, found)
+    project = replace(project, nodes=nodes, disabled=tuple(found.disabled))
+    nodes = Naming(session).named(project, found.problems)
+    project = replace(project, nodes=nodes)
+    linked = _linked(project, session.macros, found)
+    linked = replace(
+        linked, macros=_macro_links(linked.macros, session.macros), disabled=tuple(found.disabled)
+    )
+    errors = [problem for problem in found.problems if problem.severity == "error"]
+    if errors:
+        raise ProjectError(*_sorted(errors))
+    warnings = [problem for problem in found.problems if problem.severity != "error"]
+    return replace(linked, problems=(*project.problems, *warnings))
+
+
+def _sorted(problems: Iterable[Problem]) -> list[Problem]:
+    def key(problem: Problem) -> tuple[str, int, int]:
+        place = problem.place or Place("")
+        return (place.path, place.line, place.column)
+
+    return sorted(dict.fromkeys(problems), key=key)
+
+
+class Reach:
+    """Whether a call of a macro can lead to ref, source or config; followed through the macros that it calls."""
+
+    def __init__(self, macros: MacroIndex) -> None:
+        self._macros = macros
+        self._known: dict[str, bool] = {}
+
+    def touches(self, macro: Macro) -> bool:
+        """Whether only a rendering can tell what the macro refers to."""
+        known = self._known.get(macro.id)
+        if known is None:
+            self._known[macro.id] = False  # a cycle adds nothing
+            known = self._known[macro.id] = macro.touches or any(
+                self.unclear(name, macro.package) for name in macro.macro_names
+            )
+        return known
+
+    def unclear(self, name: str, package: str) -> bool:
+        """Whether a name as written in a template leads somewhere that must be rendered."""
+        if name.startswith("adapter.dispatch:"):
+            return any(self.touches(macro) for macro in self._macros.candidates(name.partition(":")[2]))
+        macro = self._macros.find(name, package)
+        if macro is not None:
+            return self.touches(macro)
+        head = name.partition(".")[0]
+        return not is_known(head)
+
+
+def _rendered(session: Session, reach: Reach, found: _Found) -> dict[NodeId, Node]:
+    """Every node with refs, sources and config complete; nodes that their own file disables are left out."""
+    configs = Configs(session.project.settings, session.project.packages)
+    nodes: dict[NodeId, Node] = {}
+    for id, node in session.project.nodes.items():
+        try:
+            settled = _node(session, node, reach, configs, found)
+        except CompileError as error:
+            found.problems.extend(error.problems)
+            continue
+        except ProjectError as error:
+            found.problems.extend(error.problems)
+            continue
+        if settled.config.get("enabled", True) is False:
+            found.disabled.append(settled)
+        else:
+            nodes[id] = settled
+    return nodes
+
+
+def _node(session: Session, node: Node, reach: Reach, configs: Configs, found: _Found) -> Node:
+    if node.language == "python":
+        return node
+    hooks = _hook_texts(node)
+    if _clear(node, reach) and not hooks:
+        return replace(node, complete=True) if not node.complete else node
+    rendering = Rendering(session, node, BLANK)
+    if not _clear(node, reach):
+        _render(rendering, node)
+    config, unrendered = node.config, node.unrendered_config
+    if rendering.config:
+        resolved = configs.resolve(
+            SECTIONS[node.resource_type], node.package, node.fqn, node.yaml_config, rendering.config,
+            unrendered_infile={**rendering.config, **_kept(node.unrendered_config)},
+        )  # fmt: skip
+        config, unrendered = resolved.config, resolved.unrendered
+        node = replace(node, config=config, unrendered_config=unrendered)
+        hooks = _hook_texts(node)
+    for text in hooks:
+        _render_text(rendering, node, text)
+    found.problems.extend(rendering.problems)
+    refs = _joined(node.refs, rendering.refs) if node.complete or node.test else tuple(rendering.refs)
+    sources = (
+        _joined(node.source_refs, rendering.sources)
+        if node.complete or node.test
+        else tuple(rendering.sources)
+    )
+    places = {(r.package, r.name): r.place for r in node.refs}
+    return replace(
+        node,
+        refs=tuple(replace(ref, place=places.get((ref.package, ref.name), ref.place)) for ref in refs),
+        source_refs=sources,
+        config=config,
+        unrendered_config=unrendered,
+        macros=tuple(rendering.macros),
+        introspective=rendering.introspective,
+        complete=True,
+    )
+
+
+def _kept(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if isinstance(value, str) and "{{" in value}
+
+
+def _joined(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
+    """Both in order; the second's are left out where the first has the same call at a known place."""
+    seen = {_key(item) for item in first}
+    return (*first, *(item for item in second if _key(item) not in seen))
+
+
+def _key(item: Ref | SourceRef) -> tuple[Any, ...]:
+    return (item.package, item.name, item.version) if isinstance(item, Ref) else (item.source, item.table)
+
+
+def _clear(node: Node, reach: Reach) -> bool:
+    """Whether the text tells everything."""
+    if node.resource_type == "seed":
+        return True
+    if node.test is not None:
+        if node.test.namespace is None and node.test.name in BUILT_IN_TESTS:
+            return _plain_arguments(node)
+        return False
+    if not node.complete:
+        return False
+    return not any(reach.unclear(name, node.package) for name in node.macro_names)
+
+
+def _plain_arguments(node: Node) -> bool:
+    """Whether a built-in test's arguments hold no Jinja beyond what the loader read."""
+    assert node.test is not None
+    return not any(
+        isinstance(value, str) and has_jinja(value) and key not in ("model", "to")
+        for key, value in node.test.kwargs.items()
+    )
+
+
+def _hook_texts(node: Node) -> list[str]:
+    texts = []
+    for key in ("pre-hook", "post-hook"):
+        for hook in node.config.get(key) or ():
+            sql = hook.get("sql") if isinstance(hook, Mapping) else hook
+            if isinstance(sql, str) and ("ref(" in sql or "source(" in sql) and has_jinja(sql):
+                texts.append(sql)
+    return texts
+
+
+def _render(rendering: Rendering, node: Node) -> None:
+    try:
+        if node.test is not None:
+            rendering.extra_names["_dbt_generic_test_kwargs"] = test_arguments(rendering, node)
+        render_node(rendering, node.code)
+    except TemplateError as error:
+        raise CompileError(problem_of(with_hint(rendering, error), node)) from error
+
+
+def _render_text(rendering: Rendering, node: Node, text: str) -> None:
+    try:
+        render_node(rendering, text)
+    except TemplateError as error:
+        place = node.patch_place or node.place
+        raise CompileError(Problem(f"hook: {error.message}", place, error.hint)) from error
+
+
+# Links ----------------------------------------------------------------------------------------------------
+
+
+def _linked(project: Project, macros: MacroIndex, found: _Found) -> Project:
+    """Parents by id, for nodes, exposures, unit tests and the rest."""
+    lookup = Lookup.of(project)
+    nodes: dict[NodeId, Node] = {}
+    for id, node in project.nodes.items():
+        parents, problems = _parents(node, lookup, project)
+        if problems and node.resource_type == "test":
+            found.disabled.append(node)
+            found.problems += [
+                replace(p, severity="warning", name="NodeNotFoundOrDisabled") for p in problems
+            ]
+            continue
+        found.problems += problems
+        names = tuple(m.id for m in (macros.find(name, node.package) for name in node.macro_names) if m)
+        used = node.macros or names
+        if parents != node.parents or used != node.macros:
+            node = replace(node, parents=parents, macros=used)
+        nodes[id] = node
+    project = replace(project, nodes=nodes)
+    return replace(
+        project,
+        exposures={id: _with_parents(item, lookup, project, found) for id, item in project.exposures.items()},
+        unmanaged={id: _with_parents(item, lookup, project, found) for id, item in project.unmanaged.items()},
+        unit_tests={id: _unit_test(item, lookup, found) for id, item in project.unit_tests.items()},
+    )
+
+
+def _parents(node: Node, lookup: Lookup, project: Project) -> tuple[tuple[NodeId, ...], list[Problem]]:
+    ids: dict[NodeId, None] = {}
+    problems: list[Problem] = []
+    for ref in node.refs:
+        target = lookup.ref(ref.name, ref.package, ref.version, node.package)
+        if target is None:
+            what, hint = lookup.missing_ref(ref.name, ref.package, ref.version)
+            problems.append(Problem(f"{_who(node)} refers to {what}", _place(node, ref.place), hint))
+            continue
+        refused = _access(node, target, project)
+        if refused:
+            problems.append(Problem(refused[0], _place(node, ref.place), refused[1]))
+        ids[target.id] = None
+    for source_ref in node.source_refs:
+        source = lookup.source(source_ref.source, source_ref.table)
+        if source is None:
+            what, hint = lookup.missing_source(source_ref.source, source_ref.table)
+            problems.append(Problem(f"{_who(node)} refers to {what}", _place(node, source_ref.place), hint))
+            continue
+        ids[source.id] = None
+    return tuple(ids), problems
+
+
+def _who(node: Node) -> str:
+    return f"{node.resource_type} `{node.name}`"
+
+
+def _place(node: Node, place: Place | None) -> Place | None:
+    return place or node.place or Place(node.project_path)
+
+
+def _access(node: Node, target: Node, project: Project) -> tuple[str, str] | None:
+    """Why a node may not refer to another, and a hint; None when it may."""
+    if target.resource_type != "model" or node.resource_type not in ("model", "snapshot", "analysis"):
+        return None
+    if target.access == "private" and (target.group is None or node.group != target.group):
+        owner = f"group `{target.group}`" if target.group else "its group"
+        return (
+            f"{_who(node)} refers to model `{target.name}`, which is private to {owner}",
+            f"put `{node.name}` into that group, or make `{target.name}` protected or public",
+        )
+    settings = project.packages.get(target.package)
+    if (
+        target.access == "protected"
+        and settings
+        and settings.restrict_access
+        and node.package != target.package
+    ):
+        return (
+            f"{_who(node)} refers to model `{target.name}`, which is protected in package `{target.package}`",
+            "only public models of that package can be referred to",
+        )
+    return None
+
+
+def _with_parents(item: Any, lookup: Lookup, project: Project, found: _Found) -> Any:
+    ids: dict[NodeId, None] = {}
+    for ref in item.refs:
+        target = lookup.ref(ref.name, ref.package, ref.version, item.package)
+        if target is None:
+            what, hint = lookup.missing_ref(ref.name, ref.package, ref.version)
+            found.problems.append(
+                Problem(
+                    f"{item.resource_type.replace('_', ' ')} `{item.name}` depends on {what}",
+                    ref.place or item.place,
+                    hint,
+                )
+            )
+        else:
+            ids[target.id] = None
+    for source_ref in getattr(item, "source_refs", ()):
+        source = lookup.source(source_ref.source, source_ref.table)
+        if source is None:
+            what, hint = lookup.missing_source(source_ref.source, source_ref.table)
+            found.problems.append(
+                Problem(f"exposure `{item.name}` depends on {what}", source_ref.place or item.place, hint)
+            )
+        else:
+            ids[source.id] = None
+    assert isinstance(item, (Exposure, Unmanaged))
+    return replace(item, parents=tuple(ids)) if ids else item
+
+
+def _unit_test(test: UnitTest, lookup: Lookup, found: _Found) -> UnitTest:
+    target = lookup.ref(test.model, None, None if test.version is None else str(test.version), test.package)
+    if target is None:
+        what, hint = lookup.missing_ref(test.model, None, None)
+        found.problems.append(Problem(f"unit test `{test.name}` tests {what}", test.place, hint))
+        return test
+    return replace(test, parents=(target.id,))
+
+
+def _macro_links(macros: Mapping[str, Macro], index: MacroIndex) -> dict[str, Macro]:
+    """Each macro with the ids of the macros that it calls."""
+    out = {}
+    for id, macro in macros.items():
+        called: dict[str, None] = {}
+        for name in macro.macro_names:
+            if name.startswith("adapter.dispatch:"):
+                called.update(dict.fromkeys(m.id for m in index.candidates(name.partition(":")[2])))
+                continue
+            target = index.find(name, macro.package)
+            if target is not None and target.id != id:
+                called[target.id] = None
+        out[id] = replace(macro, macros=tuple(called)) if called else macro
+    return out

@@ -1,0 +1,80 @@
+"""Where in the user's files a place of a compiled query comes from."""
+
+from __future__ import annotations
+
+from eltbuild.compile.dbt.context import open_scope
+from eltbuild.compile.introspect import Introspector
+from eltbuild.compile.rendering import Rendering
+from eltbuild.compile.session import Session
+from eltbuild.errors import Place
+from eltbuild.jinja.environment import MACRO_PREFIX, macro_environment, text_environment
+from eltbuild.jinja.locate import instrument, offset_of, read_markers
+from eltbuild.project.resources import Macro, Node
+
+
+def origin(
+    session: Session, node: Node, introspector: Introspector, text: str, line: int, column: int
+) -> Place | None:
+    """The place in the template, or in the macro, that made line and column of `text`, the node's rendered query.
+
+    None where a second rendering does not give the same text, so that no place is claimed wrongly.
+    """
+    if node.test is not None or node.language != "sql":
+        return None
+    macros: list[Macro] = []
+    rendering = Rendering(session, node, introspector)
+    scope = open_scope(rendering)
+    rendering.modules = _Instrumented(rendering, macros)  # type: ignore[assignment]
+    environment = text_environment()
+    try:
+        tree = instrument(environment.parse(node.code, filename=node.project_path), 0)
+        code = environment.compile(tree, name=node.project_path, filename=node.project_path)
+        template = environment.template_class.from_code(environment, code, {})
+        marked = environment.concat(template.root_render_func(template.new_context(scope, shared=True)))
+    except Exception:
+        # Whatever goes wrong here, the error that was to be located is told all the same.
+        return None
+    source_map = read_markers(marked)
+    if source_map.text.strip() != text.strip():
+        return None
+    lead = len(source_map.text) - len(source_map.text.lstrip())
+    skipped = len(text) - len(text.lstrip())
+    offset = offset_of(text, line, column) - skipped + lead
+    number, found = source_map.at(max(offset, 0))
+    if number == 0:
+        return Place(node.project_path, found + node.line - 1, _same_column(node, found, text, line, column))
+    macro = macros[number - 1]
+    path = f"{macro.root}/{macro.original_path}" if macro.root else macro.original_path
+    return Place(path, found)
+
+
+def _same_column(node: Node, template_line: int, text: str, line: int, column: int) -> int:
+    """The column, where the line of the template is the line of the query to the letter."""
+    rows, made = node.code.split("\n"), text.split("\n")
+    if not (0 < template_line <= len(rows) and 0 < line <= len(made)):
+        return 0
+    return column if rows[template_line - 1] == made[line - 1] else 0
+
+
+class _Instrumented(dict[str, object]):
+    """Macros compiled with markers, as they are first called."""
+
+    def __init__(self, rendering: Rendering, macros: list[Macro]) -> None:
+        super().__init__()
+        self._rendering = rendering
+        self._macros = macros
+
+    def get(self, id: str, default: object = None) -> object:  # type: ignore[override]
+        """The macro's function, with markers in what it gives."""
+        if id not in self:
+            macro = self._rendering.session.project.macros[id]
+            self._macros.append(macro)
+            environment = macro_environment()
+            tree = environment.parse("\n" * (macro.line - 1) + macro.text)
+            code = environment.compile(instrument(tree, len(self._macros)), name=macro.id, filename=macro.id)
+            template = environment.template_class.from_code(environment, code, {})
+            context = template.new_context(self._rendering.scope, shared=True)
+            for _ in template.root_render_func(context):
+                pass
+            self[id] = context.vars[f"{MACRO_PREFIX}{macro.key}"]
+        return self[id]

@@ -1,0 +1,106 @@
+"""What can go wrong, as values and as exceptions. Nothing is printed here.
+
+A `Problem` says what, where and how to mend it. A stage collects all its problems and raises them
+together. The tree of exceptions::
+
+    EltbuildError
+    ├── UsageError       the call is wrong (flags, names, paths)            exit code 2
+    ├── ProjectError     the project is wrong (YAML, SQL, Jinja, graph)     exit code 2
+    ├── CompileError     one node's template failed at its turn             the node fails
+    ├── DatabaseError    the warehouse refused a statement                  the node fails
+    └── Interrupted      the user asked to stop                             exit code 130
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a file of the user's: path as the user would type it; line and column from 1, 0 if unknown."""
+
+    path: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        parts = [self.path]
+        if self.line:
+            parts.append(str(self.line))
+            if self.column:
+                parts.append(str(self.column))
+        return ":".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, where, and a hint. `name` is the stable event name that warn_error_options can list."""
+
+    message: str
+    place: Place | None = None
+    hint: str = ""
+    severity: Severity = "error"
+    name: str = ""
+
+    def __str__(self) -> str:
+        head = f"{self.place}: {self.message}" if self.place else self.message
+        return f"{head}\n    hint: {self.hint}" if self.hint else head
+
+    def as_error(self) -> Problem:
+        """The same problem with severity `error`."""
+        return replace(self, severity="error")
+
+
+class EltbuildError(Exception):
+    """The root of all errors that a user's input can cause; carries every problem that was found."""
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(Problem(p) if isinstance(p, str) else p for p in problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class UsageError(EltbuildError):
+    """The call is wrong: an unknown flag value, a path that does not exist."""
+
+
+class ProjectError(EltbuildError):
+    """The project is wrong: all problems of the stage that found them."""
+
+
+class CompileError(EltbuildError):
+    """A template failed while its node was rendered."""
+
+
+class DatabaseError(EltbuildError):
+    """The warehouse refused a statement. `sql` is what was sent; `line`/`column` are positions in it, 0 if unknown."""
+
+    def __init__(
+        self, message: str, *, sql: str = "", line: int = 0, column: int = 0, code: str = "", transient: bool = False
+    ) -> None:
+        super().__init__(Problem(message))
+        self.message = message
+        self.sql = sql
+        self.line = line
+        self.column = column
+        self.code = code
+        self.transient = transient
+
+
+class Interrupted(EltbuildError):
+    """The user asked to stop; what was running has been cancelled."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint naming the nearest of `known`, or an empty string when nothing is near."""
+    names = sorted({name for name in known if name != word})
+    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    if not near:
+        lower = {name.lower(): name for name in names}
+        near = [lower[word.lower()]] if word.lower() in lower else []
+    return f"did you mean `{near[0]}`?" if near else ""

@@ -1,0 +1,1 @@
+"""How nodes hang together, and which of them a selection names."""

@@ -1,0 +1,1 @@
+"""Orchestrators and lineage back ends: users of commands and events, like anybody."""

@@ -1,0 +1,1 @@
+"""Knows Jinja, and nothing of projects or warehouses."""

@@ -1,0 +1,210 @@
+"""Templates: loaded once by their text, rendered against a scope of names. Knows nothing of projects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from traceback import walk_tb
+from types import TracebackType
+from typing import Any
+
+import jinja2
+from jinja2.utils import missing
+
+from eltbuild.jinja.environment import TICK, Clock, Scope, TemplateEnvironment, text_environment
+from eltbuild.jinja.errors import RenderLimitError, TemplateError
+from eltbuild.jinja.literal import Piece, pieces
+
+OUTPUT_LIMIT = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template ready to render: literal pieces where that is all there is, else compiled by Jinja."""
+
+    text: str
+    path: str
+    environment: TemplateEnvironment
+    pieces: tuple[str | Piece, ...] | None
+    code: jinja2.Template | None
+
+
+def load(text: str, environment: TemplateEnvironment | None = None, path: str = "<template>") -> Template:
+    """The template of a text. Raises `TemplateError` where Jinja cannot read it."""
+    environment = environment or text_environment()
+    if environment is text_environment():
+        simple = pieces(text)
+        if simple is not None:
+            return Template(text, path, environment, simple, None)
+    return Template(text, path, environment, None, compile_template(text, environment, path))
+
+
+def compile_template(text: str, environment: TemplateEnvironment, path: str) -> jinja2.Template:
+    """Jinja's own template of a text, kept for the next time. Raises `TemplateError`."""
+    try:
+        return _compile(text, environment, path)
+    except jinja2.TemplateSyntaxError as error:
+        raise syntax_error(error, text) from None
+    except RecursionError:
+        raise TemplateError("the template is nested too deeply") from None
+    except (ValueError, TypeError, OverflowError, MemoryError, SyntaxError, IndexError) as error:
+        # Jinja and the Python compiler let some broken literals through to here.
+        raise TemplateError(f"the template cannot be compiled: {error}") from None
+
+
+@lru_cache(maxsize=8192)
+def _compile(text: str, environment: TemplateEnvironment, path: str) -> jinja2.Template:
+    code = environment.compile(text, name=path, filename=path)
+    return environment.template_class.from_code(environment, code, {})
+
+
+def syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> TemplateError:
+    """Jinja's complaint with a position and a hint."""
+    message = error.message or "syntax error"
+    line = error.lineno or 0
+    rows = text.split("\n")
+    row = rows[line - 1] if 0 < line <= len(rows) else ""
+    quoted = re.search(r"'([^']+)'", message)
+    column = row.find(quoted[1]) + 1 if quoted else 0
+    return TemplateError(
+        message, line, column or (len(row) - len(row.lstrip()) + 1 if row else 0), _hint(message)
+    )
+
+
+def _hint(message: str) -> str:
+    unknown = re.search(r"unknown tag '(\w+)'", message)
+    if unknown:
+        from eltbuild.errors import did_you_mean
+
+        return did_you_mean(
+            unknown[1], ("if", "for", "set", "macro", "call", "filter", "do", "endif", "endfor", "endmacro")
+        )
+    if "end of template" in message or "unexpected end" in message:
+        return "a tag or an expression is not closed"
+    return ""
+
+
+def scope_of(names: Mapping[str, Any]) -> Scope:
+    """The names as a scope, with Jinja's own globals behind them."""
+    if isinstance(names, Scope):
+        return names
+    return Scope({**text_environment().globals, TICK: Clock(), **names})
+
+
+def render(template: Template, names: Mapping[str, Any]) -> Any:
+    """The text that a template gives (with the native environment: the value).
+
+    Raises `TemplateError` with the line of the template, or of the macro file, where it happened. Exceptions that
+    are errors of eltbuild's own (from functions called in the template) pass through with that position noted as
+    `template_line` and `template_path`.
+    """
+    scope = scope_of(names)
+    if template.pieces is not None:
+        text = _render_pieces(template.pieces, scope)
+        if text is not None:
+            return text
+    code = template.code or compile_template(template.text, template.environment, template.path)
+    context = code.new_context(scope, shared=True)
+    try:
+        result = template.environment.concat(code.root_render_func(context))  # type: ignore[arg-type]
+    except Exception as error:
+        raise explain(error, template.path) from error
+    if isinstance(result, str) and len(result) > OUTPUT_LIMIT:
+        raise TemplateError(f"the template made more than {OUTPUT_LIMIT:,} characters")
+    return result
+
+
+def _render_pieces(parts: tuple[str | Piece, ...], scope: Scope) -> str | None:
+    """The text, or None where a name is missing and Jinja must say what it thinks of that."""
+    out = []
+    for part in parts:
+        if isinstance(part, str):
+            out.append(part)
+            continue
+        value = scope.resolve(part.name)
+        if value is missing:
+            return None
+        if part.call:
+            try:
+                value = value(*part.args, **part.kwargs)
+            except Exception as error:
+                note_position(error, part.line, "")
+                if isinstance(error, (TypeError, RenderLimitError)):
+                    raise TemplateError(str(error), part.line, part.column) from error
+                raise
+        out.append(str(value))
+    return "".join(out)
+
+
+def note_position(error: Exception, line: int, path: str) -> None:
+    """Remember on the exception where in a template it was raised; the innermost place stays."""
+    if not hasattr(error, "template_line"):
+        error.template_line = line  # type: ignore[attr-defined]
+        error.template_path = path  # type: ignore[attr-defined]
+
+
+def explain(error: Exception, path: str) -> Exception:
+    """The exception to raise in place of one that came out of a rendering."""
+    line, where = position(error.__traceback__)
+    inner = "" if where == path else where
+    if isinstance(error, TemplateError):
+        if not error.line:
+            error.line, error.path = line, inner
+        return error
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return syntax_error(error, error.source or "")
+    if isinstance(error, (RecursionError, MemoryError)):
+        return TemplateError("the template calls itself without end", line, path=inner)
+    if isinstance(error, jinja2.UndefinedError | jinja2.TemplateError | RenderLimitError) or _plain(error):
+        text = error.message if isinstance(error, jinja2.TemplateError) else _words(error)
+        return TemplateError(text or type(error).__name__, line, path=inner)
+    note_position(error, line, inner)
+    return error
+
+
+def _plain(error: Exception) -> bool:
+    """Python's own exceptions: what a template does wrong with values."""
+    return type(error).__module__ in {
+        "builtins",
+        "jinja2.exceptions",
+        "decimal",
+        "json.decoder",
+        "re",
+        "re._constants",
+    }
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"no such key: {error}"
+    if isinstance(error, (RenderLimitError, TypeError, ValueError, AttributeError)):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def position(traceback: TracebackType | None) -> tuple[int, str]:
+    """The innermost template line in a traceback, and the path of that template; (0, "") when there is none."""
+    line, path = 0, ""
+    for frame, number in walk_tb(traceback):
+        template = frame.f_globals.get("__jinja_template__")
+        if template is None and "blocks" in frame.f_globals and "debug_info" in frame.f_globals:
+            debug_info = frame.f_globals["debug_info"]
+            path = frame.f_code.co_filename
+            line = _source_line(debug_info, number)
+        elif template is not None:
+            path = template.filename or template.name
+            line = template.get_corresponding_lineno(number)
+    return line, path
+
+
+def _source_line(debug_info: Any, number: int) -> int:
+    if isinstance(debug_info, str):
+        pairs = [tuple(map(int, pair.split("="))) for pair in debug_info.split("&") if pair]
+    else:
+        pairs = list(debug_info)
+    for template_line, code_line in reversed(pairs):
+        if code_line <= number:
+            return int(template_line)
+    return 1

@@ -1,0 +1,1 @@
+"""What to do and why: decisions and operations, nothing done."""

@@ -1,0 +1,122 @@
+"""What is to be done, as values: decisions with their reasons, and operations that have not happened yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeAlias
+
+from eltbuild.adapter import Answer, Capabilities, Connection
+from eltbuild.project.resources import Node, NodeId
+from eltbuild.relation import Column, Relation, RelationInfo
+
+Action = Literal["build", "reuse", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happens to one node, and why."""
+
+    node: NodeId
+    action: Action
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decisions of a run, in an order in which they can be carried out."""
+
+    decisions: tuple[Decision, ...]
+
+    @property
+    def nodes(self) -> frozenset[NodeId]:
+        """The nodes that will be built."""
+        return frozenset(d.node for d in self.decisions if d.action == "build")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL to run, and what it is for. The statement labelled `main` is the one that users know as the model's."""
+
+    sql: str
+    label: str = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Rows to append in bulk: `rows` is a pyarrow Table, or anything with `__arrow_c_stream__`."""
+
+    relation: Relation
+    rows: Any
+    label: str = "load"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Something opaque that needs the connection: a Python model, a hook that asks the warehouse, a package's own
+
+    materialization. What it returns becomes the answer of the node when its label is `main`.
+    """
+
+    run: Callable[[Connection], Answer | None]
+    label: str = "main"
+
+
+Operation: TypeAlias = Statement | Load | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One time slice of a microbatch model: half-open, UTC."""
+
+    start: datetime
+    end: datetime
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that a materialization may know."""
+
+    node: Node
+    query: str
+    """The compiled SQL, CTEs included; for seeds and Python models the empty string."""
+    relation: Relation
+    """Where the result belongs."""
+    existing: RelationInfo | None = None
+    """What stands there now, with columns; None when nothing does."""
+    columns: tuple[Column, ...] = ()
+    """The columns that the query gives, in order; empty where the materialization did not ask for them."""
+    full_refresh: bool = False
+    """Whether to build from nothing (the flag, or the node's own `full_refresh`, decided already)."""
+    now: datetime
+    """The start of the run, aware, UTC."""
+    batch: Batch | None = None
+    rows: Any = None
+    """For seeds and Python models: the rows, as a pyarrow Table."""
+    empty: bool = False
+    grants: Mapping[str, Sequence[str]] | None = None
+    """Grants that stand now on `existing`: privilege to grantees; None when not asked for."""
+    temporary: str = ""
+    """A suffix, unique to this run, for relations that exist only while it works."""
+
+
+class Writer(Protocol):
+    """Spelling: see `eltbuild.sql.writer.Writer`."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A materialization with what it asks of the warehouse before it can decide."""
+
+    materialize: Callable[..., tuple[Operation, ...]]
+    """`(Facts, Writer) -> tuple[Operation, ...]`: facts in, operations out, nothing done."""
+    wants_columns: bool = False
+    """Whether `Facts.columns` must be filled."""
+    transaction: bool = True
+    """Whether the operations should commit together."""
+    extras: Mapping[str, Any] = field(default_factory=dict)

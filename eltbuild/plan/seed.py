@@ -1,0 +1,76 @@
+"""Seeds: rows of a file as a table. The file has been read already; nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from eltbuild.errors import CompileError, Problem
+from eltbuild.plan.extras import extras
+from eltbuild.plan.keys import WORD
+from eltbuild.plan.nouns import Facts, Load, Operation, Statement
+from eltbuild.plan.rows import columns_of
+from eltbuild.plan.whole import rows_table
+from eltbuild.relation import Column
+from eltbuild.sql.writer import Writer
+
+UPPER = frozenset({"snowflake", "oracle", "teradata"})
+"""Dialects that store a name without quotes in upper case."""
+KEEPING = frozenset({"duckdb", "bigquery", "spark", "spark2", "databricks", "sqlite", "mysql", "tsql", "fabric"})
+"""Dialects that store a name without quotes as it is written."""
+
+
+def seed(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
+    """Make the table, or empty it and fill it again, in bulk.
+
+    A table that stands keeps its columns and types but under full refresh. Raises `CompileError` where the file has
+    other columns than the table.
+    """
+    facts = replace(facts, rows=stored_names(facts, writer))
+    if facts.existing is None or facts.existing.kind != "table" or facts.full_refresh:
+        return rows_table(facts, writer, seed_columns(facts, writer))
+    _check_columns(facts)
+    emptied = Statement(writer.truncate(facts.relation), "truncate")
+    loaded: tuple[Operation, ...] = () if facts.empty else (Load(facts.relation, facts.rows, "main"),)
+    return (emptied, *loaded, *extras(facts, writer, fresh=False, columns=facts.existing.columns))
+
+
+def seed_columns(facts: Facts, writer: Writer) -> tuple[Column, ...]:
+    """The columns of the new table: types from `column_types`, the others from the rows."""
+    given = facts.node.config.get("column_types") or {}
+    if not isinstance(given, Mapping):
+        hint = "write it as `{column: type}`"
+        raise CompileError(
+            Problem(f"`column_types` of the seed `{facts.node.name}` is no mapping", facts.node.place, hint)
+        )
+    exact = {str(name): str(type_name) for name, type_name in given.items()}
+    folded = {name.strip('"`').casefold(): type_name for name, type_name in exact.items()}
+    columns = columns_of(facts.rows, writer, narrow=True)
+    return tuple(
+        Column(column.name, exact.get(column.name) or folded.get(column.name.casefold()) or column.type)
+        for column in columns
+    )
+
+
+def stored_names(facts: Facts, writer: Writer) -> object:
+    """The rows with the names that the table is to have: `quote_columns: false` lets the engine fold letter case."""
+    quoted = facts.node.config.get("quote_columns")
+    if quoted is None:
+        quoted = writer.dialect not in UPPER
+    if quoted or writer.dialect in KEEPING:
+        return facts.rows
+    fold = str.upper if writer.dialect in UPPER else str.lower
+    names = facts.rows.schema.names
+    return facts.rows.rename_columns([fold(name) if WORD.fullmatch(name) else name for name in names])
+
+
+def _check_columns(facts: Facts) -> None:
+    assert facts.existing is not None
+    there = {column.name.casefold() for column in facts.existing.columns}
+    names = [str(name) for name in facts.rows.schema.names]
+    new = [name for name in names if name.casefold() not in there]
+    gone = there - {name.casefold() for name in names}
+    if facts.existing.columns and (new or gone):
+        told = [f"`{name}` is new" for name in new] + [f"`{name}` is gone" for name in sorted(gone)]
+        text = f"the columns of the seed `{facts.node.name}` have changed: {', '.join(told)}"
+        raise CompileError(Problem(text, facts.node.place, "run with --full-refresh to make the table anew"))

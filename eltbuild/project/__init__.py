@@ -1,0 +1,1 @@
+"""The project as the user wrote it: files, properties, configs, packages, profile."""

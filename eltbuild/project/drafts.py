@@ -1,0 +1,155 @@
+"""Files that become nodes: models, seeds, snapshots, analyses and singular tests, before anything describes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal
+
+from eltbuild.errors import Place, ProjectError
+from eltbuild.jinja.mentions import Mentions
+from eltbuild.project.entries import NodeEntry
+from eltbuild.project.files import SEED_SUFFIXES, PackageFiles, folders_of, stem
+from eltbuild.project.loading import NOTHING, Loading, Package, checksum, seed_checksum
+from eltbuild.project.read import digest_file
+from eltbuild.project.resources import NodeType, SourceFile
+
+SEED_TEXT_LIMIT = 1024 * 1024
+"""Seeds up to this size have dbt's checksum, of their text; larger ones that of their bytes."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """A node as its own file tells it."""
+
+    resource_type: NodeType
+    name: str
+    package: Package
+    path: str
+    original_path: str
+    full_path: str
+    folders: tuple[str, ...]
+    mentions: Mentions = NOTHING
+    code: str = ""
+    line: int = 1
+    """The line of the file in which the scanned text begins."""
+    code_line: int = 1
+    checksum: str = ""
+    language: Literal["sql", "python"] = "sql"
+    place: Place | None = None
+
+
+def drafts_of(loading: Loading, package: Package, files: PackageFiles) -> Iterator[Draft]:
+    """A draft for each file of a package that becomes a node, and for each snapshot block."""
+    for file, within in files.files("model-paths", (".sql", ".py")):
+        yield _model(loading, package, file, within)
+    yield from _seeds(loading, package, files)
+    for file, within in files.files("snapshot-paths", (".sql",)):
+        yield from _snapshots(loading, package, file, within)
+    for file, within in files.files("analysis-paths", (".sql",)):
+        draft = _sql(loading, package, file, f"analysis/{within}", "analysis")
+        yield draft
+    for path, within in files.paths("test-paths", (".sql",)):
+        if not within.startswith(("generic/", "fixtures/")):
+            test = files.read(path)
+            if test is not None:
+                yield _sql(loading, package, test, within, "test")
+
+
+def _model(loading: Loading, package: Package, file: SourceFile, within: str) -> Draft:
+    if file.path.lower().endswith(".sql"):
+        return _sql(loading, package, file, within, "model")
+    draft = _draft(package, file, within, "model")
+    draft.mentions = loading.python_mentions(file)
+    draft.code = file.text.strip()
+    draft.checksum = checksum(file.text)
+    draft.language = "python"
+    return draft
+
+
+def _draft(package: Package, file: SourceFile, within: str, resource_type: NodeType) -> Draft:
+    return Draft(
+        resource_type,
+        stem(within),
+        package,
+        within,
+        file.original_path,
+        file.path,
+        folders_of(within),
+        place=Place(file.path),
+    )
+
+
+def _sql(loading: Loading, package: Package, file: SourceFile, within: str, resource_type: NodeType) -> Draft:
+    draft = _draft(package, file, within, resource_type)
+    text = file.text
+    draft.mentions = loading.mentions(text, file.digest, file.path)
+    draft.code = code = text.strip()
+    if not text.startswith(code[:1]):
+        draft.code_line = 1 + text[: len(text) - len(text.lstrip())].count("\n")
+    draft.checksum = checksum(code)
+    return draft
+
+
+def _seeds(loading: Loading, package: Package, files: PackageFiles) -> Iterator[Draft]:
+    root = package.root
+    for path, within in files.paths("seed-paths", SEED_SUFFIXES):
+        original = path[len(root) + 1 :] if root else path
+        draft = Draft("seed", stem(within), package, within, original, path, folders_of(within), place=Place(path))
+        try:
+            draft.checksum = _seed_checksum(loading, files, path)
+        except ProjectError as error:
+            loading.problems.extend(error.problems)
+        yield draft
+
+
+def _seed_checksum(loading: Loading, files: PackageFiles, path: str) -> str:
+    try:
+        small = os.path.getsize(loading.root / path) <= SEED_TEXT_LIMIT
+    except OSError:
+        small = False
+    if small and path.lower().endswith(".csv"):
+        file = files.read(path)
+        return seed_checksum(file.text) if file is not None else ""
+    return digest_file(loading.root, path)
+
+
+def _snapshots(loading: Loading, package: Package, file: SourceFile, within: str) -> Iterator[Draft]:
+    """One for each snapshot block; the name of the file is a folder of its fully qualified name."""
+    whole = checksum(file.text)
+    found = [block for block in loading.blocks(file) if block.kind == "snapshot"]
+    for block in found:
+        draft = _draft(package, file, within, "snapshot")
+        draft.name = block.name
+        draft.folders = (*folders_of(within), stem(within))
+        head = block.text[: block.text.find(block.body)] if block.body else block.text
+        draft.line = draft.code_line = block.line + head.count("\n")
+        draft.place = Place(file.path, block.line)
+        draft.code = block.body
+        digest = blake2b(block.body.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        draft.mentions = loading.mentions(block.body, digest, file.path, draft.line)
+        draft.checksum = whole
+        yield draft
+    if not found and file.text.strip():
+        hint = "write `{% snapshot name %} ... {% endsnapshot %}`, or describe the snapshot in YAML with `relation:`"
+        loading.report("the file holds no snapshot and is ignored", Place(file.path), hint, "warning")
+
+
+def snapshot_of_relation(loading: Loading, package: Package, file: SourceFile, within: str, entry: NodeEntry) -> Draft:
+    """The draft of a snapshot that a properties file defines by `relation:`."""
+    relation = (entry.relation or "").strip()
+    code = f"select * from {{{{ {relation} }}}}"
+    if relation.startswith("{{"):
+        code = f"select * from {relation}"
+    draft = _draft(package, file, f"{entry.name}.sql", "snapshot")
+    draft.name = entry.name
+    draft.folders = folders_of(within)
+    draft.code = code
+    draft.line = draft.code_line = entry.line
+    draft.place = Place(file.path, entry.line, entry.column)
+    digest = blake2b(code.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    draft.mentions = loading.mentions(code, digest, file.path, entry.line)
+    draft.checksum = checksum(file.text)
+    return draft

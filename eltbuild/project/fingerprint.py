@@ -1,0 +1,95 @@
+"""One digest over everything that a settled project comes from. Reads files; decides nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from eltbuild._version import __version__
+from eltbuild.adapter import Target
+
+RECIPE = 1
+"""To be raised when the same files come to mean something else."""
+
+LARGE = 1 << 20
+"""Files of data past this size are known by size and time of change, not by content."""
+
+_TEXT = (".sql", ".py", ".yml", ".yaml", ".md")
+_ENVIRONMENT = re.compile(rb"env_var\(\s*(?:['\"]([A-Za-z_][A-Za-z0-9_]*)['\"])?")
+_FILES = ("eltbuild.yml", "dbt_project.yml", "selectors.yml", "vars.yml", "packages.yml", "dependencies.yml",
+          "package-lock.yml", ".env", ".dbtignore", ".eltbuildignore")  # fmt: skip
+
+
+def fingerprint(
+    root: Path, folders: Iterable[str], target: Target, vars: Mapping[str, Any], environment: Mapping[str, str], more: str = ""
+) -> str:
+    """The digest of the files in `folders` (relative to `root`), the project's own files, target, vars and version.
+
+    Environment variables count where a file names them in `env_var('...')`; all of them where a name is computed.
+    """
+    digest = blake2b(digest_size=20)
+    names: set[str] = set()
+    computed = False
+    digest.update(repr((__version__, RECIPE, _target(target), sorted(vars.items(), key=str), more)).encode())
+    for path in _paths(root, folders):
+        full = os.path.join(root, path)
+        digest.update(path.encode(errors="surrogateescape"))
+        try:
+            if path.endswith(_TEXT) or os.path.getsize(full) <= LARGE:
+                with open(full, "rb") as file:
+                    data = file.read()
+                digest.update(blake2b(data, digest_size=16).digest())
+                if b"env_var" in data:
+                    found = _ENVIRONMENT.findall(data)
+                    names.update(name.decode() for name in found if name)
+                    computed |= any(not name for name in found)
+            else:
+                state = os.stat(full)
+                digest.update(repr((state.st_size, state.st_mtime_ns)).encode())
+        except OSError:
+            digest.update(b"\0unreadable")
+    chosen = sorted(environment) if computed else sorted(names)
+    digest.update(repr([(name, environment.get(name)) for name in chosen]).encode())
+    return digest.hexdigest()
+
+
+def _target(target: Target) -> tuple[Any, ...]:
+    fields = sorted((key, repr(value)) for key, value in target.fields.items())
+    return (target.profile, target.name, target.type, target.database, target.schema, target.threads, fields)
+
+
+def _paths(root: Path, folders: Iterable[str]) -> Iterator[str]:
+    """Every file once, in order."""
+    for name in _FILES:
+        if os.path.isfile(os.path.join(root, name)):
+            yield name
+    seen: set[str] = set()
+    for folder in sorted(set(folders)):
+        yield from _walk(str(root), folder, seen)
+
+
+def _walk(root: str, folder: str, seen: set[str]) -> Iterator[str]:
+    try:
+        real = os.path.realpath(os.path.join(root, folder))
+        if real in seen:
+            return
+        seen.add(real)
+        with os.scandir(os.path.join(root, folder)) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in found:
+        if entry.name.startswith(".") and entry.name not in _FILES:
+            continue
+        path = f"{folder}/{entry.name}"
+        try:
+            if entry.is_dir():
+                yield from _walk(root, path, seen)
+            else:
+                yield path
+        except OSError:
+            continue

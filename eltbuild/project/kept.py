@@ -1,0 +1,179 @@
+"""A settled project kept on disk, so that an unchanged one need not be read again. Data only, never code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eltbuild.adapter import Target
+from eltbuild.errors import Problem
+from eltbuild.project.resources import (
+    Doc,
+    Exposure,
+    Group,
+    Macro,
+    Node,
+    Project,
+    Settings,
+    Source,
+    UnitTest,
+    Unmanaged,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A project without what must not lie on disk: no target, no environment."""
+
+    settings: Settings
+    packages: Mapping[str, Settings]
+    nodes: tuple[Node, ...] = ()
+    sources: tuple[Source, ...] = ()
+    exposures: tuple[Exposure, ...] = ()
+    unit_tests: tuple[UnitTest, ...] = ()
+    unmanaged: tuple[Unmanaged, ...] = ()
+    macros: tuple[Macro, ...] = ()
+    docs: tuple[Doc, ...] = ()
+    groups: tuple[Group, ...] = ()
+    selectors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    disabled_nodes: tuple[Node, ...] = ()
+    disabled_sources: tuple[Source, ...] = ()
+    disabled_exposures: tuple[Exposure, ...] = ()
+    disabled_unit_tests: tuple[UnitTest, ...] = ()
+    disabled_unmanaged: tuple[Unmanaged, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def keep(path: Path, key: str, project: Project) -> None:
+    """Write the project beside its key, in one step. What JSON cannot hold, or a folder refuses, is not kept."""
+    import tempfile
+
+    import msgspec
+
+    try:
+        if not _lasting(project):
+            return
+        head = msgspec.json.encode({"key": key, "nodes": len(project.nodes)})
+        body = msgspec.json.encode(_kept(project))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(head + b"\n" + body)
+        os.replace(temporary, path)
+    except OSError:
+        return
+
+
+def _lasting(project: Project) -> bool:
+    """Whether JSON gives back what is put in: no dates, no keys that are no text."""
+    for node in project.nodes.values():
+        if not _plain(node.config) or (node.test is not None and not _plain(node.test.kwargs)):
+            return False
+        if node.yaml_config and not _plain(node.yaml_config):
+            return False
+        if any(column.meta and not _plain(column.meta) for column in node.columns.values()):
+            return False
+    for source in project.sources.values():
+        if not (_plain(source.config) and _plain(source.meta) and _plain(source.source_meta)):
+            return False
+    others = (*project.exposures.values(), *project.unmanaged.values(), *project.unit_tests.values())
+    if not all(_plain(item.config) for item in others):
+        return False
+    if not all(_plain([t.given, t.expect, t.overrides]) for t in project.unit_tests.values()):
+        return False
+    return all(_plain([s.vars, s.configs, s.flags]) for s in project.packages.values())
+
+
+_SIMPLE = (str, int, float, bool, type(None))
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, _SIMPLE):
+        return True
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _plain(item) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(_plain(item) for item in value)
+    return False
+
+
+def _kept(project: Project) -> Kept:
+    gone = project.disabled
+    return Kept(
+        settings=project.settings,
+        packages=project.packages,
+        nodes=tuple(project.nodes.values()),
+        sources=tuple(project.sources.values()),
+        exposures=tuple(project.exposures.values()),
+        unit_tests=tuple(project.unit_tests.values()),
+        unmanaged=tuple(project.unmanaged.values()),
+        macros=tuple(project.macros.values()),
+        docs=tuple(project.docs.values()),
+        groups=tuple(project.groups.values()),
+        selectors=project.selectors,
+        disabled_nodes=tuple(item for item in gone if isinstance(item, Node)),
+        disabled_sources=tuple(item for item in gone if isinstance(item, Source)),
+        disabled_exposures=tuple(item for item in gone if isinstance(item, Exposure)),
+        disabled_unit_tests=tuple(item for item in gone if isinstance(item, UnitTest)),
+        disabled_unmanaged=tuple(item for item in gone if isinstance(item, Unmanaged)),
+        problems=project.problems,
+    )
+
+
+def is_kept(path: Path, key: str) -> bool:
+    """Whether the file holds the project of that key; its content is not looked at."""
+    try:
+        with path.open("rb") as file:
+            head = file.readline(4096)
+    except OSError:
+        return False
+    return head.startswith(b'{"key":"' + key.encode() + b'"')
+
+
+def restore(
+    path: Path, key: str, root: Path, target: Target, vars: Mapping[str, Any], environment: Mapping[str, str]
+) -> Project | None:
+    """The project of that key; None where it is not kept, or the file is damaged."""
+    import msgspec
+
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    head, _, body = data.partition(b"\n")
+    if not head.startswith(b'{"key":"' + key.encode() + b'"'):
+        return None
+    try:
+        kept = msgspec.json.decode(body, type=Kept)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return Project(
+        root=str(root),
+        settings=kept.settings,
+        packages=kept.packages,
+        target=target,
+        vars=vars,
+        environment=environment,
+        nodes={item.id: item for item in kept.nodes},
+        sources={item.id: item for item in kept.sources},
+        exposures={item.id: item for item in kept.exposures},
+        unit_tests={item.id: item for item in kept.unit_tests},
+        unmanaged={item.id: item for item in kept.unmanaged},
+        macros={item.id: item for item in kept.macros},
+        docs={item.id: item for item in kept.docs},
+        groups={item.id: item for item in kept.groups},
+        selectors=kept.selectors,
+        disabled=(
+            *kept.disabled_nodes, *kept.disabled_sources, *kept.disabled_exposures, *kept.disabled_unit_tests,
+            *kept.disabled_unmanaged,
+        ),
+        problems=kept.problems,
+    )  # fmt: skip
+
+

@@ -1,0 +1,221 @@
+"""Nodes out of drafts: each with its identifier, config, description and columns. Generic tests are made elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from eltbuild.errors import Place
+from eltbuild.project.config import check_keys
+from eltbuild.project.descriptions import described, described_column
+from eltbuild.project.drafts import Draft
+from eltbuild.project.enabling import written_enabled
+from eltbuild.project.entries import ColumnEntry, NodeEntry, TestEntry, VersionEntry
+from eltbuild.project.loading import Loading, refs_of, sources_of
+from eltbuild.project.patches import Key, Patch, assign, latest_version, tests_of
+from eltbuild.project.resources import Access, ColumnSpec, Node, NodeType
+
+SECTIONS: Mapping[NodeType, str] = {
+    "model": "models",
+    "seed": "seeds",
+    "snapshot": "snapshots",
+    "analysis": "analyses",
+    "test": "data_tests",
+    "operation": "models",
+}
+"""The section of a project file that configures each type of node."""
+
+
+@dataclass(slots=True)
+class Tested:
+    """A node or a table of a source, and the tests that hang on it."""
+
+    patch: Patch
+    node: Node | None
+    columns: tuple[ColumnEntry, ...]
+    tests: tuple[TestEntry, ...]
+
+
+@dataclass(slots=True)
+class Nodes:
+    """What has been made so far."""
+
+    enabled: dict[str, Node] = field(default_factory=dict)
+    disabled: list[Node] = field(default_factory=list)
+    tested: list[Tested] = field(default_factory=list)
+
+
+def make_nodes(loading: Loading, drafts: Iterable[Draft], patches: Iterable[Patch]) -> Nodes:
+    """A node for each draft. Entries for nothing are warnings; two entries, or two nodes, of one name are errors."""
+    nodes = Nodes()
+    by_name: dict[Key, list[Draft]] = {}
+    for draft in drafts:
+        by_name.setdefault((draft.resource_type, draft.package.name, draft.name), []).append(draft)
+    assigned, rest = assign(loading, by_name, patches)
+    referable: dict[tuple[str, str], Node] = {}
+    for key, group in by_name.items():
+        patch = assigned.get(key)
+        for draft in group:
+            node = make_node(loading, draft, patch)
+            if patch is not None:
+                nodes.tested.append(Tested(patch, node, *tests_of(patch)))
+            if node.config.get("enabled", True) is False:
+                nodes.disabled.append(node)
+            else:
+                _add(loading, nodes, node, referable)
+    for patch in rest:
+        # What is described in the wrong section has its tests all the same.
+        found = None if patch.version else referable.get((patch.package.name, patch.entry.name))
+        nodes.tested.append(Tested(patch, found, *tests_of(patch)))
+    return nodes
+
+
+def _add(loading: Loading, nodes: Nodes, node: Node, referable: dict[tuple[str, str], Node]) -> None:
+    """Add an enabled node, unless another has its identifier."""
+    what = f"{node.resource_type} `{node.name}`"
+    if " " in node.name and loading.settings.flags.get("require_resource_names_without_spaces", True):
+        loading.report(f"the name of {what} holds a space", node.place, "rename it")
+    other = nodes.enabled.get(node.id)
+    if other is not None:
+        hint = f"rename it, or disable one of them; the other is at {other.place}"
+        loading.report(f"{what} exists twice in package `{node.package}`", node.place, hint)
+        return
+    nodes.enabled[node.id] = node
+    if node.resource_type in ("model", "seed", "snapshot"):
+        other = referable.setdefault((node.package, node.name), node)
+        if other.resource_type != node.resource_type:
+            message = f"{what} has the name of a {other.resource_type}, which is at {other.place}"
+            hint = "`ref` cannot tell them apart: rename one of them"
+            loading.report(message, node.place, hint, "warning", "DuplicateNameDistinctNodeTypesDeprecation")
+
+
+_EMPTY: Mapping[str, Any] = {}
+
+
+def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
+    """The node of a draft, described by a patch if there is one."""
+    package = draft.package
+    entry = patch.entry if patch else None
+    version = patch.version if patch else None
+    name = entry.name if entry and version else draft.name
+    parts = (name,) if version is None else (name, f"v{version.v}")
+    id = ".".join((draft.resource_type, package.name, *parts))
+    fqn = (package.name, *draft.folders, *parts)
+    properties, unrendered = _properties(entry, version) if entry else (_EMPTY, None)
+    mentions = draft.mentions
+    infile = mentions.config
+    if not mentions.complete and "enabled" not in infile and "enabled" in draft.code:
+        enabled = written_enabled(draft.code, package.names)
+        infile = infile if enabled is None else {**infile, "enabled": enabled}
+    section = SECTIONS[draft.resource_type]
+    place = draft.place
+    if properties and patch:
+        loading.problems.extend(check_keys(section, properties, patch.place))
+    resolved = loading.resolve(
+        section,
+        package.name,
+        fqn,
+        properties,
+        infile,
+        place,
+        unrendered,
+        mentions.unrendered_config or None,
+    )
+    config = resolved.config
+    columns, description = _described(loading, patch)
+    return Node(
+        id=id,
+        resource_type=draft.resource_type,
+        name=name,
+        package=package.name,
+        path=draft.path,
+        original_path=draft.original_path,
+        root=package.root,
+        fqn=fqn,
+        language=draft.language,
+        code=draft.code,
+        line=draft.code_line,
+        checksum=draft.checksum,
+        config=config,
+        yaml_config=properties,
+        unrendered_config=resolved.unrendered,
+        description=description,
+        columns=columns,
+        docs=config.get("docs") or {"show": True},
+        patch_path=f"{package.name}://{patch.file.original_path}" if patch else None,
+        place=place,
+        patch_place=patch.place if patch else None,
+        refs=refs_of(mentions, draft.full_path, draft.line) if mentions.refs else (),
+        source_refs=sources_of(mentions, draft.full_path, draft.line) if mentions.sources else (),
+        macro_names=mentions.calls,
+        complete=mentions.complete,
+        access=cast(Access, config.get("access") or "protected"),
+        group=config.get("group"),
+        version=version.v if version else None,
+        latest_version=latest_version(entry) if entry and version else None,
+        deprecation_date=_deprecation_date(entry, version) if entry else None,
+        constraints=_constraints(entry, version, config),
+        primary_key=_primary_key(patch, config) if patch and draft.resource_type == "model" else (),
+        extra=entry.extra if entry else _EMPTY,
+    )
+
+
+def _properties(entry: NodeEntry, version: VersionEntry | None) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
+    """The config of an entry, and as written; a version's keys replace those of the model."""
+    config, unrendered = entry.config, entry.unrendered_config
+    if version is None:
+        return config, unrendered
+    written = None
+    if unrendered is not None or version.unrendered_config is not None:
+        written = {**(unrendered or config), **(version.unrendered_config or version.config)}
+    return {**config, **version.config}, written
+
+
+def _described(loading: Loading, patch: Patch | None) -> tuple[Mapping[str, ColumnSpec], str]:
+    if patch is None:
+        return _EMPTY, ""
+    entry, version, package = patch.entry, patch.version, patch.package
+    text = entry.description
+    if version is not None and version.description is not None:
+        text = version.description
+    description = described(loading, text, package, patch.place) if "{" in text else text
+    columns = {}
+    for column in tests_of(patch)[0] if version else entry.columns:
+        spec = column.spec
+        if "{" in spec.description:
+            spec = described_column(loading, spec, package, Place(patch.file.path, column.line))
+        columns[spec.name] = spec
+    return columns, description
+
+
+def _deprecation_date(entry: NodeEntry, version: VersionEntry | None) -> str | None:
+    return version.deprecation_date if version else entry.deprecation_date
+
+
+def _constraints(
+    entry: NodeEntry | None, version: VersionEntry | None, config: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], ...]:
+    if version is not None and version.constraints is not None:
+        return version.constraints
+    if entry is not None and entry.constraints:
+        return entry.constraints
+    given = config.get("constraints")
+    return tuple(item for item in given if isinstance(item, Mapping)) if isinstance(given, list) else ()
+
+
+def _primary_key(patch: Patch, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns that tell rows apart, as constraints say, or else tests: unique and not null before unique alone."""
+    for constraint in _constraints(patch.entry, patch.version, config):
+        if constraint.get("type") == "primary_key" and isinstance(constraint.get("columns"), list):
+            return tuple(map(str, constraint["columns"]))
+    columns, tests = tests_of(patch)
+    for column in columns:
+        if any(constraint.get("type") == "primary_key" for constraint in column.spec.constraints):
+            return (column.spec.name,)
+    names = {column.spec.name for column in columns}
+    tested = {(test.name, column.spec.name) for column in columns for test in column.tests} | {
+        (test.name, str(test.arguments.get("column_name"))) for test in tests
+    }
+    unique = [name for name in names if ("unique", name) in tested]
+    return tuple(sorted(name for name in unique if ("not_null", name) in tested) or sorted(unique))

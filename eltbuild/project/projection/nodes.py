@@ -1,0 +1,235 @@
+"""Models, seeds, snapshots, tests, analyses and operations as dbt writes them in `manifest.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from typing import Any
+
+from eltbuild.project.projection.configs import config_dict
+from eltbuild.project.projection.frame import PLAIN, Fields, Frame, frame_of
+from eltbuild.project.resources import ColumnSpec, Node, Project, Ref
+
+
+def node_dict(node: Node, around: Frame | Project = PLAIN) -> Fields:
+    """A model, seed, snapshot, test, analysis or operation, without what compiling adds."""
+    frame = around if isinstance(around, Frame) else frame_of(around)
+    relation = node.relation
+    config = config_dict(node)
+    fields: Fields = {
+        "database": relation.database if relation else config["database"] or frame.database,
+        "schema": (relation.schema or "") if relation else _schema(config["schema"], frame),
+        "name": node.name,
+        "resource_type": node.resource_type,
+        "package_name": node.package,
+        "path": node.path,
+        "original_file_path": node.original_path,
+        "unique_id": node.id,
+        "fqn": list(node.fqn),
+        "alias": (relation.identifier if relation else config.get("alias")) or node.name,
+        "checksum": {"name": "sha256" if node.checksum else "none", "checksum": node.checksum},
+        "config": config,
+        "tags": list(config["tags"]),
+        "description": node.description,
+        "columns": columns_dict(node.columns),
+        "meta": dict(config["meta"]),
+        "group": node.group,
+        "docs": {"show": True, "node_color": None, **node.docs},
+        "patch_path": node.patch_path,
+        "build_path": None,
+        "unrendered_config": dict(node.unrendered_config),
+        "created_at": frame.created_at,
+        "relation_name": frame.spell(relation) if relation else None,
+        "raw_code": node.code,
+        "doc_blocks": list(node.extra.get("doc_blocks", ())),
+    }
+    MORE[node.resource_type](fields, node, frame)
+    return fields
+
+
+def _schema(custom: Any, frame: Frame) -> str:
+    return f"{frame.schema}_{custom}" if custom else frame.schema
+
+
+def _seed(fields: Fields, node: Node, frame: Frame) -> None:
+    fields["raw_code"] = ""
+    fields["root_path"] = f"{frame.root}/{node.root}" if node.root else frame.root
+    fields["depends_on"] = {"macros": list(node.macros)}
+
+
+def _rendered(fields: Fields, node: Node, frame: Frame) -> None:
+    fields["language"] = node.language
+    fields["refs"] = [ref_dict(ref) for ref in node.refs]
+    fields["sources"] = [[source.source, source.table] for source in node.source_refs]
+    fields["metrics"] = []
+    fields["functions"] = []
+    fields["depends_on"] = {"macros": list(node.macros), "nodes": list(node.parents)}
+    fields["compiled_path"] = compiled_path(node, frame.target_path)
+    fields["contract"] = contract_dict(node, fields["config"].get("contract"))
+
+
+def _model(fields: Fields, node: Node, frame: Frame) -> None:
+    _rendered(fields, node, frame)
+    fields["access"] = node.access
+    fields["constraints"] = [constraint_dict(item, model_level=True) for item in node.constraints]
+    fields["version"] = node.version
+    fields["latest_version"] = node.latest_version
+    fields["deprecation_date"] = moment(node.deprecation_date)
+    fields["primary_key"] = list(node.primary_key)
+    fields["time_spine"] = time_spine_dict(node.extra.get("time_spine"))
+
+
+def _test(fields: Fields, node: Node, frame: Frame) -> None:
+    _rendered(fields, node, frame)
+    if node.test is None:
+        return
+    attached = node.test.attached_to
+    fields["column_name"] = node.test.column_name
+    fields["file_key_name"] = node.test.file_key
+    fields["attached_node"] = attached if attached and not attached.startswith("source.") else None
+    fields["test_metadata"] = {
+        "name": node.test.name,
+        "kwargs": dict(node.test.kwargs),
+        "namespace": node.test.namespace,
+    }
+
+
+def _operation(fields: Fields, node: Node, frame: Frame) -> None:
+    _rendered(fields, node, frame)
+    fields["index"] = node.extra.get("index")
+
+
+MORE: Mapping[str, Callable[[Fields, Node, Frame], None]] = {
+    "model": _model,
+    "seed": _seed,
+    "snapshot": _rendered,
+    "test": _test,
+    "analysis": _rendered,
+    "operation": _operation,
+}
+
+
+def model_dict(node: Node, around: Frame | Project = PLAIN) -> Fields:
+    """`node_dict` with the keys that dbt shows to templates and leaves out of the file."""
+    fields = node_dict(node, around)
+    fields["config_call_dict"] = dict(node.extra.get("config_call", ()))
+    fields["unrendered_config_call_dict"] = {}
+    if node.resource_type in ("model", "seed", "snapshot"):
+        fields["defer_relation"] = None
+    if node.resource_type == "model":
+        fields["batch"] = None
+    return fields
+
+
+def compiled_path(node: Node, target_path: str) -> str | None:
+    """Where the compiled text is written: `<target>/compiled/<package>/<file>`; None for seeds.
+
+    Nodes that are one of many in their file (tests and snapshots in YAML) get a file below that file's name.
+    """
+    if node.resource_type == "seed":
+        return None
+    return f"{target_path}/compiled/{node.package}/{file_in_target(node)}"
+
+
+def file_in_target(node: Node) -> str:
+    """The path of a node's file below `compiled/<package>/` and `run/<package>/`."""
+    if node.resource_type == "snapshot":
+        return f"{node.original_path}/{node.name}.sql"
+    if node.path.rpartition("/")[2] == node.original_path.rpartition("/")[2]:
+        return node.original_path
+    return f"{node.original_path}/{node.path}"
+
+
+def columns_dict(columns: Mapping[str, ColumnSpec]) -> Fields:
+    """Columns by name."""
+    return {name: column_dict(column) for name, column in columns.items()} if columns else {}
+
+
+def column_dict(column: ColumnSpec) -> Fields:
+    """One column as described in YAML."""
+    return {
+        "name": column.name,
+        "description": column.description,
+        "meta": dict(column.meta),
+        "data_type": column.data_type,
+        "constraints": [constraint_dict(item) for item in column.constraints],
+        "quote": column.quote,
+        "config": {"meta": dict(column.meta), "tags": list(column.tags)},
+        "tags": list(column.tags),
+        "granularity": column.granularity,
+        "dimension": None,
+        "entity": None,
+        "doc_blocks": [],
+    }
+
+
+def constraint_dict(constraint: Mapping[str, Any], *, model_level: bool = False) -> Fields:
+    """A constraint with its defaults."""
+    fields: Fields = {
+        "type": None,
+        "name": None,
+        "expression": None,
+        "warn_unenforced": True,
+        "warn_unsupported": True,
+        "to": None,
+        "to_columns": [],
+    }
+    if model_level:
+        fields["columns"] = []
+    fields.update((key, value) for key, value in constraint.items() if key in fields)
+    return fields
+
+
+def contract_dict(node: Node, config: Any) -> Fields:
+    """The contract; when it is enforced, its checksum stands for names, types and constraints."""
+    enforced = bool(config.get("enforced")) if isinstance(config, Mapping) else False
+    return {
+        "enforced": enforced,
+        "alias_types": bool(config.get("alias_types", True)) if isinstance(config, Mapping) else True,
+        "checksum": _contract_checksum(node) if enforced else None,
+    }
+
+
+def _contract_checksum(node: Node) -> str:
+    columns = sorted(
+        (c.name, c.data_type or "", [sorted(map(str, x.items())) for x in c.constraints])
+        for c in node.columns.values()
+    )
+    whole = (columns, [sorted(map(str, item.items())) for item in node.constraints], node.materialized)
+    return sha256(repr(whole).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def time_spine_dict(value: Any) -> Fields | None:
+    """`{standard_granularity_column, custom_granularities}`, or None."""
+    if not isinstance(value, Mapping):
+        return None
+    return {
+        "standard_granularity_column": value.get("standard_granularity_column"),
+        "custom_granularities": [
+            {"name": item.get("name"), "column_name": item.get("column_name")}
+            for item in value.get("custom_granularities") or ()
+            if isinstance(item, Mapping)
+        ],
+    }
+
+
+def ref_dict(ref: Ref) -> Fields:
+    """A call of `ref`."""
+    return {"name": ref.name, "package": ref.package, "version": ref.version}
+
+
+def moment(value: Any) -> str | None:
+    """A date or time as ISO text with an offset, UTC where none was given; other text stays as it is."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return str(value)
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC).isoformat()
+    return str(value)

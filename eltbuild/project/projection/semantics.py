@@ -1,0 +1,314 @@
+"""Metrics, semantic models, saved queries and functions as dbt writes them in `manifest.json`.
+
+They are read and passed on, never built: their YAML is laid over the defaults of the schema, key by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eltbuild.project.projection.configs import filled_config
+from eltbuild.project.projection.frame import PLAIN, Fields, Frame
+from eltbuild.project.projection.nodes import ref_dict
+from eltbuild.project.projection.others import argument_defaults, depends_on, head_dict
+from eltbuild.project.resources import Unmanaged
+from eltbuild.relation import Relation
+
+
+def unmanaged_dict(resource: Unmanaged, frame: Frame = PLAIN, *, relation: Relation | None = None) -> Fields:
+    """A metric, semantic model, saved query or function; `relation` is where it, or its model, stands."""
+    return SHAPES[resource.resource_type](resource, frame, relation)
+
+
+def metric_dict(metric: Unmanaged, frame: Frame, relation: Relation | None = None) -> Fields:
+    """A metric."""
+    body = metric.body
+    return {
+        **head_dict(metric),
+        "description": metric.description,
+        "label": body.get("label") or metric.name,
+        "type": body.get("type") or "simple",
+        "type_params": type_params_dict(_mapping(body.get("type_params"))),
+        "filter": filter_dict(body.get("filter")),
+        "metadata": None,
+        "time_granularity": body.get("time_granularity"),
+        "config": {"enabled": True, "group": None, "meta": {}, **metric.config},
+        "unrendered_config": dict(metric.config),
+        "sources": [],
+        "depends_on": depends_on(metric.parents),
+        "refs": [ref_dict(ref) for ref in metric.refs],
+        "metrics": [],
+        "created_at": frame.created_at,
+        "group": metric.config.get("group"),
+        "meta": dict(metric.config.get("meta") or {}),
+        "tags": list(metric.tags),
+    }
+
+
+def type_params_dict(given: Mapping[str, Any]) -> Fields:
+    """The parameters of a metric of any type."""
+    measure = measure_input(given.get("measure"))
+    return {
+        "measure": measure,
+        "input_measures": [measure] if measure else [],
+        "numerator": metric_input(given.get("numerator")),
+        "denominator": metric_input(given.get("denominator")),
+        "expr": given.get("expr"),
+        "window": window_dict(given.get("window")),
+        "grain_to_date": given.get("grain_to_date"),
+        "metrics": [metric_input(item) for item in given.get("metrics") or ()],
+        "conversion_type_params": conversion_dict(given.get("conversion_type_params")),
+        "cumulative_type_params": cumulative_dict(given.get("cumulative_type_params")),
+        "metric_aggregation_params": None,
+        "fill_nulls_with": given.get("fill_nulls_with"),
+        "join_to_timespine": bool(given.get("join_to_timespine", False)),
+        "is_private": None,
+    }
+
+
+def measure_input(given: Any) -> Fields | None:
+    """The measure of a metric, from its name or a mapping."""
+    if given is None:
+        return None
+    item = _named(given)
+    return {
+        "name": item.get("name"),
+        "filter": filter_dict(item.get("filter")),
+        "alias": item.get("alias"),
+        "join_to_timespine": bool(item.get("join_to_timespine", False)),
+        "fill_nulls_with": item.get("fill_nulls_with"),
+    }
+
+
+def metric_input(given: Any) -> Fields | None:
+    """A metric that another one builds on, from its name or a mapping."""
+    if given is None:
+        return None
+    item = _named(given)
+    return {
+        "name": item.get("name"),
+        "filter": filter_dict(item.get("filter")),
+        "alias": item.get("alias"),
+        "offset_window": window_dict(item.get("offset_window")),
+        "offset_to_grain": item.get("offset_to_grain"),
+    }
+
+
+def conversion_dict(given: Any) -> Fields | None:
+    """The parameters of a conversion metric."""
+    if not isinstance(given, Mapping):
+        return None
+    return {
+        "entity": given.get("entity"),
+        "base_measure": measure_input(given.get("base_measure")),
+        "conversion_measure": measure_input(given.get("conversion_measure")),
+        "base_metric": metric_input(given.get("base_metric")),
+        "conversion_metric": metric_input(given.get("conversion_metric")),
+        "calculation": given.get("calculation") or "conversion_rate",
+        "window": window_dict(given.get("window")),
+        "constant_properties": given.get("constant_properties"),
+    }
+
+
+def cumulative_dict(given: Any) -> Fields | None:
+    """The parameters of a cumulative metric."""
+    if not isinstance(given, Mapping):
+        return None
+    return {
+        "window": window_dict(given.get("window")),
+        "grain_to_date": given.get("grain_to_date"),
+        "period_agg": given.get("period_agg") or "first",
+        "metric": metric_input(given.get("metric")),
+    }
+
+
+def window_dict(given: Any) -> Fields | None:
+    """`7 days` as `{count: 7, granularity: day}`."""
+    if isinstance(given, Mapping):
+        return {"count": given.get("count"), "granularity": given.get("granularity")}
+    words = str(given).split() if given is not None else []
+    if len(words) != 2 or not words[0].isdecimal():
+        return None
+    return {"count": int(words[0]), "granularity": words[1].lower().removesuffix("s")}
+
+
+def filter_dict(given: Any) -> Fields | None:
+    """One or several conditions as `{where_filters: [...]}`."""
+    if not given:
+        return None
+    conditions = given if isinstance(given, (list, tuple)) else [given]
+    return {"where_filters": [{"where_sql_template": str(condition)} for condition in conditions]}
+
+
+def semantic_model_dict(model: Unmanaged, frame: Frame, relation: Relation | None = None) -> Fields:
+    """A semantic model; `relation` is that of its model."""
+    body = model.body
+    defaults = _mapping(body.get("defaults"))
+    return {
+        **head_dict(model),
+        "model": body.get("model") or "",
+        "node_relation": {
+            "alias": (relation.identifier if relation else None) or "",
+            "schema_name": (relation.schema if relation else None) or "",
+            "database": relation.database if relation else None,
+            "relation_name": frame.spell(relation) if relation else "",
+        },
+        "description": model.description or None,
+        "label": body.get("label"),
+        "defaults": {"agg_time_dimension": defaults.get("agg_time_dimension")} if defaults else None,
+        "entities": [_laid(ENTITY, item) for item in body.get("entities") or ()],
+        "measures": [_laid(MEASURE, item) for item in body.get("measures") or ()],
+        "dimensions": [dimension_dict(item) for item in body.get("dimensions") or ()],
+        "metadata": None,
+        "depends_on": depends_on(model.parents),
+        "refs": [ref_dict(ref) for ref in model.refs],
+        "created_at": frame.created_at,
+        "config": {"enabled": True, "group": None, "meta": {}, **model.config},
+        "unrendered_config": dict(model.config),
+        "primary_entity": body.get("primary_entity"),
+        "group": model.config.get("group"),
+    }
+
+
+ENTITY: Mapping[str, Any] = dict.fromkeys(
+    ("name", "type", "description", "label", "role", "expr", "config"),
+)
+MEASURE: Mapping[str, Any] = {
+    **dict.fromkeys(("name", "agg", "description", "label")),
+    "create_metric": False,
+    **dict.fromkeys(("expr", "agg_params", "non_additive_dimension", "agg_time_dimension", "config")),
+}
+DIMENSION: Mapping[str, Any] = {
+    **dict.fromkeys(("name", "type", "description", "label")),
+    "is_partition": False,
+    **dict.fromkeys(("type_params", "expr", "metadata", "config")),
+}
+
+
+def dimension_dict(given: Any) -> Fields:
+    """A dimension of a semantic model."""
+    fields = _laid(DIMENSION, given)
+    if isinstance(fields["type_params"], Mapping):
+        fields["type_params"] = {"time_granularity": None, "validity_params": None, **fields["type_params"]}
+    return fields
+
+
+def saved_query_dict(query: Unmanaged, frame: Frame, relation: Relation | None = None) -> Fields:
+    """A saved query."""
+    body = query.body
+    given = _mapping(body.get("query_params"))
+    return {
+        **head_dict(query),
+        "query_params": {
+            "metrics": list(given.get("metrics") or ()),
+            "group_by": list(given.get("group_by") or ()),
+            "where": filter_dict(given.get("where")),
+            "order_by": list(given.get("order_by") or ()),
+            "limit": given.get("limit"),
+        },
+        "exports": [export_dict(item) for item in body.get("exports") or () if isinstance(item, Mapping)],
+        "description": query.description or None,
+        "label": body.get("label"),
+        "metadata": None,
+        "config": {
+            "enabled": True,
+            "group": None,
+            "meta": {},
+            "export_as": None,
+            "schema": None,
+            "cache": {"enabled": False},
+            **query.config,
+        },
+        "unrendered_config": dict(query.config),
+        "group": query.config.get("group"),
+        "depends_on": depends_on(query.parents),
+        "created_at": frame.created_at,
+        "refs": [ref_dict(ref) for ref in query.refs],
+        "tags": list(query.tags),
+    }
+
+
+def export_dict(given: Mapping[str, Any]) -> Fields:
+    """One export of a saved query."""
+    config = _mapping(given.get("config"))
+    return {
+        "name": given.get("name"),
+        "config": {
+            "export_as": config.get("export_as") or "view",
+            "schema_name": config.get("schema") or config.get("schema_name"),
+            "alias": config.get("alias") or given.get("name"),
+            "database": config.get("database"),
+        },
+        "unrendered_config": dict(config),
+    }
+
+
+def function_dict(function: Unmanaged, frame: Frame, relation: Relation | None = None) -> Fields:
+    """A user-defined function."""
+    body = function.body
+    config = filled_config("function", function.config)
+    relation = relation or Relation(
+        config["database"] or frame.database,
+        config["schema"] or frame.schema,
+        config["alias"] or function.name,
+    )
+    returns = _mapping(body.get("returns"))
+    checksum = str(body.get("checksum") or "")
+    code = str(body.get("code") or body.get("raw_code") or "")
+    return {
+        "returns": {"data_type": returns.get("data_type") or "", "description": returns.get("description")},
+        "database": relation.database,
+        "schema": relation.schema or "",
+        **head_dict(function),
+        "alias": relation.identifier or function.name,
+        "checksum": {"name": "sha256" if checksum else "none", "checksum": checksum},
+        "config": config,
+        "tags": list(config["tags"]),
+        "description": function.description,
+        "columns": {},
+        "meta": dict(config["meta"]),
+        "group": config["group"],
+        "docs": dict(config["docs"]),
+        "patch_path": body.get("patch_path"),
+        "build_path": None,
+        "unrendered_config": dict(function.config),
+        "created_at": frame.created_at,
+        "relation_name": frame.spell(relation),
+        "raw_code": code,
+        "doc_blocks": [],
+        "language": body.get("language") or "sql",
+        "refs": [ref_dict(ref) for ref in function.refs],
+        "sources": [],
+        "metrics": [],
+        "functions": [],
+        "depends_on": depends_on(function.parents),
+        "compiled_path": None,
+        "contract": {"enforced": False, "alias_types": True, "checksum": None},
+        "arguments": [argument_defaults(_named(item)) for item in body.get("arguments") or ()],
+        "overloads": list(body.get("overloads") or ()),
+    }
+
+
+SHAPES: Mapping[str, Callable[[Unmanaged, Frame, Relation | None], Fields]] = {
+    "metric": metric_dict,
+    "semantic_model": semantic_model_dict,
+    "saved_query": saved_query_dict,
+    "function": function_dict,
+}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _named(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {"name": str(value)}
+
+
+def _laid(defaults: Mapping[str, Any], given: Any) -> Fields:
+    """The known keys of `given` over the defaults; `config` always a mapping with `meta`."""
+    item = _named(given)
+    fields = {key: item.get(key, default) for key, default in defaults.items()}
+    fields["config"] = {"meta": {}, **_mapping(item.get("config"))}
+    return fields

@@ -1,0 +1,305 @@
+"""Properties files (`schema.yml` and its like): YAML text to typed entries. Nothing is resolved or looked up here.
+
+As lenient as dbt 1.12: keys that mean nothing are warnings with a place and a hint, values of a wrong kind are
+errors. Reading is pure; only files whose values hold Jinja need names to render it with, and say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from eltbuild.errors import Place, Problem, ProjectError, did_you_mean
+from eltbuild.project.columns import read_columns, read_constraints, read_tests
+from eltbuild.project.config import KNOWN
+from eltbuild.project.entries import MacroEntry, NodeEntry, PropertiesFile, SourceEntry, VersionEntry
+from eltbuild.project.fields import Fields, kind_of
+from eltbuild.project.names import render_places
+from eltbuild.project.other_properties import read_exposure, read_group, read_other, read_source, read_unit_test
+from eltbuild.project.prerender import is_late, needs_rendering
+from eltbuild.project.yaml import Mapped, load_yaml
+
+_COMMON = frozenset({"name", "description", "docs", "config", "columns", "data_tests", "tests", "meta", "tags"})
+_OWNED = frozenset({"group", "access", "enabled"})
+KEYS: Mapping[str, frozenset[str]] = {
+    "models": _COMMON
+    | _OWNED
+    | {"latest_version", "deprecation_date", "constraints", "versions", "primary_key", "time_spine", "freshness"}
+    | {"semantic_model", "metrics", "agg_time_dimension", "derived_semantics"},
+    "seeds": _COMMON | _OWNED,
+    "snapshots": _COMMON | _OWNED | {"relation"},
+    "analyses": _COMMON | _OWNED,
+    "data_tests": _COMMON | _OWNED,
+    "macros": frozenset({"name", "description", "docs", "config", "meta", "arguments"}),
+}
+VERSION_KEYS = frozenset(
+    {"v", "defined_in", "description", "access", "config", "constraints", "columns", "data_tests", "tests", "docs"}
+    | {"deprecation_date", "meta", "tags", "group"}
+)
+_LIFTED = ("meta", "tags", "docs", "group", "access", "enabled", "freshness")
+"""Properties that are config, wherever they stand."""
+_EXTRA = ("time_spine", "primary_key", "semantic_model", "metrics", "agg_time_dimension", "derived_semantics")
+_WORDS: Mapping[str, str] = {
+    "models": "model",
+    "seeds": "seed",
+    "snapshots": "snapshot",
+    "analyses": "analysis",
+    "data_tests": "data test",
+    "macros": "macro",
+}
+
+
+def read_properties(text: str, names: Mapping[str, Any] | None = None) -> PropertiesFile:
+    """The entries of a properties file, with all problems found (their places have no path).
+
+    Without `names`, a file whose values hold Jinja gives only `templated=True`. Does not raise.
+    """
+    fields = Fields()
+    try:
+        tree = load_yaml(text, "", fields.problems)
+    except ProjectError as error:
+        return PropertiesFile(problems=(*fields.problems, *error.problems))
+    if tree is None:
+        return PropertiesFile(problems=tuple(fields.problems))
+    if not isinstance(tree, Mapped):
+        problem = Problem(
+            f"a properties file is a mapping such as `models: [...]`, not {kind_of(tree)}", Place("", 1, 1)
+        )
+        return PropertiesFile(problems=(*fields.problems, problem))
+    if "{" in text and needs_rendering(tree):
+        if names is None:
+            return PropertiesFile(templated=True)
+        rendered = render_places(tree, names, "", fields.problems, is_late)
+        return with_unrendered(_read(fields, rendered), _read(Fields(), tree))
+    return _read(fields, tree)
+
+
+def with_unrendered(file: PropertiesFile, written: PropertiesFile) -> PropertiesFile:
+    """The entries with what their config was before it was rendered, which state comparison looks at."""
+    kinds: dict[str, Any] = {}
+    for kind in ("models", "seeds", "snapshots", "analyses", "data_tests", "exposures", "sources"):
+        pairs = zip(getattr(file, kind), getattr(written, kind), strict=False)
+        kinds[kind] = tuple(_with_unrendered(entry, before) for entry, before in pairs)
+    return replace(file, templated=True, **kinds)
+
+
+def _with_unrendered(entry: Any, before: Any) -> Any:
+    if isinstance(entry, SourceEntry):
+        return replace(entry, unrendered_database=before.database, unrendered_schema=before.schema)
+    if isinstance(entry, NodeEntry) and entry.versions:
+        pairs = zip(entry.versions, before.versions, strict=False)
+        versions = tuple(replace(version, unrendered_config=old.config) for version, old in pairs)
+        return replace(entry, unrendered_config=before.config, versions=versions)
+    return replace(entry, unrendered_config=before.config)
+
+
+def _read(fields: Fields, tree: Mapped) -> PropertiesFile:
+    found: dict[str, list[Any]] = {}
+    for key in tree:
+        reader = _READERS.get(key)
+        if reader is None:
+            if key not in _SILENT:
+                known = (*_READERS, *_SILENT)
+                message = f"`{key}` is not a key of a properties file and is ignored"
+                hint = did_you_mean(str(key), known)
+                fields.report(tree, key, message, hint, "warning", "CustomTopLevelKeyDeprecation")
+            continue
+        kind, read = reader
+        entries = [read(fields, item) for item in fields.mappings(tree, key, "a properties file")]
+        found.setdefault(kind, []).extend(entry for entry in entries if entry is not None)
+    kinds: dict[str, Any] = {kind: tuple(entries) for kind, entries in found.items()}
+    return PropertiesFile(**kinds, problems=tuple(fields.problems), lasting=fields.lasting)
+
+
+_SILENT = frozenset({"version", "anchors", "sql", "catalogs", "checks"})
+
+
+def _node(kind: str) -> Callable[[Fields, Any], NodeEntry | None]:
+    known, word = KEYS[kind], _WORDS[kind]
+    config_keys = KNOWN.get(kind, frozenset())
+
+    def read(fields: Fields, item: Any) -> NodeEntry | None:
+        name = fields.name(item, f"a {word}")
+        if name is None:
+            return None
+        what = f"{word} `{name}`"
+        fields.check_keys(item, known, what, config_keys)
+        if item.keys() <= _PLAIN:
+            return NodeEntry(
+                name=name,
+                description=fields.text(item, "description", what) or "",
+                columns=read_columns(fields, item, what),
+                tests=read_tests(fields, item, what),
+                line=item.line,
+                column=item.column,
+            )
+        versions = tuple(_versions(fields, item, what)) if item.get("versions") else ()
+        return NodeEntry(
+            name=name,
+            description=fields.text(item, "description", what) or "",
+            config=read_config(fields, item, what),
+            columns=read_columns(fields, item, what),
+            tests=read_tests(fields, item, what),
+            constraints=read_constraints(fields, item, what),
+            versions=versions,
+            latest_version=_version(fields, item, "latest_version", what),
+            deprecation_date=_date(fields, item, what),
+            relation=fields.text(item, "relation", what),
+            extra={key: fields.plain(item[key]) for key in _EXTRA if item.get(key) is not None},
+            line=item.line,
+            column=item.column,
+        )
+
+    return read
+
+
+_PLAIN = frozenset({"name", "description", "columns", "data_tests", "tests"})
+
+
+def read_config(fields: Fields, item: Mapping[Any, Any], what: str) -> dict[str, Any]:
+    """The config of an entry: what stands under `config:`, and the properties beside it that are config, too."""
+    config = fields.mapping(item, "config", what)
+    lifted: dict[str, Any] = {}
+    for key in _LIFTED:
+        if item.get(key) is None:
+            continue
+        if key == "meta" and config.get("meta"):
+            hint = "keep the one under `config:`"
+            fields.report(item, key, f"{what} has `meta` both under `config:` and beside it", hint)
+        elif key not in config:
+            lifted[key] = _CHECKED.get(key, _plain_value)(fields, item, key, what)
+    return {**lifted, **config} if lifted else config
+
+
+def _plain_value(fields: Fields, item: Mapping[Any, Any], key: str, what: str) -> Any:
+    return fields.plain(item[key])
+
+
+_CHECKED: Mapping[str, Callable[[Fields, Mapping[Any, Any], str, str], Any]] = {
+    "meta": Fields.mapping,
+    "docs": Fields.mapping,
+    "group": Fields.text,
+    "enabled": Fields.truth,
+    "tags": lambda fields, item, key, what: list(fields.texts(item, key, what)),
+    "access": lambda fields, item, key, what: fields.choice(item, key, what, ("private", "protected", "public")),
+}
+
+
+def _versions(fields: Fields, item: Mapping[Any, Any], what: str) -> list[VersionEntry]:
+    out: list[VersionEntry] = []
+    seen: set[str] = set()
+    for entry in fields.mappings(item, "versions", what):
+        v = _version(fields, entry, "v", f"a version of {what}")
+        if v is None:
+            if entry.get("v") is None:
+                fields.report(entry, "v", f"a version of {what} has no `v`")
+            continue
+        this = f"version {v} of {what}"
+        if str(v) in seen:
+            fields.report(entry, "v", f"{what} has version {v} twice")
+            continue
+        seen.add(str(v))
+        fields.check_keys(entry, VERSION_KEYS, this, KNOWN.get("models", frozenset()))
+        include, exclude = _include(fields, entry, this)
+        tested = "data_tests" in entry or "tests" in entry
+        out.append(
+            VersionEntry(
+                v=v,
+                defined_in=fields.text(entry, "defined_in", this),
+                description=fields.text(entry, "description", this),
+                config=read_config(fields, entry, this),
+                constraints=read_constraints(fields, entry, this) if entry.get("constraints") is not None else None,
+                columns=read_columns(fields, entry, this),
+                include=include,
+                exclude=exclude,
+                tests=read_tests(fields, entry, this) if tested else None,
+                deprecation_date=_date(fields, entry, this),
+                line=entry.line,  # type: ignore[attr-defined]
+                column=entry.column,  # type: ignore[attr-defined]
+            )
+        )
+    return out
+
+
+def _include(fields: Fields, entry: Mapping[Any, Any], what: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Which columns of the model a version has; without `columns:` all of them."""
+    rules = [item for item in fields.items(entry, "columns", what) if isinstance(item, dict) and "name" not in item]
+    rules = [rule for rule in rules if "include" in rule or "exclude" in rule]
+    if not rules:
+        return None, ()
+    if len(rules) > 1:
+        fields.report(entry, "columns", f"{what} has more than one `include`", "name all columns in one list")
+    rule = rules[0]
+    exclude = fields.texts(rule, "exclude", what)
+    include = rule.get("include", "all")
+    if include in ("all", "*"):
+        return None, exclude
+    return fields.texts(rule, "include", what), exclude
+
+
+def _version(fields: Fields, item: Mapping[Any, Any], key: str, what: str) -> str | int | float | None:
+    value = item.get(key)
+    if value is None or isinstance(value, str) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        return value
+    fields.wrong(item, key, what, "a number or text")
+    return None
+
+
+def _date(fields: Fields, item: Mapping[Any, Any], what: str) -> str | None:
+    value = item.get("deprecation_date")
+    if value is None or isinstance(value, date):
+        return None if value is None else str(value)
+    try:
+        date.fromisoformat(str(value)[:10])
+        return str(value)
+    except ValueError:
+        fields.report(item, "deprecation_date", f"`deprecation_date` of {what} is no date", "write it as 2030-12-31")
+        return None
+
+
+def _macro(fields: Fields, item: Any) -> MacroEntry | None:
+    name = fields.name(item, "a macro")
+    if name is None:
+        return None
+    what = f"macro `{name}`"
+    fields.check_keys(item, KEYS["macros"], what, frozenset())
+    arguments = []
+    for argument in fields.mappings(item, "arguments", what):
+        title = fields.name(argument, f"an argument of {what}")
+        if title is not None:
+            kind = fields.text(argument, "type", f"argument `{title}` of {what}")
+            description = fields.text(argument, "description", f"argument `{title}` of {what}") or ""
+            arguments.append({"name": title, "type": kind, "description": description})
+    return MacroEntry(
+        name=name,
+        description=fields.text(item, "description", what) or "",
+        arguments=tuple(arguments),
+        config=read_config(fields, item, what),
+        line=item.line,
+        column=item.column,
+    )
+
+
+def _other(kind: str) -> Callable[[Fields, Any], Any]:
+    return lambda fields, item: read_other(fields, item, kind)
+
+
+_READERS: Mapping[str, tuple[str, Callable[[Fields, Any], Any]]] = {
+    "models": ("models", _node("models")),
+    "seeds": ("seeds", _node("seeds")),
+    "snapshots": ("snapshots", _node("snapshots")),
+    "analyses": ("analyses", _node("analyses")),
+    "data_tests": ("data_tests", _node("data_tests")),
+    "tests": ("data_tests", _node("data_tests")),
+    "macros": ("macros", _macro),
+    "sources": ("sources", read_source),
+    "exposures": ("exposures", read_exposure),
+    "groups": ("groups", read_group),
+    "unit_tests": ("unit_tests", read_unit_test),
+    "metrics": ("others", _other("metric")),
+    "semantic_models": ("others", _other("semantic_model")),
+    "saved_queries": ("others", _other("saved_query")),
+    "functions": ("others", _other("function")),
+}

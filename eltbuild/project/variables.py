@@ -1,0 +1,20 @@
+"""Which variables `var()` sees in a package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eltbuild.project.resources import Settings
+
+
+def visible_vars(root: Settings, package: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of a package, the strongest last: its own, the project's, the project's for it, the call's."""
+    seen: dict[str, Any] = {}
+    for settings in (root,) if package is root else (package, root):
+        seen.update(settings.vars)
+        scoped = settings.vars.get(package.name)
+        if isinstance(scoped, Mapping):
+            seen.update(scoped)
+    seen.update(given)
+    return seen

@@ -1,0 +1,99 @@
+"""Data tests run one by one: the question to the warehouse, and the verdict on its answer. Nothing is run here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from eltbuild.adapter import Answer
+from eltbuild.errors import CompileError, Problem
+from eltbuild.project.resources import Node
+from eltbuild.relation import Relation
+
+Verdict = Literal["pass", "warn", "fail"]
+
+DEFAULT_CALCULATION = "count(*)"
+DEFAULT_CONDITION = "!= 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a data test found: `failures` as its calculation counts them, and what that means."""
+
+    verdict: Verdict
+    failures: int
+    message: str | None = None
+
+
+def question(node: Node, sql: str) -> str:
+    """The query that counts a test's failing rows and compares the count with the test's limits.
+
+    One row: `failures`, `should_warn`, `should_error`. The limit, if any, bounds the rows that are looked at.
+    """
+    config = node.config
+    calculation = config.get("fail_calc") or DEFAULT_CALCULATION
+    limit = config.get("limit")
+    rows = f"\nlimit {int(limit)}" if limit is not None else ""
+    return (
+        f"select\n  {calculation} as failures,\n"
+        f"  {calculation} {condition(config, 'warn_if')} as should_warn,\n"
+        f"  {calculation} {condition(config, 'error_if')} as should_error\n"
+        f"from (\n{sql}{rows}\n) as dbt_internal_test"
+    )
+
+
+def question_of_stored(node: Node, relation: str) -> str:
+    """The same question to the table in which the failing rows have been stored."""
+    return question(node, f"select * from {relation}")
+
+
+def condition(config: Mapping[str, Any], key: str) -> str:
+    """The comparison that `warn_if` or `error_if` asks for."""
+    value = config.get(key)
+    return str(value) if value is not None else DEFAULT_CONDITION
+
+
+def verdict(node: Node, answer: Answer) -> Outcome:
+    """What the answer to `question` means. Raises `CompileError` when the calculation gave no number."""
+    if not answer.rows:
+        raise CompileError(Problem(f"test `{node.name}` gave no result", node.place))
+    failures, should_warn, should_error = answer.rows[0][:3]
+    if failures is None:
+        raise CompileError(
+            Problem(
+                f"test `{node.name}`: `{node.config.get('fail_calc')}` gave NULL",
+                node.place,
+                "fail_calc must give a number also when no row fails: wrap it in coalesce(..., 0)",
+            )
+        )
+    count = int(failures)
+    severity = str(node.config.get("severity") or "error").lower()
+    if severity == "error" and should_error:
+        return Outcome("fail", count, _message(count, node, "error_if"))
+    if should_warn:
+        return Outcome("warn", count, _message(count, node, "warn_if"))
+    return Outcome("pass", count)
+
+
+def _message(count: int, node: Node, key: str) -> str:
+    rows = "result" if count == 1 else "results"
+    text = f"Got {count} {rows}, configured to {'fail' if key == 'error_if' else 'warn'} if {condition(node.config, key)}"
+    return text
+
+
+def stores_failures(node: Node, flag: bool | None) -> str | None:
+    """How a test's failing rows are kept: as `table` or `view`; None when they are not."""
+    config = node.config
+    kind = config.get("store_failures_as")
+    if kind is not None:
+        return None if kind == "ephemeral" else str(kind)
+    own = config.get("store_failures")
+    wanted = own if own is not None else flag
+    return "table" if wanted else None
+
+
+def stored_at(node: Node) -> Relation:
+    """Where a test's failing rows are kept."""
+    assert node.relation is not None
+    return node.relation

@@ -1,0 +1,1 @@
+"""What happened, told: console, log, artifacts."""

@@ -1,0 +1,147 @@
+"""Writing artifacts: values to JSON, and JSON to a file that no reader ever sees half written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from eltbuild.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    import msgspec
+
+DEPTH = 100
+"""Values nested deeper than this are written as text: nothing that people write by hand comes near."""
+
+
+def encode_json(value: Any) -> bytes:
+    """The value as JSON in UTF-8.
+
+    Dates become ISO text, sets lists, decimals numbers, not-a-number null, and what JSON has no form for
+    its text. Never raises on account of the value.
+    """
+    try:
+        return _encoder().encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return _encoder().encode(plain(value))
+
+
+@cache
+def _encoder() -> msgspec.json.Encoder:
+    import msgspec
+
+    return msgspec.json.Encoder(enc_hook=simpler, decimal_format="number")
+
+
+def simpler(value: Any) -> Any:
+    """A value that JSON can hold, for one that it cannot."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, (bool, type(None))):
+        return str(value).lower() if value is not None else "null"
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return list(value)
+    return str(value)
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """The value rebuilt of what JSON has, for hostile values: endless nesting, text that is no Unicode."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 2**63 else str(value)
+    if depth > DEPTH:
+        return f"<{type(value).__name__} nested too deep>"
+    if isinstance(value, Mapping):
+        return {str(plain(str(key))): plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item, depth + 1) for item in value]
+    simple = simpler(value)
+    return plain(simple, depth + 1)
+
+
+def write_artifact(path: str | Path, value: Any) -> None:
+    """The value stands at `path` as JSON; until then, what stood there before.
+
+    Missing folders are made. Raises `UsageError` where the file cannot be written.
+    """
+    with replacing(path) as file:
+        file.write(encode_json(value))
+
+
+def write_sections(path: str | Path, sections: Iterable[tuple[str, Any]]) -> None:
+    """Like `write_artifact`, for one object given key by key.
+
+    A value that is an iterator of pairs is written as it comes, so that the whole never stands in memory.
+    """
+    with replacing(path) as file:
+        for chunk in _chunks(sections):
+            file.write(chunk)
+
+
+def _chunks(sections: Iterable[tuple[str, Any]]) -> Iterator[bytes]:
+    before = b"{"
+    for key, value in sections:
+        yield before + encode_json(key) + b":"
+        if isinstance(value, Iterator):
+            yield from _object(value)
+        else:
+            yield encode_json(value)
+        before = b",\n"
+    yield b"}" if before != b"{" else b"{}"
+
+
+def _object(pairs: Iterator[tuple[str, Any]]) -> Iterator[bytes]:
+    before = b"{"
+    for key, value in pairs:
+        yield before + encode_json(key) + b":" + encode_json(value)
+        before = b",\n"
+    yield b"}" if before != b"{" else b"{}"
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `path` when the block ends well, and vanishes when it does not.
+
+    Raises `UsageError` where the folder or the file cannot be written.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            yield file
+        os.replace(temporary, target)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise UsageError(unwritable(target, error)) from error
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def unwritable(path: Path, error: OSError) -> Problem:
+    """Why a file could not be written, and what to do."""
+    reason = error.strerror or str(error)
+    return Problem(
+        f"cannot write `{path}`: {reason}",
+        hint="choose another folder with --target-path, or change the permissions of this one",
+        name="ArtifactNotWritten",
+    )

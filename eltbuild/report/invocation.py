@@ -1,0 +1,62 @@
+"""One call of eltbuild, as artifacts and logs name it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from eltbuild._version import __version__
+
+DBT_VERSION = "1.12.6"
+"""The version of dbt whose artifacts and events these are; readers decide by it what they may expect."""
+
+CUSTOM_ENVIRONMENT = ("DBT_ENV_CUSTOM_ENV_", "DBT_ENGINE_ENV_CUSTOM_ENV_", "ELTBUILD_ENV_CUSTOM_ENV_")
+"""Environment variables with these beginnings are copied into the metadata of artifacts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What was called, when, and with which arguments. `id` is a UUID; `started_at` is aware, UTC."""
+
+    id: str
+    command: str
+    started_at: datetime
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """The flags as parsed, for `args` in `run_results.json`: `which`, `select`, `vars` ..."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What of the environment goes into artifacts: see `custom_environment`."""
+    command_line: str = ""
+    """The call as typed, secrets masked."""
+    project_name: str = ""
+    adapter_type: str = ""
+
+
+def custom_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that the user wants in artifacts, without their prefix."""
+    return {
+        name[len(prefix) :]: value
+        for name, value in environ.items()
+        for prefix in CUSTOM_ENVIRONMENT
+        if name.startswith(prefix) and name != prefix
+    }
+
+
+def stamp(moment: datetime) -> str:
+    """The moment as dbt writes it in artifacts and logs: UTC, microseconds, `Z`."""
+    from datetime import UTC
+
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def metadata(schema: str, invocation: Invocation, now: datetime) -> dict[str, Any]:
+    """What every artifact begins with. Our own name stands in `env`, the one place open to additions."""
+    return {
+        "dbt_schema_version": f"https://schemas.getdbt.com/dbt/{schema}.json",
+        "dbt_version": DBT_VERSION,
+        "generated_at": stamp(now),
+        "invocation_id": invocation.id,
+        "invocation_started_at": stamp(invocation.started_at),
+        "env": {**invocation.environment, "ELTBUILD_VERSION": __version__},
+    }

@@ -1,0 +1,23 @@
+"""Errors that end a command, told on standard error: what, where, hint."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+from eltbuild.errors import CompileError, DatabaseError, EltbuildError
+from eltbuild.report.blocks import problem_lines
+from eltbuild.report.terminal import terminal_of
+from eltbuild.report.text import clean
+
+
+def tell(error: EltbuildError, stream: TextIO) -> int:
+    """Print every problem of an error; the exit code that it stands for: 1 for the warehouse and nodes, else 2."""
+    terminal = terminal_of(stream, os.environ)
+    for problem in error.problems:
+        for line in problem_lines(problem, colour=terminal.colour, safe=clean):
+            stream.write(line + "\n")
+    errors = sum(problem.severity == "error" for problem in error.problems)
+    if errors > 1:
+        stream.write(f"\n{errors} errors\n")
+    return 1 if isinstance(error, (DatabaseError, CompileError)) else 2

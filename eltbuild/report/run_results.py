@@ -1,0 +1,97 @@
+"""`run_results.json` (schema v6): what a run did to each node."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from eltbuild.errors import Problem
+from eltbuild.project.resources import NodeId, Project
+from eltbuild.report.invocation import Invocation, metadata, stamp
+from eltbuild.run.events import Finished, Results, Timing
+
+SCHEMA = "run-results/v6"
+
+
+def run_results(results: Results, *, project: Project, invocation: Invocation, now: datetime) -> dict[str, Any]:
+    """The results in order of completion, every key always there."""
+    return {
+        "metadata": metadata(SCHEMA, invocation, now),
+        "results": [result_dict(finished, project) for finished in results.finished],
+        "elapsed_time": results.seconds,
+        "args": arguments(invocation),
+    }
+
+
+def arguments(invocation: Invocation) -> dict[str, Any]:
+    """The call: which command, as typed, and every flag."""
+    return {
+        "which": invocation.command,
+        "invocation_command": invocation.command_line,
+        **invocation.arguments,
+    }
+
+
+def result_dict(finished: Finished, project: Project) -> dict[str, Any]:
+    """One node's result."""
+    return {
+        "status": status_of(finished),
+        "timing": [timing_dict(timing) for timing in finished.timing],
+        "thread_id": finished.thread or "main",
+        "execution_time": finished.seconds,
+        "adapter_response": adapter_response(finished),
+        "message": message(finished),
+        "failures": finished.failures,
+        "unique_id": finished.node,
+        "compiled": None if _never_compiled(finished.node) else finished.compiled_code is not None,
+        "compiled_code": finished.compiled_code,
+        "relation_name": finished.relation_name,
+        "batch_results": batch_results(finished),
+        "overload_results": None,
+    }
+
+
+def status_of(finished: Finished) -> str:
+    """The status in dbt's words, of which none says that a node was cancelled."""
+    return "error" if finished.status == "cancelled" else finished.status
+
+
+def timing_dict(timing: Timing) -> dict[str, str]:
+    """One phase."""
+    return {
+        "name": timing.name,
+        "started_at": stamp(timing.started_at),
+        "completed_at": stamp(timing.completed_at),
+    }
+
+
+def adapter_response(finished: Finished) -> dict[str, Any]:
+    """What the warehouse said, with the number of rows under the key that readers look for."""
+    response = dict(finished.response)
+    if finished.rows is not None:
+        response.setdefault("rows_affected", finished.rows)
+    return response
+
+
+def message(finished: Finished) -> str | None:
+    """The whole text of an error with its place, else the short word on the outcome."""
+    return problem_text(finished.error) if finished.error else finished.message
+
+
+def problem_text(problem: Problem) -> str:
+    """A problem on one or more lines, as artifacts and logs hold it."""
+    return str(problem)
+
+
+def batch_results(finished: Finished) -> dict[str, Any] | None:
+    """The batches of a microbatch model that succeeded and failed; None for anything else."""
+    if finished.batches is None:
+        return None
+    return {
+        "successful": list(finished.batches.get("successful", ())),
+        "failed": list(finished.batches.get("failed", ())),
+    }
+
+
+def _never_compiled(id: NodeId) -> bool:
+    return id.startswith(("seed.", "source.", "exposure.", "saved_query."))

@@ -1,0 +1,1 @@
+"""Doing it: scheduling, one node at a time, state."""

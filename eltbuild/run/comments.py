@@ -1,0 +1,56 @@
+"""The comment that goes with each statement of a node, so that the warehouse's own logs can be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from eltbuild._version import __version__
+from eltbuild.compile.compiler import Compiler
+from eltbuild.compile.introspect import BLANK
+from eltbuild.compile.session import Session
+from eltbuild.project.projection import node_dict
+from eltbuild.project.resources import Node
+
+Commenter = Callable[[Node], tuple[str, str]]
+"""What to put before and after each statement of a node."""
+
+
+def commenter(session: Session) -> Commenter | None:
+    """The project's `query-comment`: its own text, the default, or none at all."""
+    given = session.project.settings.query_comment
+    if "comment" in given and not given["comment"]:
+        return None
+    append = bool(given.get("append"))
+    text = given.get("comment")
+    compiler = Compiler(session)
+
+    def comment(node: Node) -> tuple[str, str]:
+        words = default(session, node) if text is None else _rendered(compiler, node, str(text))
+        if not words:
+            return ("", "")
+        safe = words.replace("*/", "* /")
+        return ("", f"\n/* {safe} */") if append else (f"/* {safe} */\n", "")
+
+    return comment
+
+
+def default(session: Session, node: Node) -> str:
+    """Who asks, for which node, as JSON."""
+    target = session.project.target
+    return json.dumps(
+        {
+            "app": "eltbuild",
+            "eltbuild_version": __version__,
+            "profile_name": target.profile,
+            "target_name": target.name,
+            "node_id": node.id,
+        }
+    )
+
+
+def _rendered(compiler: Compiler, node: Node, text: str) -> str:
+    names = {"node": node_dict(node), "connection_name": node.id}
+    if "{{" not in text and text.strip().startswith("query_comment("):
+        text = "{{ " + text + " }}"
+    return compiler.render_hook(node, text, BLANK, names).strip()

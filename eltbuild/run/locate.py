@@ -1,0 +1,66 @@
+"""A refused statement, told in terms of the user's file."""
+
+from __future__ import annotations
+
+from eltbuild.compile.compiled import Compiled
+from eltbuild.compile.compiler import Compiler
+from eltbuild.compile.introspect import BLANK
+from eltbuild.compile.session import Session
+from eltbuild.compile.source_map import origin
+from eltbuild.errors import DatabaseError, EltbuildError, Place, Problem
+from eltbuild.project.resources import Node
+
+
+def located(session: Session, node: Node, error: DatabaseError) -> Problem:
+    """The warehouse's message with the line of the template that made the refused text, as far as that can be told."""
+    place = _place(session, node, error) or node.place or Place(node.project_path)
+    hint = error.problems[0].hint if error.problems else ""
+    return Problem(error.message, place, hint)
+
+
+def _place(session: Session, node: Node, error: DatabaseError) -> Place | None:
+    if not error.line or not error.sql or node.test is not None:
+        return None
+    try:
+        compiled = Compiler(session, BLANK).compile(node)
+    except EltbuildError:
+        return None
+    if compiled.query is None or not compiled.query.strip():
+        return None
+    found = _in_query(compiled, error)
+    if found is None:
+        return None
+    line, column = found
+    return origin(session, node, BLANK, compiled.query, line, column)
+
+
+def _in_query(compiled: Compiled, error: DatabaseError) -> tuple[int, int] | None:
+    """Line and column within the node's own query of a place in the statement that was sent."""
+    query = compiled.query or ""
+    for text in (compiled.sql or query, query):
+        start = error.sql.find(text.strip())
+        if start < 0:
+            continue
+        offset = _offset(error.sql, error.line, error.column) - start
+        inner = text.strip()
+        if not 0 <= offset <= len(inner):
+            continue
+        if text is not query:
+            own = inner.rfind(query.strip()[-200:])
+            behind = len(inner) - offset
+            if own < 0 or behind > len(query.strip()):
+                continue
+            offset = len(query.strip()) - behind
+        lead = len(query) - len(query.lstrip())
+        return _line_column(query, offset + lead)
+    return None
+
+
+def _offset(text: str, line: int, column: int) -> int:
+    rows = text.split("\n")
+    return sum(len(row) + 1 for row in rows[: line - 1]) + max(column - 1, 0)
+
+
+def _line_column(text: str, offset: int) -> tuple[int, int]:
+    before = text[:offset]
+    return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1

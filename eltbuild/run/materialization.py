@@ -1,0 +1,75 @@
+"""Materializations and incremental strategies that a project or a package brings itself: one opaque call each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eltbuild.adapter import Answer
+from eltbuild.compile.introspect import Live
+from eltbuild.compile.strategy import strategy_sql
+from eltbuild.errors import CompileError, Problem
+from eltbuild.plan.nouns import Facts, Operation, Statement
+from eltbuild.project.resources import Macro, Node
+from eltbuild.relation import Column
+from eltbuild.run.events import Finished
+from eltbuild.run.work import Clock, Work, compiled_text, connection_for, record, succeeded
+
+
+def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> Finished:
+    """Call a `{% materialization %}` of the project's: it does what it does, inside one transaction."""
+    if node.language not in macro.supported_languages:
+        raise CompileError(
+            Problem(
+                f"materialization `{macro.name}` does not take {node.language} models",
+                node.place,
+                f"it takes {', '.join(macro.supported_languages)}",
+            )
+        )
+    connection = connection_for(work, node)
+    live = Live(connection)
+    sql = compiled_text(work, node, live).sql or ""
+    clock.mark(sql)
+    header = node.config.get("sql_header")
+    names: dict[str, Any] = {"sql": sql, "compiled_code": sql, **({"sql_header": header} if header else {})}
+    with connection.transaction():
+        work.compiler.call_macro(macro, live, {}, names, node)
+    assert node.relation is not None
+    work.catalogue.forget(node.relation)
+    info = connection.relation(node.relation)
+    if info is not None:
+        record(work, node)
+        work.catalogue.record(node.relation, info.kind)
+    return succeeded(work, node, Answer(), sql)
+
+
+def own_strategy(work: Work, facts: Facts, live: Live) -> tuple[Operation, ...] | None:
+    """The operations of an incremental strategy that the project defines as `get_incremental_<name>_sql`.
+
+    None where the node is not incremental, is built whole, or names a built-in strategy that nothing overrides.
+    """
+    node = facts.node
+    if (
+        node.materialized != "incremental"
+        or facts.existing is None
+        or facts.full_refresh
+        or facts.existing.kind == "view"
+    ):
+        return None
+    name = str(node.config.get("incremental_strategy") or "")
+    macros = work.session.macros
+    key = f"get_incremental_{name.replace('+', '_')}_sql"
+    macro = macros.visible(key, node.package) or macros.overridden(key)
+    if macro is None or not name:
+        return None
+    staged = work.writer.session(facts.relation, f"__dbt_tmp{facts.temporary}")
+    text = strategy_sql(work.compiler, macro, live, node, staged, _columns(facts))
+    return (
+        Statement(work.writer.create_table_as(staged, facts.query, temporary=True), "stage"),
+        Statement(text, "main"),
+        Statement(work.writer.drop(staged, "table"), "drop"),
+    )
+
+
+def _columns(facts: Facts) -> tuple[Column, ...]:
+    assert facts.existing is not None
+    return facts.existing.columns or facts.columns

@@ -1,0 +1,301 @@
+"""One node, done: compile, gather the facts, let the materialization decide, carry its operations out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from eltbuild.adapter import Answer, Connection
+from eltbuild.compile.freshness import source_text
+from eltbuild.compile.introspect import Live
+from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem
+from eltbuild.plan.materialize import MATERIALIZATIONS
+from eltbuild.plan.nouns import Batch, Facts, Load, Operation, Recipe, Statement
+from eltbuild.project.resources import Node, NodeId, Source
+from eltbuild.quality import data_tests, freshness
+from eltbuild.run.batches import as_results, batches
+from eltbuild.run.events import Finished, Started, Status
+from eltbuild.run.locate import located
+from eltbuild.run.materialization import own_strategy, run_materialization
+from eltbuild.run.work import (
+    Clock,
+    Work,
+    build,
+    compiled_text,
+    connection_for,
+    facts_of,
+    perform,
+    recipe_of,
+    record,
+    refreshes,
+    standing,
+    succeeded,
+)
+
+
+def do(work: Work, id: NodeId, started: Started) -> Finished:
+    """Do one node. What goes wrong is told in the event; nothing is raised but a request to stop."""
+    resource = work.session.project.resource(id)
+    clock = Clock()
+    try:
+        if isinstance(resource, Source):
+            result = measure_freshness(work, resource, clock)
+        elif isinstance(resource, Node):
+            result = RUNNERS[resource.resource_type](work, resource, clock)
+        else:
+            result = Finished(node=id, status="no-op")
+    except EltbuildError as error:
+        problem = explained(work, resource, error)
+        result = Finished(
+            node=id, status="error", error=problem, message=str(problem), compiled_code=clock.sql
+        )
+    return replace(
+        result,
+        seconds=clock.elapsed,
+        timing=clock.timing(),
+        index=started.index,
+        total=started.total,
+        thread=started.thread,
+        at=datetime.now(UTC),
+    )
+
+
+def explained(work: Work, resource: Any, error: EltbuildError) -> Problem:
+    """The error of a node as one problem, placed in the user's file."""
+    if isinstance(error, DatabaseError) and isinstance(resource, Node):
+        return located(work.session, resource, error)
+    problem = error.problems[0] if error.problems else Problem(str(error))
+    if problem.place is None and isinstance(resource, Node):
+        return replace(problem, place=resource.place)
+    return problem
+
+
+def run_model(work: Work, node: Node, clock: Clock) -> Finished:
+    """A model or a snapshot: its query, materialized."""
+    if node.ephemeral:
+        return Finished(node=node.id, status="success", message="ephemeral")
+    connection = connection_for(work, node)
+    live = Live(connection)
+    own = work.session.macros.materialization(node.materialized, node.package)
+    if own is not None:
+        return run_materialization(work, node, own, clock)
+    if node.language == "python":
+        return run_python(work, node, clock)
+    recipe = recipe_of(node)
+    if node.materialized == "incremental" and node.config.get("incremental_strategy") == "microbatch":
+        return run_batches(work, node, recipe, clock)
+    sql = compiled_text(work, node, live).sql or ""
+    clock.mark(sql)
+    check_query(node, sql)
+    facts = facts_of(work, node, connection, recipe, sql)
+    operations = decided(work, facts, recipe, live)
+    answer = build(work, node, connection, live, operations, recipe.transaction)
+    record(work, node)
+    return succeeded(work, node, answer, sql)
+
+
+def decided(work: Work, facts: Facts, recipe: Recipe, live: Live) -> tuple[Operation, ...]:
+    """The operations of a materialization, with a strategy of the project's own where it names one."""
+    operations = own_strategy(work, facts, live)
+    return recipe.materialize(facts, work.writer) if operations is None else operations
+
+
+def check_query(node: Node, sql: str) -> None:
+    """Refuse a model without a query. Raises `CompileError`."""
+    if not sql.strip():
+        raise CompileError(Problem(f"{node.resource_type} `{node.name}` has no query", node.place))
+
+
+def run_batches(work: Work, node: Node, recipe: Recipe, clock: Clock) -> Finished:
+    """A microbatch model: slice after slice, each in a transaction of its own."""
+    connection = connection_for(work, node)
+    live = Live(connection)
+    existing = standing(work, connection, node, False)
+    incremental = existing is not None and existing.kind == "table" and not refreshes(work, node)
+    start, end = work.window
+    planned = work.batches.get(node.id) or batches(
+        node, now=work.now, incremental=incremental, start=start, end=end
+    )
+    done: dict[str, list[Batch]] = {"successful": [], "failed": []}
+    problem: Problem | None = None
+    written = 0
+    sql = ""
+    for number, batch in enumerate(planned):
+        try:
+            sql = work.compiler.compile(node, live, (batch.start, batch.end)).sql or ""
+            clock.mark(sql)
+            facts = facts_of(work, node, connection, recipe, sql, batch=batch)
+            fresh = number == 0 and not incremental
+            facts = replace(facts, full_refresh=fresh)
+            answer = build(
+                work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction
+            )
+            record(work, node)
+            done["successful"].append(batch)
+            written += answer.affected or 0
+        except (CompileError, DatabaseError) as error:
+            problem = problem or explained(work, node, error)
+            done["failed"].append(batch)
+            if number == 0:
+                done["failed"] += planned[1:]
+                break
+    status: Status = (
+        "success" if not done["failed"] else ("partial success" if done["successful"] else "error")
+    )
+    count = len(done["successful"])
+    answer = Answer(affected=written, message=f"{count} of {len(planned)} batches")
+    result = succeeded(work, node, answer, sql, status)
+    return replace(
+        result, error=problem, batches=as_results(done), message=str(problem) if problem else result.message
+    )
+
+
+def run_python(work: Work, node: Node, clock: Clock) -> Finished:
+    """A Python model: its rows staged, then materialized like those of a query."""
+    from eltbuild.plan.rows import columns_of
+    from eltbuild.run.python_models import ModelContext, run_model, to_arrow
+
+    connection = connection_for(work, node)
+    live = Live(connection)
+    recipe = recipe_of(node)
+    assert node.relation is not None
+    existing = standing(work, connection, node, False)
+    incremental = node.materialized == "incremental" and existing is not None and not refreshes(work, node)
+    resolve = _resolver(work, node, connection)
+    clock.mark(node.code)
+    context = ModelContext(node, work.writer.relation(node.relation), resolve, incremental)
+    rows = to_arrow(node, run_model(node, context, getattr(connection, "session", None)))
+    staged = work.writer.beside(node.relation, f"__py{work.temporary}")
+    lines = tuple(work.writer.definition(column) for column in columns_of(rows, work.writer))
+    perform(connection, (Statement(work.writer.create_table(staged, lines), "stage"), Load(staged, rows, "stage")))
+    try:
+        sql = f"select * from {work.writer.relation(staged)}"
+        facts = facts_of(work, node, connection, recipe, sql)
+        answer = build(work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction)
+    finally:
+        connection.execute(work.writer.drop(staged, "table"))
+    record(work, node)
+    return succeeded(work, node, replace(answer, affected=rows.num_rows), node.code)
+
+
+def _resolver(
+    work: Work, node: Node, connection: Commented
+) -> Callable[[str, tuple[Any, ...], dict[str, Any]], Any]:
+    def resolve(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        query = work.compiler.render_hook(node, _call_text(kind, args, kwargs), Live(connection), {})
+        text = f"select * from {query}"
+        table = getattr(connection, "table", None)
+        return table(text) if table is not None else connection.read(text)
+
+    return resolve
+
+
+def _call_text(kind: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    parts = [repr(str(arg)) for arg in args] + [f"{key}={value!r}" for key, value in kwargs.items()]
+    return "{{ " + f"{kind}({', '.join(parts)})" + " }}"
+
+
+def run_seed(work: Work, node: Node, clock: Clock) -> Finished:
+    """A seed: its file's rows, loaded in bulk."""
+    from eltbuild.run.seeds import read_seed
+
+    connection = connection_for(work, node)
+    live = Live(connection)
+    rows = read_seed(node, Path(work.session.project.root))
+    clock.mark(None)
+    recipe = recipe_of(node)
+    facts = facts_of(work, node, connection, recipe, "", rows=rows)
+    facts = replace(facts, existing=standing(work, connection, node, columns=True))
+    answer = build(work, node, connection, live, recipe.materialize(facts, work.writer), recipe.transaction)
+    record(work, node)
+    count = 0 if facts.empty else rows.num_rows
+    return succeeded(work, node, replace(answer, affected=count, message=f"INSERT {count}"), None)
+
+
+def run_test(work: Work, node: Node, clock: Clock) -> Finished:
+    """A data test: the count of its failing rows, and the verdict."""
+    connection = connection_for(work, node)
+    sql = compiled_text(work, node, Live(connection)).sql or ""
+    clock.mark(sql)
+    check_query(node, sql)
+    kept = data_tests.stores_failures(node, work.session.flag("STORE_FAILURES"))
+    name = None
+    if kept is None:
+        answer = connection.execute(data_tests.question(node, sql))
+    else:
+        name = store_failures(work, node, connection, sql, kept)
+        answer = connection.execute(data_tests.question_of_stored(node, name))
+    outcome = data_tests.verdict(node, answer)
+    return Finished(
+        node=node.id,
+        status=outcome.verdict,
+        message=outcome.message,
+        failures=outcome.failures,
+        compiled_code=sql,
+        relation_name=name,
+        response={"_message": "OK"},
+    )
+
+
+def store_failures(work: Work, node: Node, connection: Connection, sql: str, kind: str) -> str:
+    """Keep a test's failing rows as a table or a view; the name under which they stand."""
+    kept = replace(node, config={**node.config, "store_failures_as": kind})
+    limit = node.config.get("limit")
+    text = work.writer.limited(sql, int(limit)) if limit is not None else sql
+    facts = facts_of(work, kept, connection, MATERIALIZATIONS["test"], text)
+    with connection.transaction():
+        perform(connection, MATERIALIZATIONS["test"].materialize(facts, work.writer))
+    work.catalogue.record(facts.relation, "view" if kind == "view" else "table")
+    return work.writer.relation(data_tests.stored_at(node))
+
+
+def run_operation(work: Work, node: Node, clock: Clock) -> Finished:
+    """A hook of the whole run."""
+    connection = connection_for(work, node)
+    sql = work.compiler.render_hook(node, node.code, Live(connection), work.hook_names)
+    clock.mark(sql)
+    answer = connection.execute(sql) if sql.strip() else Answer()
+    return succeeded(work, replace(node, relation=None), answer, sql)
+
+
+def measure_freshness(work: Work, source: Source, clock: Clock) -> Finished:
+    """When a source was last loaded, and whether that is recent enough."""
+    connection = work.connections.here()
+    connection.comment = connection.after = ""
+    relation = source_text(work.session, source)
+    sql = freshness.question(source, relation)
+    clock.mark(sql)
+    try:
+        answer = connection.execute(sql)
+        age = freshness.verdict(source, answer.rows[0], work.now)
+    except (DatabaseError, CompileError) as error:
+        problem = error.problems[0]
+        problem = replace(problem, place=problem.place or source.place)
+        return Finished(
+            node=source.id, status="runtime error", error=problem, message=str(problem), compiled_code=sql
+        )
+    rules = source.freshness or {}
+    return Finished(
+        node=source.id,
+        status=age.status,
+        compiled_code=sql,
+        extra={
+            "max_loaded_at": age.loaded_at,
+            "snapshotted_at": age.at,
+            "age": age.seconds,
+            "criteria": {key: rules.get(key) for key in ("warn_after", "error_after", "filter")},
+        },
+    )
+
+
+RUNNERS: Mapping[str, Callable[[Work, Node, Clock], Finished]] = {
+    "model": run_model,
+    "snapshot": run_model,
+    "seed": run_seed,
+    "test": run_test,
+    "operation": run_operation,
+    "analysis": run_test,
+}

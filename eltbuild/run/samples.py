@@ -1,0 +1,29 @@
+"""`--sample`: a span of time in words or as two times. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from eltbuild.errors import CompileError, Problem, UsageError
+from eltbuild.run.batches import ceiling, moment, shifted
+
+_SPAN = re.compile(r"^\s*(\d+)\s*(hour|day|month|year)s?\s*$", re.I)
+
+
+def window(text: str, now: datetime) -> tuple[datetime, datetime]:
+    """The first time and the time before which the sample ends. Raises `UsageError`."""
+    span = _SPAN.match(text)
+    if span:
+        size = span[2].lower()
+        end = ceiling(now, size)
+        return shifted(end, size, -int(span[1])), end
+    import yaml
+
+    try:
+        found = yaml.safe_load(text)
+        return moment(found["start"]), moment(found.get("end") or now + timedelta(seconds=0))
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, CompileError):
+        raise UsageError(
+            Problem(f"--sample {text!r} is no span of time", hint="write '3 days', or '{start: 2013-01-01, end: 2013-02-01}'")
+        ) from None

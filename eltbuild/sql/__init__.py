@@ -1,0 +1,1 @@
+"""Knows how SQL is spelled, and nothing of projects or Jinja."""

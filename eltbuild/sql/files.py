@@ -1,0 +1,43 @@
+"""How a dialect reads a file in place of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from eltbuild.sql.quoting import quote_string
+
+READERS: Mapping[str, Mapping[str, str]] = {
+    "duckdb": {
+        ".parquet": "read_parquet", ".pq": "read_parquet", ".csv": "read_csv", ".tsv": "read_csv", ".json": "read_json",
+        ".ndjson": "read_json", ".jsonl": "read_json", ".csv.gz": "read_csv", ".json.gz": "read_json",
+    },
+    "spark": {".parquet": "parquet", ".csv": "csv", ".json": "json", ".orc": "orc"},
+}  # fmt: skip
+"""By dialect, then by suffix: the function (DuckDB) or the format (Spark) that reads such a file."""
+
+
+def is_arrow(location: str) -> bool:
+    """Whether the location names an Arrow file, which is loaded rather than read in place."""
+    return location.lower().endswith((".arrow", ".feather", ".ipc"))
+
+
+def reader(location: str, root: str, dialect: str) -> str | None:
+    """SQL that stands for the file in a FROM clause; None for Arrow files, which are loaded into a table.
+
+    Text with a parenthesis is SQL already. A relative path is meant against `root`; URLs stay as they are.
+    """
+    if "(" in location:
+        return location
+    if is_arrow(location):
+        return None
+    if location.startswith("'") and location.endswith("'") and len(location) > 1:
+        location = location[1:-1].replace("''", "'")
+    path = location if "://" in location or PurePath(location).is_absolute() else f"{root}/{location}"
+    text = quote_string(path, dialect)
+    suffixes = READERS.get(dialect, {})
+    name = path.lower()
+    function = next((suffixes[s] for s in sorted(suffixes, key=len, reverse=True) if name.endswith(s)), None)
+    if dialect == "spark" and function:
+        return f"{function}.`{path}`"
+    return f"{function}({text})" if function else text
