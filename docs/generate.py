@@ -216,8 +216,8 @@ Each table leaves out what a table above it has told: seeds, snapshots and tests
 A config that eltbuild does not know is kept, with a warning, and a template can read it with `config.get()`."""
 
 ENGINES = """\
-Names that dbt's adapters know. They are accepted in every project, so that one written for several engines
-loads without warnings; the adapter of the target decides what to do with them."""
+Names that dbt's adapters know. They are accepted in every project, so that one written for several engines loads
+without warnings; one that the target's adapter does not act on has no effect."""
 
 
 def _position(section: str) -> tuple[int, str]:

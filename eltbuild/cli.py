@@ -19,7 +19,7 @@ def _names(flag: str) -> list[str]:
     return [f"ELTBUILD_{name}", f"DBT_ENGINE_{name}", f"DBT_{name}"]
 
 
-class YamlMapping(click.ParamType):
+class YamlMapping(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """A mapping written as YAML or JSON."""
 
     name = "yaml"
@@ -180,7 +180,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "-v", "--version", message="eltbuild %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, **flags: Any) -> None:
+def cli(ctx: click.Context, /, **flags: Any) -> None:
     """Build SQL transformations: parse, compile, plan, run and test a project of models.
 
     \b
@@ -440,11 +440,17 @@ def completion(shell: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: run a command, tell errors in plain words, leave with 0, 1 or 2."""
+    import gc
+
     from eltbuild.errors import EltbuildError, Interrupted
 
+    # A command makes many small values and keeps them: looking for cycles among them each time is wasted.
+    gc.set_threshold(200_000, 20, 20)
     try:
-        cli.main(args=list(arguments) if arguments is not None else None, prog_name="eltbuild", standalone_mode=False)
-        code = 0
+        args = None if arguments is None else list(arguments)
+        left = cli.main(args=args, prog_name="eltbuild", standalone_mode=False)
+        # click hands back the code of `ctx.exit`, and what a command returns.
+        code = left if isinstance(left, int) else 0
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:

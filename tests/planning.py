@@ -117,7 +117,7 @@ class Warehouse:
         return self.connection.execute(sql).fetchall()
 
     def columns(self, query: str) -> tuple[Column, ...]:
-        described = self.rows(f"describe (\n{query}\n)")
+        described = self.rows(f"describe {writer().lines(query)}")
         return tuple(Column(row[0], row[1]) for row in described)
 
     def existing(self, relation: Relation) -> RelationInfo | None:

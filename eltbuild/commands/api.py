@@ -73,20 +73,21 @@ class Project:
         from eltbuild.adapter import open_adapter
         from eltbuild.commands.opening import invocation_of
 
-        chosen = {key: _words(value) if key in ("select", "exclude") else value for key, value in flags.items()}
+        chosen: dict[str, Any] = {
+            key: _words(value) if key in ("select", "exclude") else value for key, value in flags.items()
+        }
         options = replace(self.opened.options, **chosen)
         invocation = invocation_of(options, command, Surroundings.here().now)
         session = replace(self.opened.session, invocation=invocation)
-        return replace(
-            self.opened, options=options, session=session, adapter=open_adapter(self.opened.project.target)
-        )
+        return replace(self.opened, options=options, session=session, adapter=open_adapter(self.opened.project.target))
 
     def select(self, select: str | Sequence[str] = (), exclude: str | Sequence[str] = ()) -> tuple[str, ...]:
         """The ids of all resources that a selection names, in topological order."""
         opened = self._again("ls", select=select, exclude=exclude)
         return choose(opened, "ls").ids
 
-    def plan(self, select: str | Sequence[str] = (), exclude: str | Sequence[str] = (), **flags: Any) -> Plan:
+    def plan(self, select: str | Sequence[str] = (), exclude: str | Sequence[str] = (), **flags: Any
+    ) -> Plan:
         """What a build of that selection would do, with a reason for each node. Nothing is done."""
         from eltbuild.commands.plan import plan_of
 
@@ -107,8 +108,8 @@ class Project:
     ) -> Iterator[Event]:
         """Do a command (build, run, test, seed, snapshot, freshness); what happens, as it happens.
 
-        `ids` in place of a selection takes exactly these nodes. Closing the iterator early stops the run. Artifacts are written when it is exhausted, unless
-        `write_json=False`.
+        `ids` in place of a selection takes exactly these nodes. Closing the iterator early stops the run. Artifacts
+        are written when it is exhausted, unless `write_json=False`.
         """
         if command not in COMMANDS:
             raise UsageError(Problem(f"`{command}` gives no events", hint=f"use one of {', '.join(sorted(COMMANDS))}"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from eltbuild.adapter import Connection
@@ -26,7 +26,7 @@ from eltbuild.run.comments import commenter
 from eltbuild.run.events import FAILED, Event, Finished, Message, Results, RunFinished, RunStarted, Started
 from eltbuild.run.node import do
 from eltbuild.run.schedule import schedule
-from eltbuild.run.sessions import Connections, Log
+from eltbuild.run.sessions import Connections
 from eltbuild.run.work import Work
 from eltbuild.sql.writer import Writer
 
@@ -41,80 +41,94 @@ class Execution:
     opened: Opened
     command: str
     chosen: Chosen
-    listen: Callable[[Message], None] | None = None
-    """Told at once of what templates say; without it, messages come between other events."""
-    log: Log | None = None
+    statements: bool = False
+    """Whether every statement is told, as a message of level debug."""
     batches: Mapping[NodeId, tuple[Batch, ...]] = field(default_factory=dict)
     compiled: dict[NodeId, Compiled] = field(default_factory=dict)
     finished: list[Finished] = field(default_factory=list)
     results: Results | None = None
 
     def __post_init__(self) -> None:
-        self._messages: deque[Message] = deque()
-        self._connections = Connections(self.opened.adapter, self.log)
-        self._lock = threading.Lock()
+        self._inbox: SimpleQueue[Message | int] = SimpleQueue()
+        self._connections = Connections(self.opened.adapter, self._told if self.statements else None)
+        self._stopped = False
 
     def cancel(self) -> None:
         """Stop what runs now; safe from any thread."""
         self._connections.cancel()
 
     def _say(self, text: str, level: str, kind: str, node: NodeId | None) -> None:
-        message = Message(text, level, node, kind)  # type: ignore[arg-type]
-        if self.listen is not None:
-            self.listen(message)
-        else:
-            self._messages.append(message)
+        self._inbox.put(Message(text, level, node, kind))  # type: ignore[arg-type]
+
+    def _told(self, sql: str, seconds: float, node: NodeId) -> None:
+        self._inbox.put(Message(f"{sql}\n-- {seconds:.3f} s", "debug", node or None, "note"))
 
     def _said(self) -> Iterator[Message]:
-        while self._messages:
-            yield self._messages.popleft()
+        with suppress(Empty):
+            while True:
+                said = self._inbox.get_nowait()
+                if isinstance(said, Message):
+                    yield said
 
-    def events(self) -> Iterator[Event]:
-        """Do the run. Raises `DatabaseError` where the warehouse cannot be reached at all."""
-        opened = self.opened
-        project = opened.project
+    def events(self) -> Generator[Event, None, None]:
+        """Do the run. A `KeyboardInterrupt` that is thrown in, or raised while waiting, stops it; what was not done
+
+        is told all the same. Raises `DatabaseError` where the warehouse cannot be reached at all.
+        """
         began = datetime.now(UTC)
-        ids = tuple(id for id in self.chosen.ids if not _inlined(project, id))
-        selected = replace(opened.session.invocation, selected=self.chosen.ids)
-        session = replace(opened.session, invocation=selected, say=self._say)
-        work = self._work(session)
-        interrupted = False
-        threads = max(1, opened.options.threads or project.target.threads or 1)
         try:
-            before = operations(project, "on-run-start") if self.command != "freshness" and ids else ()
-            after = operations(project, "on-run-end") if self.command != "freshness" and ids else ()
-            total = len(ids)
-            yield RunStarted(
-                self.command, ids, threads, began, session.invocation.invocation_id, project.target.name
-            )
-            if ids:
-                prepare(work, [project.nodes[id] for id in ids if id in project.nodes])
-            for event in self._hooks(work, before, {}):
-                yield event
-            if self._broken(before):
-                for event in self._skipped(ids, "an on-run-start hook failed"):
-                    yield event
-            else:
-                for event in self._scheduled(work, ids, threads):
-                    yield from self._said()
-                    if isinstance(event, Finished):
-                        self.finished.append(event)
-                    yield event
-            interrupted = any(event.status == "cancelled" for event in self.finished)
-            if not interrupted:
-                for event in self._hooks(work, after, self._hook_names(work)):
-                    yield event
-            del total
+            yield from self._events(began)
         except KeyboardInterrupt:
-            interrupted = True
+            self._stopped = True
             self.cancel()
         finally:
             self._connections.close()
         yield from self._said()
         ended = datetime.now(UTC)
         seconds = (ended - began).total_seconds()
-        self.results = Results(tuple(self.finished), seconds, interrupted)
-        yield RunFinished(seconds, ended, interrupted)
+        self.results = Results(tuple(self.finished), seconds, self._stopped)
+        yield RunFinished(seconds, ended, self._stopped)
+
+    def _events(self, began: datetime) -> Generator[Event, None, None]:
+        opened, project = self.opened, self.opened.project
+        ids = tuple(id for id in self.chosen.ids if not _inlined(project, id))
+        session = replace(
+            opened.session,
+            invocation=replace(opened.session.invocation, selected=self.chosen.ids),
+            say=self._say,
+        )
+        work = self._work(session)
+        threads = max(1, opened.options.threads or project.target.threads or 1)
+        call = session.invocation
+        yield RunStarted(self.command, ids, threads, began, call.invocation_id, project.target.name)
+        if not ids:
+            return
+        prepare(work, [project.nodes[id] for id in ids if id in project.nodes])
+        before = operations(project, "on-run-start")
+        yield from self._hooks(work, before, {})
+        if self._broken(before):
+            yield from self._skipped(ids, "an on-run-start hook failed")
+        else:
+            yield from self._nodes(work, ids, threads)
+        if not self._stopped:
+            yield from self._hooks(work, operations(project, "on-run-end"), self._hook_names(work))
+
+    def _nodes(self, work: Work, ids: Sequence[NodeId], threads: int) -> Generator[Event, None, None]:
+        """The events of the schedule, the endings kept; an interrupt that is thrown in here is handed on to it."""
+        scheduled = self._scheduled(work, ids, threads)
+        interrupt = False
+        while True:
+            try:
+                event = scheduled.throw(KeyboardInterrupt()) if interrupt else next(scheduled)
+            except StopIteration:
+                return
+            interrupt = False
+            if isinstance(event, Finished):
+                self.finished.append(event)
+            try:
+                yield event
+            except KeyboardInterrupt:
+                interrupt = True
 
     def _work(self, session: Session) -> Work:
         opened = self.opened
@@ -136,7 +150,7 @@ class Execution:
             batches=self.batches,
         )
 
-    def _scheduled(self, work: Work, ids: Sequence[NodeId], threads: int) -> Iterator[Event]:
+    def _scheduled(self, work: Work, ids: Sequence[NodeId], threads: int) -> Generator[Event, None, None]:
         project = work.session.project
         graph = self.chosen.graph
 
@@ -146,16 +160,17 @@ class Execution:
         on_error = {
             id: node.config["on_error"] for id in ids if (node := project.nodes.get(id)) and node.config.get("on_error")
         }
-        yield from schedule(
+        self._stopped = yield from schedule(
             graph,
             ids,
             one,
             threads=threads,
             fail_fast=bool(self.opened.options.fail_fast),
-            tests=_tests(project, ids) if self.command in TESTED else {},
+            tests=[id for id in ids if _is_test(project, id)] if self.command in TESTED else (),
             cancel=self.cancel,
             now=lambda: datetime.now(UTC),
             on_error=on_error,
+            inbox=self._inbox,
         )
 
     def _hooks(self, work: Work, hooks: Sequence[Node], names: Mapping[str, Any]) -> Iterator[Event]:
@@ -175,9 +190,7 @@ class Execution:
 
     def _skipped(self, ids: Sequence[NodeId], why: str) -> Iterator[Event]:
         for index, id in enumerate(ids, 1):
-            event = Finished(
-                node=id, status="skipped", message=why, index=index, total=len(ids), at=datetime.now(UTC)
-            )
+            event = Finished(node=id, status="skipped", message=why, index=index, total=len(ids), at=datetime.now(UTC))
             self.finished.append(event)
             yield event
 
@@ -189,7 +202,9 @@ class Execution:
         relations = [
             node.relation
             for event in self.finished
-            if (node := project.nodes.get(event.node)) and node.relation and node.resource_type in ("model", "seed", "snapshot")
+            if (node := project.nodes.get(event.node))
+            and node.relation
+            and node.resource_type in ("model", "seed", "snapshot")
         ]
         pairs = dict.fromkeys((relation.database, relation.schema) for relation in relations)
         return {
@@ -217,14 +232,9 @@ def _time(text: str | None) -> datetime | None:
     return moment(text) if text else None
 
 
-def _tests(project: Project, ids: Sequence[NodeId]) -> dict[NodeId, tuple[NodeId, ...]]:
-    """The selected tests, and what each of them tests."""
-    found: dict[NodeId, tuple[NodeId, ...]] = {}
-    for id in ids:
-        node = project.nodes.get(id)
-        if node is not None and node.resource_type == "test":
-            found[id] = tuple(parent for parent in node.parents if parent in project.nodes)
-    return found
+def _is_test(project: Project, id: NodeId) -> bool:
+    resource = project.resource(id)
+    return resource is not None and resource.resource_type in ("test", "unit_test")
 
 
 def operations(project: Project, when: str) -> tuple[Node, ...]:

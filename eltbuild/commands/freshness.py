@@ -18,7 +18,12 @@ def command(options: Options) -> int:
     try:
         chosen = choose(opened, "freshness")
         checked = tuple(id for id in chosen.ids if is_checked(opened.project.sources[id]))
-        execution = Execution(opened=opened, command="freshness", chosen=replace(chosen, ids=checked))
+        execution = Execution(
+            opened=opened,
+            statements=bool(opened.options.debug),
+            command="freshness",
+            chosen=replace(chosen, ids=checked),
+        )
         return exit_code(follow(execution, opened))
     finally:
         opened.adapter.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -150,7 +149,10 @@ def open_project(options: Options, command: str, *, around: Surroundings | None 
         phase="settle",
         say=say,
     )
-    project, fresh = _settled(base, session)
+    try:
+        project, fresh = _settled(base, session)
+    except ProjectError as error:
+        raise ProjectError(*error.problems, *base.problems) from None
     problems = judged((*base.problems, *project.problems), options)
     project = replace(project, problems=problems)
     return Opened(
@@ -229,11 +231,20 @@ def invocation_of(options: Options, command: str, now: datetime) -> Invocation:
     """The call as templates and artifacts see it."""
     return Invocation(
         command=command,
-        invocation_id=os.environ.get("DBT_INVOCATION_ID") or str(uuid.uuid4()),
+        invocation_id=new_id(),
         started_at=now,
         flags=template_flags(options, command),
         args={**options.given(), "which": command},
     )
+
+
+def new_id() -> str:
+    """A random UUID, version 4 (RFC 9562); the module for it would cost more than the rest of a small command."""
+    digits = bytearray(os.urandom(16))
+    digits[6] = digits[6] & 0x0F | 0x40
+    digits[8] = digits[8] & 0x3F | 0x80
+    text = digits.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def template_flags(options: Options, command: str) -> dict[str, Any]:
@@ -300,5 +311,3 @@ def judged(problems: tuple[Problem, ...], options: Options) -> tuple[Problem, ..
     if errors:
         raise ProjectError(*errors)
     return tuple(kept)
-
-

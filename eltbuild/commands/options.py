@@ -77,7 +77,9 @@ class Options:
         """These options, with the `flags:` of a project file where the call gave nothing."""
         names = {item.name for item in fields(self)}
         changes = {
-            key: value for key, value in flags.items() if key in names and key in FROM_PROJECT and getattr(self, key) is None
+            key: value
+            for key, value in flags.items()
+            if key in names and key in FROM_PROJECT and getattr(self, key) is None
         }
         return replace(self, **changes) if changes else self
 

@@ -23,5 +23,7 @@ def command(options: Options, *, upgrade: bool, lock_only: bool, add: str | None
         sys.stderr.write("no packages to install\n")
     for package in installed:
         if not options.quiet:
-            sys.stderr.write(f"{'locked' if lock_only else 'installed'} {package.name} {package.version or ''}".rstrip() + "\n")
+            sys.stderr.write(
+                f"{'locked' if lock_only else 'installed'} {package.name} {package.version or ''}".rstrip() + "\n"
+            )
     return EXIT.ok

@@ -26,7 +26,7 @@ def summary(project, fresh: bool) -> str:  # type: ignore[no-untyped-def]
     from collections import Counter
 
     counts = Counter(resource.resource_type for resource in project.resources())
-    parts = ", ".join(f"{count:,} {kind.replace('_', ' ')}{'s' if count != 1 else ''}" for kind, count in counts.items())
+    parts = ", ".join(
+        f"{count:,} {kind.replace('_', ' ')}{'s' if count != 1 else ''}" for kind, count in counts.items()
+    )
     return f"found {parts or 'nothing'}" + ("" if fresh else " (unchanged)")
-
-

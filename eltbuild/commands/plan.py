@@ -54,12 +54,12 @@ def plan_of(opened: Opened, chosen: Chosen) -> tuple[Plan, tuple[Problem, ...]]:
     except DatabaseError as error:
         problems = (
             Problem(
-                f"the warehouse was not asked what stands: {error.message}", severity="warning", name="PlanWithoutWarehouse"
+                f"the warehouse was not asked what stands: {error.message}",
+                severity="warning",
+                name="PlanWithoutWarehouse",
             ),
         )
-    decided = plan(
-        chosen.resources(opened.project), as_selected(standing, bool(opened.options.full_refresh), {})
-    )
+    decided = plan(chosen.resources(opened.project), as_selected(standing, bool(opened.options.full_refresh), {}))
     return decided, problems
 
 

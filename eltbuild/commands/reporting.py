@@ -16,7 +16,7 @@ from eltbuild.errors import Problem
 from eltbuild.project.resources import NodeId
 from eltbuild.report.artifacts import write_artifact
 from eltbuild.report.invocation import Invocation, custom_environment
-from eltbuild.run.events import Event, Message, Results
+from eltbuild.run.events import Event, Results
 
 if TYPE_CHECKING:
     from eltbuild.commands.execution import Execution
@@ -172,27 +172,26 @@ def follow(execution: Execution, opened: Opened) -> Results:
     """Do a run, tell everybody, and write its artifacts; the results."""
     with Reporter(opened) as reporter:
         reporter.problems((*opened.project.problems, *execution.chosen.warnings))
-        execution.listen = lambda message: _message(reporter, message)
-        if opened.options.debug:
-            execution.log = lambda sql, seconds, node: _statement(reporter, sql, seconds, node)
         files = CompiledFiles(opened)
-        for event in execution.events():
-            files.handle(event)
-            reporter.handle(event)
+        events = execution.events()
+        interrupt = False
+        while True:
+            try:
+                event = events.throw(KeyboardInterrupt()) if interrupt else next(events)
+                interrupt = False
+                files.handle(event)
+                reporter.handle(event)
+            except StopIteration:
+                break
+            except KeyboardInterrupt:
+                # It reached this thread between two events: the run is told, and says how it ended.
+                interrupt = True
         results = execution.results
         assert results is not None
         if opened.options.write_json is not False:
             write_results(opened, execution, results)
         reporter.completed(results.success)
     return results
-
-
-def _message(reporter: Reporter, message: Message) -> None:
-    reporter.handle(message)
-
-
-def _statement(reporter: Reporter, sql: str, seconds: float, node: NodeId) -> None:
-    reporter.handle(Message(f"{sql}\n-- {seconds:.3f} s", "debug", node or None, "note"))
 
 
 class CompiledFiles:
@@ -206,7 +205,7 @@ class CompiledFiles:
         """The text of a node that ended."""
         code = getattr(event, "compiled_code", None)
         if code is not None:
-            self.write(event.node, code)  # type: ignore[union-attr]
+            self.write(str(getattr(event, "node", "")), str(code))
 
     def write(self, id: NodeId, code: str) -> None:
         """One text. A folder that cannot be written is no reason to fail."""
@@ -257,5 +256,3 @@ def write_results(opened: Opened, execution: Execution, results: Results) -> Non
     else:
         value = run_results(results, project=opened.project, invocation=invocation, now=now)
         write_artifact(folder / "run_results.json", value)
-
-

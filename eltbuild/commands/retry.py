@@ -39,7 +39,13 @@ def command(options: Options) -> int:
             sys.stderr.write("nothing to retry: the last run left no failed or skipped node\n")
             return EXIT.ok
         graph = Graph.of(opened.project)
-        execution = Execution(opened=opened, command=which, chosen=Chosen(graph, graph.sort(ids)), batches=batches)
+        execution = Execution(
+            opened=opened,
+            statements=bool(opened.options.debug),
+            command=which,
+            chosen=Chosen(graph, graph.sort(ids)),
+            batches=batches,
+        )
         return exit_code(follow(execution, opened))
     finally:
         opened.adapter.close()

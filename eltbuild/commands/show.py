@@ -76,4 +76,3 @@ def _show(opened: Opened, node: Node, connection: Connection) -> None:
     style = options.output or "text"
     text = shown(found, style=style, width=terminal.width, colour=terminal.colour, unicode=terminal.unicode)  # type: ignore[arg-type]
     sys.stdout.write(masking(opened)(text) + "\n")
-

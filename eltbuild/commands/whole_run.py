@@ -14,6 +14,10 @@ def whole_run(options: Options, command: str, around: Surroundings | None = None
     opened = open_project(options, command, around=around)
     try:
         chosen = choose(opened, command)
-        return exit_code(follow(Execution(opened=opened, command=command, chosen=chosen), opened))
+        return exit_code(
+            follow(
+                Execution(opened=opened, statements=bool(opened.options.debug), command=command, chosen=chosen), opened
+            )
+        )
     finally:
         opened.adapter.close()

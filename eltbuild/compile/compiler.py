@@ -212,6 +212,8 @@ def with_hint(rendering: Rendering, error: TemplateError) -> TemplateError:
     if match is None:
         return error
     name = match[1]
+    if rendering.node is not None and rendering.node.test is not None and name.startswith("test_"):
+        return _no_such_test(rendering, name.removeprefix("test_"), error)
     names = {
         *known_names(),
         *rendering.session.macros.names(rendering.package),
@@ -219,6 +221,13 @@ def with_hint(rendering: Rendering, error: TemplateError) -> TemplateError:
     }
     hint = did_you_mean(name, names) or error.hint
     return TemplateError(f"`{name}` is not defined", error.line, error.column, hint, error.path)
+
+
+def _no_such_test(rendering: Rendering, name: str, error: TemplateError) -> TemplateError:
+    """A generic test that is applied in YAML and that nothing defines."""
+    keys = {*rendering.session.macros.names(rendering.package), *BUILTINS}
+    known = {key.removeprefix("test_") for key in keys if key.startswith("test_")}
+    return TemplateError(f"there is no generic test `{name}`", error.line, error.column, did_you_mean(name, known))
 
 
 # Generic tests --------------------------------------------------------------------------------------------

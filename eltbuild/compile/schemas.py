@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from eltbuild.compile.compiler import macro_error
@@ -19,6 +18,8 @@ from eltbuild.relation import Relation
 
 TEST_SCHEMA = "dbt_test__audit"
 """The custom schema of stored test failures, unless a config says another."""
+
+BUILT = frozenset({"model", "seed", "snapshot"})
 
 Generator = Callable[[Any, Node], str | None]
 
@@ -61,29 +62,25 @@ class Naming:
     def _default_database(self, custom: Any, node: Node) -> str:
         return str(custom).strip() if custom is not None else self._session.project.target.database
 
-    def named(self, project: Project, problems: list[Problem]) -> dict[NodeId, Node]:
-        """All nodes with their relation; two that would stand at one place are a problem."""
-        nodes: dict[NodeId, Node] = {}
+    def relations(self, project: Project, problems: list[Problem]) -> dict[NodeId, Relation | None]:
+        """Where each node's result stands; two that would stand at one place are a problem."""
+        places: dict[NodeId, Relation | None] = {}
         taken: dict[tuple[str, str, str], Node] = {}
         failed: set[str] = set()
         for id, node in project.nodes.items():
             try:
-                relation = self.relation(node)
+                place = places[id] = self.relation(node)
             except CompileError as error:
+                places[id] = None
                 if str(error) not in failed:
                     failed.add(str(error))
                     problems.extend(error.problems)
-                relation = None
-            nodes[id] = named = replace(node, relation=relation) if relation != node.relation else node
-            if (
-                relation is not None
-                and node.resource_type in ("model", "seed", "snapshot")
-                and not node.ephemeral
-            ):
-                other = taken.setdefault(relation.key, named)
-                if other is not named:
-                    problems.append(_clash(named, other, relation))
-        return nodes
+                continue
+            if place is not None and node.resource_type in BUILT and not node.ephemeral:
+                other = taken.setdefault(place.key, node)
+                if other is not node:
+                    problems.append(_clash(node, other, place))
+        return places
 
     def relation(self, node: Node) -> Relation | None:
         """Where the result of a node stands; None for what has none. Raises `CompileError`."""
@@ -113,8 +110,9 @@ def default_alias(custom: Any, node: Node) -> str:
 
 
 def _clash(node: Node, other: Node, relation: Relation) -> Problem:
+    who = f"{node.resource_type} `{node.name}` and {other.resource_type} `{other.name}` ({other.place})"
     return Problem(
-        f"{node.resource_type} `{node.name}` and {other.resource_type} `{other.name}` ({other.place}) would both stand at {relation}",
+        f"{who} would both stand at {relation}",
         node.place,
         "give one of them another `alias` or `schema`",
         name="AmbiguousAlias",

@@ -34,7 +34,9 @@ from eltbuild.project.resources import (
     SourceRef,
     UnitTest,
     Unmanaged,
+    linked_node,
 )
+from eltbuild.relation import Relation
 
 SECTIONS: Mapping[str, str] = {
     "model": "models", "seed": "seeds", "snapshot": "snapshots", "test": "data_tests", "analysis": "analyses",
@@ -65,9 +67,10 @@ def settle_all(session: Session) -> Project:
         project = settle(replace(session, project=replace(session.project, problems=rest)))
     except ProjectError as error:
         found = [p for p in error.problems if not (broken and broken & set(_NAMED.findall(p.message)[1:]))]
-        raise ProjectError(*_sorted([*before, *found])) from None
+        raise ProjectError(*_sorted([*before, *found]), *_sorted(rest)) from None
     if before:
-        raise ProjectError(*_sorted(before))
+        warnings = [problem for problem in project.problems if problem.severity != "error"]
+        raise ProjectError(*_sorted(before), *_sorted(warnings))
     return project
 
 
@@ -84,9 +87,8 @@ def settle(session: Session) -> Project:
     reach = Reach(session.macros)
     nodes = _rendered(session, reach, found)
     project = replace(project, nodes=nodes, disabled=tuple(found.disabled))
-    nodes = Naming(session).named(project, found.problems)
-    project = replace(project, nodes=nodes)
-    linked = _linked(project, session.macros, found)
+    places = Naming(session).relations(project, found.problems)
+    linked = _linked(project, places, session.macros, found)
     linked = replace(
         linked, macros=_macro_links(linked.macros, session.macros), disabled=tuple(found.disabled)
     )
@@ -140,12 +142,10 @@ def _rendered(session: Session, reach: Reach, found: _Found) -> dict[NodeId, Nod
     for id, node in session.project.nodes.items():
         try:
             settled = _node(session, node, reach, configs, found)
-        except CompileError as error:
+        except (CompileError, ProjectError) as error:
             found.problems.extend(error.problems)
-            continue
-        except ProjectError as error:
-            found.problems.extend(error.problems)
-            continue
+            # It stays, so that others' refs to it are not called wrong as well.
+            settled = replace(node, refs=(), source_refs=())
         if settled.config.get("enabled", True) is False:
             found.disabled.append(settled)
         else:
@@ -157,8 +157,8 @@ def _node(session: Session, node: Node, reach: Reach, configs: Configs, found: _
     if node.language == "python":
         return node
     hooks = _hook_texts(node)
-    if _clear(node, reach) and not hooks:
-        return replace(node, complete=True) if not node.complete else node
+    if not hooks and _clear(node, reach):
+        return node
     rendering = Rendering(session, node, BLANK)
     if not _clear(node, reach):
         _render(rendering, node)
@@ -259,7 +259,9 @@ def _render_text(rendering: Rendering, node: Node, text: str) -> None:
 # Links ----------------------------------------------------------------------------------------------------
 
 
-def _linked(project: Project, macros: MacroIndex, found: _Found) -> Project:
+def _linked(
+    project: Project, places: Mapping[NodeId, Relation | None], macros: MacroIndex, found: _Found
+) -> Project:
     """Parents by id, for nodes, exposures, unit tests and the rest."""
     lookup = Lookup.of(project)
     nodes: dict[NodeId, Node] = {}
@@ -272,10 +274,10 @@ def _linked(project: Project, macros: MacroIndex, found: _Found) -> Project:
             ]
             continue
         found.problems += problems
-        names = tuple(m.id for m in (macros.find(name, node.package) for name in node.macro_names) if m)
-        used = node.macros or names
-        if parents != node.parents or used != node.macros:
-            node = replace(node, parents=parents, macros=used)
+        used = node.macros
+        if not used and node.macro_names:
+            used = tuple(m.id for m in (macros.find(name, node.package) for name in node.macro_names) if m)
+        node = linked_node(node, places[id], parents, used)
         nodes[id] = node
     project = replace(project, nodes=nodes)
     return replace(

@@ -10,10 +10,11 @@ from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 from eltbuild.errors import Problem, UsageError, did_you_mean
+from eltbuild.graph.comparison import ASPECTS, Comparison
 from eltbuild.graph.graph import Graph
 from eltbuild.graph.selectors import Indirect
-from eltbuild.graph.state import ASPECTS, Comparison, SourceResult, State
-from eltbuild.project.resources import DEFAULT_MATERIALIZATION, Node, NodeId, Project, Resource, Source, UnitTest
+from eltbuild.graph.state import SourceResult, State
+from eltbuild.project.resources import DEFAULT_MATERIALIZATION, Node, NodeId, Project, Resource, Source
 
 WILDCARDS = "*?["
 RESOURCE_TYPES = (
@@ -400,7 +401,7 @@ def _test_name(index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator
 def _named(kind: str, index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator[NodeId]:
     parts = str(value).split(".")
     if len(parts) > 2:
-        raise UsageError(Problem(f"`{kind}:{value}` has too many parts", hint=f"write `name` or `package.name`"))
+        raise UsageError(Problem(f"`{kind}:{value}` has too many parts", hint="write `name` or `package.name`"))
     in_package, is_name = matcher(parts[0] if len(parts) == 2 else "*"), matcher(parts[-1])
     for resource in index.resources:
         if resource.resource_type == kind and is_name(resource.name) and in_package(resource.package):

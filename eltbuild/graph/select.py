@@ -55,9 +55,7 @@ def select(project: Project, graph: Graph, selector: Selector, context: Selectio
     """
     search = _Search(Index(project, graph, context or SelectionContext()))
     found = search.noted(selector)
-    return Selection(
-        found.direct & search.index.ids, tuple(dict.fromkeys(search.unmatched)), search.index.problems
-    )
+    return Selection(found.direct & search.index.ids, tuple(dict.fromkeys(search.unmatched)), search.index.problems)
 
 
 def warnings(project: Project, selection: Selection) -> tuple[Problem, ...]:

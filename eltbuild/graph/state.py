@@ -1,19 +1,14 @@
-"""Another state of the project (a `manifest.json`, dbt's or ours), and how the project differs from it.
-
-The comparison follows dbt: what is compared is what the user wrote (configs before rendering, code as text), and tags,
-groups and names of schemas are no reason to build again. Nothing is selected here.
-"""
+"""What an earlier run left: `manifest.json`, `run_results.json`, `sources.json`, read. Nothing is compared here."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from eltbuild.errors import Problem, ProjectError
-from eltbuild.project.resources import Exposure, Node, NodeId, Project, Resource, Source, UnitTest, Unmanaged
+from eltbuild.errors import Problem, UsageError
+from eltbuild.project.resources import NodeId
 from eltbuild.relation import Relation
 
 
@@ -108,403 +103,93 @@ def _time(text: str) -> tuple[float, str]:
     return ((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp(), "")
 
 
-Check = Callable[["Comparison", Any, Before], bool]
-"""Whether a resource differs from what it was in one aspect."""
+T = TypeVar("T")
 
 
-class Comparison:
-    """A project beside a state. `problems` collects what unversioned contracts break, as warnings."""
+@dataclass(frozen=True, slots=True)
+class _Macro:
+    macro_sql: str = ""
 
-    def __init__(self, project: Project, state: State) -> None:
-        self.project = project
-        self.state = state
-        self.problems: list[Problem] = []
 
-    def before(self, resource: Resource) -> Before | None:
-        """The resource as it was; None if it is new."""
-        return self.state.resources.get(resource.id)
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    nodes: dict[str, Before]
+    metadata: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Before] = field(default_factory=dict)
+    exposures: dict[str, Before] = field(default_factory=dict)
+    unit_tests: dict[str, Before] = field(default_factory=dict)
+    metrics: dict[str, Before] = field(default_factory=dict)
+    semantic_models: dict[str, Before] = field(default_factory=dict)
+    saved_queries: dict[str, Before] = field(default_factory=dict)
+    functions: dict[str, Before] = field(default_factory=dict)
+    macros: dict[str, _Macro] = field(default_factory=dict)
 
-    def changes(self, resource: Resource) -> frozenset[str] | None:
-        """The aspects in which it differs: `body`, `configs`, `relation`, `fqn` ...; none of them: it is the same.
 
-        None: the resource is new. Raises `ProjectError` when an enforced contract of a versioned model is broken.
-        """
-        before = self.before(resource)
-        if before is None:
-            return None
-        aspects = CHECKS[_kind(resource)]
-        return frozenset(name for name, differs in aspects.items() if differs(self, resource, before))
+@dataclass(frozen=True, slots=True)
+class _Result:
+    unique_id: str
+    status: str = ""
+    max_loaded_at: str | None = None
 
-    def modified(self, resource: Resource) -> bool:
-        """dbt's `state:modified`. What is new counts, but for sources, exposures and what is not built."""
-        kind = _kind(resource)
-        before = self.before(resource)
-        if before is None:
-            return kind not in _NEW_IS_NO_CHANGE
-        aspects = CHECKS[kind]
-        return any(aspects[name](self, resource, before) for name in _COUNTED.get(kind, tuple(aspects)))
 
-    def modified_in(self, aspect: str, resource: Resource) -> bool:
-        """dbt's `state:modified.<aspect>`. What is new differs in every aspect that it has, except in its macros."""
-        differs = CHECKS[_kind(resource)].get(aspect)
-        if differs is None:
-            return False
-        before = self.before(resource)
-        return aspect != "macros" if before is None else differs(self, resource, before)
+@dataclass(frozen=True, slots=True)
+class _Results:
+    results: list[_Result]
 
-    @cached_property
-    def changed_macros(self) -> frozenset[str]:
-        """The macros whose text is new or another. Those of dbt and its adapters are not the user's to change."""
-        before = self.state.macros
-        return frozenset(
-            id
-            for id, macro in self.project.macros.items()
-            if macro.package in self.project.packages and before.get(id, "").strip() != macro.text.strip()
+
+def load_state(folder: str | Path) -> State:
+    """What `manifest.json` in that folder holds. Raises `UsageError` when it is missing, damaged or too old."""
+    path = Path(folder) / "manifest.json"
+    manifest = _read(path, _Manifest, "a manifest is written by `eltbuild parse`, `run` and `build`")
+    schema = str(manifest.metadata.get("dbt_schema_version") or "")
+    number = schema.rpartition("/v")[2].partition(".")[0]
+    if number.isdecimal() and int(number) < OLDEST:
+        raise UsageError(
+            Problem(f"{path} is of schema v{number}, which is too old", hint=f"v{OLDEST} and later can be read")
         )
-
-    def uses_changed_macro(self, ids: Iterable[str]) -> bool:
-        """Whether one of those macros, or of the macros that they use, has changed."""
-        if not self.changed_macros:
-            return False
-        seen: set[str] = set()
-        waiting = list(ids)
-        while waiting:
-            id = waiting.pop()
-            if id in self.changed_macros:
-                return True
-            if id not in seen:
-                seen.add(id)
-                macro = self.project.macros.get(id)
-                waiting += macro.macros if macro else ()
-        return False
-
-
-def _kind(resource: Resource) -> str:
-    if isinstance(resource, Node) and resource.resource_type == "test":
-        return "generic test" if resource.test else "node"
-    if isinstance(resource, Node):
-        return resource.resource_type if resource.resource_type in CHECKS else "node"
-    return resource.resource_type if resource.resource_type in CHECKS else "unmanaged"
-
-
-_OPENING = ("{", "[", "(")
-_OPENING_TEMPLATE = ("{", "%", "#")
-_TRUTHS = ("True", "False")
-
-
-def plain(value: Any) -> Any:
-    """A value by which configs are compared, however they were written down: without nulls, literals read."""
-    match value:
-        case Mapping():
-            return {str(key): plain(item) for key, item in value.items() if item is not None}
-        case list() | tuple():
-            return [plain(item) for item in value]
-        case str() if (value[:1] in _OPENING and value[1:2] not in _OPENING_TEMPLATE) or value in _TRUTHS:
-            try:
-                read = ast.literal_eval(value)
-            except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-                return value
-            return value if isinstance(read, str) else plain(read)
-        case None | str() | int() | float():
-            return value
-        case _:
-            return str(value)
-
-
-_NOT_COMPARED = frozenset({"alias", "schema", "database", "tags", "group"})
-_PLACE = ("database", "schema", "alias")
-_TEST_MODIFIERS = (
-    "severity", "warn_if", "error_if", "fail_calc", "where", "limit", "store_failures", "store_failures_as",
-)  # fmt: skip
-
-
-def _config_differs(comparison: Comparison, node: Node, before: Before) -> bool:
-    return _compared(node.unrendered_config) != _compared(before.unrendered_config)
-
-
-def _compared(config: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {
-        {"pre_hook": "pre-hook", "post_hook": "post-hook"}.get(key, key): plain(value)
-        for key, value in (config or {}).items()
-        if key not in _NOT_COMPARED
-    }
-
-
-def _whole_config_differs(comparison: Comparison, exposure: Exposure, before: Before) -> bool:
-    return bool(plain(exposure.unrendered_config) != plain(before.unrendered_config or {}))
-
-
-def _unmanaged_config_differs(comparison: Comparison, resource: Unmanaged, before: Before) -> bool:
-    now, then = (
-        {key: value for key, value in _filled(config or {}).items() if value and (key, value) != ("enabled", True)}
-        for config in (resource.config, before.config)
-    )
-    return bool(now != then)
-
-
-def _modifiers_differ(comparison: Comparison, node: Node, before: Before) -> bool:
-    now, then = node.unrendered_config, before.unrendered_config or {}
-    return any(plain(now.get(key)) != plain(then.get(key)) for key in _TEST_MODIFIERS)
-
-
-def _place_differs(comparison: Comparison, node: Node, before: Before) -> bool:
-    now, then = node.unrendered_config, before.unrendered_config or {}
-    return any(plain(now.get(key)) != plain(then.get(key)) for key in _PLACE)
-
-
-def _body_differs(comparison: Comparison, node: Node, before: Before) -> bool:
-    return node.code != (before.raw_code or "")
-
-
-def _seed_differs(comparison: Comparison, node: Node, before: Before) -> bool:
-    """By checksum of the file; where the manifest has only the path, it cannot tell and the path decides."""
-    then = before.checksum if isinstance(before.checksum, Mapping) else {"checksum": before.checksum}
-    if then.get("name") == "path":
-        return str(then.get("checksum")).replace("\\", "/") not in (node.original_path, node.project_path)
-    return bool(then.get("checksum") != node.checksum)
-
-
-def _fqn_differs(comparison: Comparison, resource: Resource, before: Before) -> bool:
-    return tuple(resource.fqn) != tuple(map(str, before.fqn))
-
-
-def _macros_differ(comparison: Comparison, node: Node, before: Before) -> bool:
-    return comparison.uses_changed_macro(node.macros)
-
-
-def _persisted_descriptions_differ(comparison: Comparison, node: Node, before: Before) -> bool:
-    persist = node.config.get("persist_docs") or {}
-    if not isinstance(persist, Mapping):
-        return False
-    if persist.get("relation") and node.description != (before.description or ""):
-        return True
-    then = {name: column.get("description") or "" for name, column in (before.columns or {}).items()}
-    return bool(persist.get("columns")) and {n: c.description for n, c in node.columns.items()} != then
-
-
-def _reference_differs(comparison: Comparison, node: Node, before: Before) -> bool:
-    """What `ref` to the model depends on: which version is meant, who may use it, and for how long."""
-    return (
-        str(node.latest_version) != str(before.latest_version)
-        or node.access != (before.access or "protected")
-        or str(node.deprecation_date)[:10] != str(before.deprecation_date)[:10]
+    return State(
+        path=str(path),
+        resources={
+            **manifest.nodes,
+            **manifest.sources,
+            **manifest.exposures,
+            **manifest.unit_tests,
+            **manifest.metrics,
+            **manifest.semantic_models,
+            **manifest.saved_queries,
+            **manifest.functions,
+        },
+        macros={id: macro.macro_sql for id, macro in manifest.macros.items()},
+        adapter=str(manifest.metadata.get("adapter_type") or ""),
+        generated_at=str(manifest.metadata.get("generated_at") or ""),
     )
 
 
-def _source_config_differs(comparison: Comparison, source: Source, before: Before) -> bool:
-    kept = ("freshness", "loaded_at_field", "loaded_at_query")
-    now, then = (
-        {key: value for key, value in plain(config or {}).items() if key not in kept}
-        for config in (source.unrendered_config, before.unrendered_config)
-    )
-    return bool(
-        now != then
-        or _filled(source.freshness) != _filled(before.freshness)
-        or (source.loaded_at_field or None) != (before.loaded_at_field or None)
-        or (source.loaded_at_query or None) != (before.loaded_at_query or None)
-    )
+OLDEST = 7
+"""The first schema of manifests with `raw_code`."""
 
 
-def _filled(value: Any) -> Any:
-    """Mappings without what is null or empty."""
-    if not isinstance(value, Mapping):
-        return plain(value)
-    return {key: inner for key, item in value.items() if (inner := _filled(item)) not in (None, {})}
+def load_results(folder: str | Path) -> Mapping[NodeId, str]:
+    """The status of every node in `run_results.json` of that folder. Raises `UsageError`."""
+    hint = "results are written by commands that run something, into the target folder"
+    found = _read(Path(folder) / "run_results.json", _Results, hint)
+    return {result.unique_id: result.status for result in found.results}
 
 
-def _source_place_differs(comparison: Comparison, source: Source, before: Before) -> bool:
-    return (
-        (source.unrendered_database or None) != (before.unrendered_database or None)
-        or (source.unrendered_schema or None) != (before.unrendered_schema or None)
-        or (source.identifier or source.name) != before.identifier
-    )
+def load_sources(folder: str | Path) -> Mapping[NodeId, SourceResult]:
+    """What freshness checks found, from `sources.json` of that folder. Raises `UsageError`."""
+    found = _read(Path(folder) / "sources.json", _Results, "it is written by `eltbuild source freshness`")
+    return {result.unique_id: SourceResult(result.max_loaded_at, result.status) for result in found.results}
 
 
-def _source_reading_differs(comparison: Comparison, source: Source, before: Before) -> bool:
-    return bool(
-        _filled(source.quoting) != _filled(before.quoting or {})
-        or _filled(source.external or {}) != _filled(before.external or {})
-    )
+def _read(path: Path, shape: type[T], hint: str) -> T:
+    import msgspec
 
-
-def _exposure_differs(comparison: Comparison, exposure: Exposure, before: Before) -> bool:
-    return (
-        exposure.type != before.type
-        or _filled(exposure.owner) != _filled(before.owner or {})
-        or (exposure.label or None) != (before.label or None)
-        or (exposure.maturity or None) != (before.maturity or None)
-        or (exposure.url or None) != (before.url or None)
-        or exposure.description != (before.description or "")
-        or set(exposure.parents) != set((before.depends_on or {}).get("nodes") or ())
-    )
-
-
-def _unit_test_differs(comparison: Comparison, test: UnitTest, before: Before) -> bool:
-    """By checksum or, because each tool sums up in its own way, by what stands in the test."""
-    if test.checksum and test.checksum == before.checksum:
-        return False
-    return bool(
-        test.model != before.model
-        or [_rows(given) for given in test.given] != [_rows(given) for given in before.given or ()]
-        or _rows(test.expect) != _rows(before.expect or {})
-        or _filled(test.overrides) != _filled(before.overrides or {})
-    )
-
-
-def _rows(given: Mapping[str, Any]) -> dict[str, Any]:
-    """One input of a unit test, with its defaults; the rows of a fixture count, not its name."""
-    kept = {key: plain(given.get(key)) for key in ("input", "rows")}
-    if given.get("rows") in (None, [], "") and given.get("fixture"):
-        kept["rows"] = given["fixture"]
-    return {**kept, "format": given.get("format") or "dict"}
-
-
-def _unmanaged_differs(comparison: Comparison, resource: Unmanaged, before: Before) -> bool:
-    return (
-        resource.description != (before.description or "")
-        or (resource.body.get("label") or None) != (before.label or None)
-        or (resource.resource_type == "metric" and str(resource.body.get("type") or before.type) != str(before.type))
-    )
-
-
-Contract = tuple[tuple[tuple[str, str, str], ...], str, str]
-
-
-def _contract_differs(comparison: Comparison, node: Node, before: Before) -> bool:
-    now = _enforced(node.config.get("contract"))
-    then = _enforced(before.contract or (before.config or {}).get("contract"))
-    if not now and not then:
-        return False
-    if then and (broken := _broken(node, before, now)):
-        _report(comparison, node, broken)
-    return now != then or _contract_of(node) != _contract_before(before)
-
-
-def _enforced(contract: Any) -> bool:
-    return bool(contract.get("enforced")) if isinstance(contract, Mapping) else False
-
-
-def _constraints(constraints: Iterable[Mapping[str, Any]] | None) -> list[str]:
-    """Constraints in a form in which equal ones are equal; adapters' default keys left out."""
-    defaults = {"warn_unenforced": True, "warn_unsupported": True, "columns": [], "to_columns": []}
-    return sorted(
-        str(
-            sorted(
-                (key, plain(value)) for key, value in item.items() if value is not None and defaults.get(key) != value
-            )
-        )
-        for item in constraints or ()
-    )
-
-
-def _contract_of(node: Node) -> Contract:
-    columns = ((c.name, c.data_type or "", str(_constraints(c.constraints))) for c in node.columns.values())
-    return tuple(sorted(columns)), str(_constraints(node.constraints)), node.materialized
-
-
-def _contract_before(before: Before) -> Contract:
-    columns = (
-        (name, str(column.get("data_type") or ""), str(_constraints(column.get("constraints"))))
-        for name, column in (before.columns or {}).items()
-    )
-    materialized = str((before.config or {}).get("materialized") or "view")
-    return tuple(sorted(columns)), str(_constraints(before.constraints)), materialized
-
-
-def _broken(node: Node, before: Before, enforced: bool) -> list[str]:
-    """What those who read the model can no longer rely on."""
-    if not enforced:
-        return ["its contract is no longer enforced"]
-    broken = []
-    now = {column.name: column for column in node.columns.values()}
-    for name, then in (before.columns or {}).items():
-        column = now.get(name)
-        if column is None:
-            broken.append(f"column `{name}` was removed")
-            continue
-        old_type, new_type = str(then.get("data_type") or ""), column.data_type or ""
-        if _base_type(old_type) != _base_type(new_type):
-            broken.append(f"the type of column `{name}` was {old_type} and is {new_type}")
-        for lost in _lost(then.get("constraints"), column.constraints):
-            broken.append(f"column `{name}` is no longer {lost}")
-    broken += [f"the constraint {lost} was removed" for lost in _lost(before.constraints, node.constraints)]
-    materialized = str((before.config or {}).get("materialized") or "view")
-    if materialized != node.materialized and (before.constraints or _any_constraint(before)):
-        broken.append(f"it was materialized as {materialized} and is {node.materialized}")
-    return broken
-
-
-def _any_constraint(before: Before) -> bool:
-    return any(column.get("constraints") for column in (before.columns or {}).values())
-
-
-def _base_type(type: str) -> str:
-    return type.partition("(")[0].strip().lower()
-
-
-def _lost(before: Iterable[Mapping[str, Any]] | None, now: Iterable[Mapping[str, Any]] | None) -> list[str]:
-    kept = _constraints(now)
-    return [str(item.get("type")) for item in before or () if _constraints([item])[0] not in kept]
-
-
-def _report(comparison: Comparison, node: Node, broken: list[str]) -> None:
-    problem = Problem(
-        f"model `{node.name}` breaks its contract: {'; '.join(broken)}",
-        node.patch_place or node.place,
-        "readers of the earlier state rely on it: add to the model, or make a new version",
-        severity="warning",
-        name="UnversionedBreakingChange",
-    )
-    if node.version is not None:
-        raise ProjectError(problem.as_error())
-    if problem not in comparison.problems:
-        comparison.problems.append(problem)
-
-
-_NODE: Mapping[str, Check] = {
-    "contract": _contract_differs,
-    "body": _body_differs,
-    "configs": _config_differs,
-    "relation": _place_differs,
-    "persisted_descriptions": _persisted_descriptions_differ,
-    "fqn": _fqn_differs,
-    "macros": _macros_differ,
-}
-CHECKS: Mapping[str, Mapping[str, Check]] = {
-    "node": _NODE,
-    "model": {**_NODE, "reference": _reference_differs},
-    "seed": {**_NODE, "body": _seed_differs},
-    "generic test": {**_NODE, "configs": _modifiers_differ},
-    "source": {
-        "configs": _source_config_differs,
-        "relation": _source_place_differs,
-        "reading": _source_reading_differs,
-        "fqn": _fqn_differs,
-    },
-    "exposure": {"configs": _whole_config_differs, "properties": _exposure_differs, "fqn": _fqn_differs},
-    "unit_test": {"content": _unit_test_differs},
-    "unmanaged": {"configs": _unmanaged_config_differs, "properties": _unmanaged_differs, "fqn": _fqn_differs},
-}
-"""What is compared, by kind of resource and aspect; contracts first, for what they break must be told."""
-
-_COUNTED: Mapping[str, tuple[str, ...]] = {"generic test": ("configs", "fqn", "macros")}
-"""The aspects that make a resource modified, where that is not every one."""
-
-_NEW_IS_NO_CHANGE = frozenset({"source", "exposure", "unmanaged"})
-
-
-def _modified_in(aspect: str, comparison: Comparison, resource: Resource) -> bool:
-    return comparison.modified_in(aspect, resource)
-
-
-ASPECTS: Mapping[str, Callable[[Comparison, Resource], bool]] = {
-    "new": lambda comparison, resource: comparison.before(resource) is None,
-    "old": lambda comparison, resource: comparison.before(resource) is not None,
-    "modified": Comparison.modified,
-    "unmodified": lambda comparison, resource: not comparison.modified(resource),
-    **{
-        f"modified.{aspect}": partial(_modified_in, aspect)
-        for aspect in ("body", "configs", "relation", "persisted_descriptions", "macros", "contract")
-    },
-}
-"""The values of the method `state`."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=shape)
+    except FileNotFoundError:
+        raise UsageError(Problem(f"there is no {path}", hint=hint)) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(Problem(f"{path} is damaged: {error}", hint=f"write it again; {hint}")) from error

@@ -248,7 +248,7 @@ class NativeTemplateEnvironment(TemplateEnvironment):
     """Rendering of YAML values: a single expression keeps its type."""
 
     code_generator_class = NativeCodeGenerator
-    concat = staticmethod(_native_concat)  # type: ignore[assignment]
+    concat = staticmethod(_native_concat)
 
 
 def _identity(value: Any) -> Any:

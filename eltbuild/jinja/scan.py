@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -118,7 +119,8 @@ def _merge_config(config: dict[str, Any], args: tuple[Any, ...], kwargs: Mapping
 class _Walk:
     """One pass over a Jinja tree. Collects; decides nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
+        self.rows = text.split("\n")
         self.refs: list[RefCall] = []
         self.sources: list[SourceCall] = []
         self.config: dict[str, Any] = {}
@@ -127,6 +129,12 @@ class _Walk:
         self.vars: list[str] = []
         self.env: list[str] = []
         self.complete = True
+
+    def column(self, line: int, name: str, args: tuple[Any, ...]) -> int:
+        """Where on its line the call stands that names its last argument; 0 where the line does not tell."""
+        row = self.rows[line - 1] if 0 < line <= len(self.rows) else ""
+        call = re.search(rf"\b{name}\s*\([^)]*['\"]{re.escape(str(args[-1]))}['\"]", row) if args else None
+        return call.start() + 1 if call else row.find(name) + 1
 
 
 def _scan_tree(text: str) -> Mentions:
@@ -145,7 +153,7 @@ def _scan_tree(text: str) -> Mentions:
         raise TemplateError("the template is nested too deeply") from None
     except (ValueError, TypeError, OverflowError, IndexError) as error:
         raise TemplateError(f"the template cannot be read: {error}") from None
-    walk = _Walk()
+    walk = _Walk(text)
     local = {name.name for name in tree.find_all(nodes.Name) if name.ctx in ("store", "param")}
     local |= {macro.name for macro in tree.find_all(nodes.Macro)}
     local |= {target for node in tree.find_all(nodes.FromImport) for target in _import_names(node)}
@@ -225,11 +233,11 @@ def _dynamic_call(walk: _Walk, name: str, node: Any, nodes: Any, conditional: bo
         return
     args, kwargs = read
     if name == "ref":
-        ref = _ref(args, kwargs, node.lineno, 0)
+        ref = _ref(args, kwargs, node.lineno, walk.column(node.lineno, name, args))
         walk.complete &= ref is not None
         walk.refs += [ref] if ref else []
     elif name == "source":
-        source = _source(args, kwargs, node.lineno, 0)
+        source = _source(args, kwargs, node.lineno, walk.column(node.lineno, name, args))
         walk.complete &= source is not None
         walk.sources += [source] if source else []
     else:

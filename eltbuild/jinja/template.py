@@ -108,7 +108,7 @@ def render(template: Template, names: Mapping[str, Any]) -> Any:
     code = template.code or compile_template(template.text, template.environment, template.path)
     context = code.new_context(scope, shared=True)
     try:
-        result = template.environment.concat(code.root_render_func(context))  # type: ignore[arg-type]
+        result = template.environment.concat(code.root_render_func(context))
     except Exception as error:
         raise explain(error, template.path) from error
     if isinstance(result, str) and len(result) > OUTPUT_LIMIT:

@@ -13,6 +13,8 @@ from eltbuild.project.resources import Node
 from eltbuild.relation import Column, Relation, RelationInfo
 from eltbuild.sql.writer import Writer
 
+FOLDING = frozenset({"duckdb", "spark", "databricks", "hive", "tsql", "mysql"})
+"""Dialects in which names that differ in letter case alone are one, quoted or not."""
 LATE = frozenset({"grant", "comment"})
 """Labels of operations that come after the hooks of a node."""
 
@@ -158,7 +160,11 @@ def create_schemas(relations: Iterable[Relation], writer: Writer) -> tuple[Opera
     """One statement for each schema that the relations need, in the order in which they come."""
     if not writer.capabilities.schemas:
         return ()
-    schemas = {relation.key[:2]: relation for relation in relations if relation.schema}
+    fold = str.casefold if writer.dialect in FOLDING else str
+    schemas: dict[tuple[str, str], Relation] = {}
+    for relation in relations:
+        if relation.schema:
+            schemas.setdefault((fold(relation.database or ""), fold(relation.schema)), relation)
     return tuple(Statement(writer.create_schema(relation), "schema") for relation in schemas.values())
 
 

@@ -19,6 +19,10 @@ PLAIN_TYPES: Mapping[str, str] = {
 """Arrow's names to the writer's. A column of nothing but NULL is an integer, as dbt has it."""
 
 
+JSON_TYPES: Mapping[str, str] = {"postgres": "jsonb", "redshift": "super", "mysql": "json", "tsql": "nvarchar(max)"}
+"""What holds records and maps in dialects that have no types for them."""
+
+
 def columns_of(rows: Any, writer: Writer, narrow: bool = False) -> tuple[Column, ...]:
     """The columns of the rows, typed for the target. `rows`: a pyarrow Table, or anything with an Arrow schema.
 
@@ -33,7 +37,10 @@ def columns_of(rows: Any, writer: Writer, narrow: bool = False) -> tuple[Column,
 
 def sql_type(arrow: Any, writer: Writer) -> str:
     """The type of the target that holds values of the Arrow type. Raises `CompileError` where there is none."""
-    return writer.type_name(_canonical(arrow))
+    name = _canonical(arrow)
+    if name.startswith(("struct(", "map(")) and writer.dialect in JSON_TYPES:
+        return JSON_TYPES[writer.dialect]
+    return writer.type_name(name)
 
 
 def _canonical(arrow: Any) -> str:

@@ -277,7 +277,7 @@ def _opened_versions(facts: Facts, settings: Settings, layout: Layout, writer: W
         _data(index_of[given]) if given is not None else f"cast(null as {column.type})" for column, given in layout.data
     ]
     keys = [f"dbt_key_{index}" for index in range(len(settings.keys))]
-    values = [writer.digest([*keys, "began"]), "moment", "began", settings.current or "null", "'False'"]
+    values = [writer.digest([*keys, "began"]), "moment", "began", _open_end(facts, settings), "'False'"]
     return f"select\n    {_selected(layout, settings, data, values, 'closes', 'true', writer)}\nfrom opening"
 
 
@@ -293,7 +293,7 @@ def _beginning(facts: Facts, settings: Settings, name: Mapping[str, str], writer
 
 
 def _has_past(facts: Facts, settings: Settings, writer: Writer) -> str:
-    """Whether the key had a version that ended after the moment of the row."""
+    """Whether the key had a version that ended, and not before the moment of the row."""
     keys = ", ".join(
         f"{text} as dbt_key_{index}" for index, text in enumerate(_texts(_stored_keys(facts, settings), writer))
     )
@@ -301,7 +301,8 @@ def _has_past(facts: Facts, settings: Settings, writer: Writer) -> str:
     place, current = writer.relation(facts.relation), _is_current(settings, writer)
     past = f"select {keys}, {end} as ended from {place} where not ({current})"
     joined = _joined(settings, writer, "past", "source")
-    return f"exists (select 1 from ({past}) as past where {joined} and past.ended > source.moment)"
+    later = "(source.moment is null or past.ended > source.moment)"
+    return f"exists (select 1 from ({past}) as past where {joined} and {later})"
 
 
 def _changed(facts: Facts, settings: Settings, layout: Layout, name: Mapping[str, str], writer: Writer) -> list[str]:
@@ -333,7 +334,7 @@ def _vanished_versions(facts: Facts, settings: Settings, layout: Layout, writer:
         writer.digest([name["dbt_scd_id"], _run_moment(facts, writer)]),
         now,
         now,
-        settings.current or "null",
+        _open_end(facts, settings),
         "'True'",
     ]
     data = [
@@ -384,11 +385,21 @@ def _run_moment(facts: Facts, writer: Writer) -> str:
     return writer.timestamp(facts.now, writer.type_name("timestamp"))
 
 
+def _open_end(facts: Facts, settings: Settings) -> str:
+    """What `dbt_valid_to` holds of a version that stands."""
+    type_name = _stored_type(facts, settings.names["dbt_valid_to"])
+    return settings.current or (f"cast(null as {type_name})" if type_name else "null")
+
+
+def _stored_type(facts: Facts, name: str) -> str:
+    columns = facts.existing.columns if facts.existing else ()
+    stored = column_named(name, columns)
+    return next((column.type for column in columns if column.name == stored), "")
+
+
 def _now(facts: Facts, settings: Settings, writer: Writer) -> str:
     """The time of the run, in the type that the table's `dbt_valid_from` has."""
-    columns = facts.existing.columns if facts.existing else ()
-    name = column_named(settings.names["dbt_valid_from"], columns)
-    type_name = next((column.type for column in columns if column.name == name), "")
+    type_name = _stored_type(facts, settings.names["dbt_valid_from"])
     if is_zoned(type_name, writer.dialect):
         return writer.timestamp(facts.now)
     return writer.timestamp(facts.now, type_name)

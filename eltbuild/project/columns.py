@@ -20,17 +20,26 @@ _SHAPE_HINT = "the arguments of a test stand below its name, indented by two mor
 
 
 def read_columns(fields: Fields, owner: Mapping[Any, Any], what: str) -> tuple[ColumnEntry, ...]:
-    """The columns of an entry, those with `include`/`exclude` left out; of two with one name the last counts."""
+    """The columns of an entry, those with `include`/`exclude` left out.
+
+    Of two with one name the last counts, as in dbt, but the tests of both remain.
+    """
     if owner.get("columns") is None:
         return ()
-    found: dict[str, ColumnEntry] = {}
+    found: list[ColumnEntry] = []
+    names: set[str] = set()
     for item in fields.mappings(owner, "columns", what):
         if "include" in item or "exclude" in item:
             continue
         column = _column(fields, item, what)
-        if column is not None:
-            found[column.spec.name] = column
-    return tuple(found.values())
+        if column is None:
+            continue
+        if column.spec.name in names:
+            message = f"column `{column.spec.name}` of {what} is described twice; the last one counts"
+            fields.report(item, "name", message, "keep one of them", "warning")
+        names.add(column.spec.name)
+        found.append(column)
+    return tuple(found)
 
 
 def _column(fields: Fields, item: Mapping[Any, Any], what: str) -> ColumnEntry | None:

@@ -30,7 +30,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "target_schema": _E("Snapshots: the schema as it stands, without `generate_schema_name`."),
     "target_database": _E("Snapshots: the database as it stands, without `generate_database_name`."),
     "quoting": _E("Which parts of the relation's name are quoted: `database`, `schema`, `identifier`.", "`true` each"),
-    "catalog_name": _E("The catalogue of `catalogs.yml` that the table is written to."),
+    "catalog_name": _E("Read for compatibility; has no effect."),
     # What people say about it
     "tags": _E("Labels to select by (`tag:nightly`); lists from all levels are joined.", "`[]`"),
     "meta": _E("Anything at all, for people and tools; mappings from all levels are merged.", "`{}`"),
@@ -57,14 +57,14 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "on_configuration_change": _E(
         "What a materialized view does when its configs changed: `apply`, `continue`, `fail`.", "`apply`"
     ),
-    "latest_version_pointer": _E("Whether an unversioned view leads to the latest version of the model.", "`false`"),
+    "latest_version_pointer": _E("Read for compatibility; has no effect."),
     "event_time": _E("The column that tells when a row happened: for `microbatch` and for `--sample`."),
     "freshness": _E("How old the data may be: `warn_after` and `error_after` as `{count, period}`, and `filter`."),
     "loaded_at_field": _E("Sources: the column that tells when a row arrived; freshness is measured by it."),
     "loaded_at_query": _E("Sources: a query for the time of the last arrival, in place of `loaded_at_field`."),
     "packages": _E("Python models: the libraries that the model needs; lists are joined.", "`[]`"),
     "static_analysis": _E("Read for compatibility with dbt v2; has no effect.", "none"),
-    "python_version": _E("Python models: the version of Python that the warehouse should use."),
+    "python_version": _E("Read for compatibility; has no effect."),
     # Incremental models
     "unique_key": _E("The column, or columns, by which new rows replace old ones."),
     "incremental_strategy": _E(
@@ -84,7 +84,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "batch_size": _E("`microbatch`: the length of a batch: `hour`, `day`, `month`, `year`."),
     "begin": _E("`microbatch`: where time begins, for a first build."),
     "lookback": _E("`microbatch`: how many earlier batches are built again.", "`1`"),
-    "concurrent_batches": _E("`microbatch`: whether batches may run at the same time.", "decided by the model"),
+    "concurrent_batches": _E("Read for compatibility; batches run one after the other."),
     # Seeds
     "column_types": _E("Seeds: types of columns, by name; the others are guessed from the values.", "`{}`"),
     "quote_columns": _E("Seeds: whether column names are quoted.", "the adapter's"),
@@ -136,10 +136,10 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "cache": _E("Saved queries: kept for the artifacts."),
     "exports": _E("Saved queries: kept for the artifacts."),
     "export_as": _E("Saved queries: kept for the artifacts."),
-    "type": _E("Functions: `scalar`, `aggregate` or `table`.", "`scalar`"),
-    "volatility": _E("Functions: `deterministic`, `stable` or `non-deterministic`."),
-    "runtime_version": _E("Functions: the version of the language that runs it."),
-    "entry_point": _E("Functions: the name of the function in the file."),
+    "type": _E("Functions are read and listed, and not built: kept for the artifacts."),
+    "volatility": _E("Functions: kept for the artifacts."),
+    "runtime_version": _E("Functions: kept for the artifacts."),
+    "entry_point": _E("Functions: kept for the artifacts."),
     "project": _E("BigQuery's word for `database`.", "the target's database"),
     "dataset": _E("BigQuery's word for `schema`.", "the target's schema"),
     "catalog": _E("Databricks' word for `database`.", "the target's database"),

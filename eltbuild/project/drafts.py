@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -10,14 +9,12 @@ from typing import Literal
 
 from eltbuild.errors import Place, ProjectError
 from eltbuild.jinja.mentions import Mentions
+from eltbuild.project.calls import read_call
 from eltbuild.project.entries import NodeEntry
-from eltbuild.project.files import SEED_SUFFIXES, PackageFiles, folders_of, stem
-from eltbuild.project.loading import NOTHING, Loading, Package, checksum, seed_checksum
-from eltbuild.project.read import digest_file
+from eltbuild.project.files import PackageFiles, folders_of, stem
+from eltbuild.project.loading import NOTHING, Loading, Package, checksum
 from eltbuild.project.resources import NodeType, SourceFile
-
-SEED_TEXT_LIMIT = 1024 * 1024
-"""Seeds up to this size have dbt's checksum, of their text; larger ones that of their bytes."""
+from eltbuild.project.seeds import SEED_SUFFIXES, seed_checksum
 
 
 @dataclass(slots=True)
@@ -99,21 +96,10 @@ def _seeds(loading: Loading, package: Package, files: PackageFiles) -> Iterator[
         original = path[len(root) + 1 :] if root else path
         draft = Draft("seed", stem(within), package, within, original, path, folders_of(within), place=Place(path))
         try:
-            draft.checksum = _seed_checksum(loading, files, path)
+            draft.checksum = seed_checksum(loading.root, path)
         except ProjectError as error:
             loading.problems.extend(error.problems)
         yield draft
-
-
-def _seed_checksum(loading: Loading, files: PackageFiles, path: str) -> str:
-    try:
-        small = os.path.getsize(loading.root / path) <= SEED_TEXT_LIMIT
-    except OSError:
-        small = False
-    if small and path.lower().endswith(".csv"):
-        file = files.read(path)
-        return seed_checksum(file.text) if file is not None else ""
-    return digest_file(loading.root, path)
 
 
 def _snapshots(loading: Loading, package: Package, file: SourceFile, within: str) -> Iterator[Draft]:
@@ -140,15 +126,19 @@ def _snapshots(loading: Loading, package: Package, file: SourceFile, within: str
 def snapshot_of_relation(loading: Loading, package: Package, file: SourceFile, within: str, entry: NodeEntry) -> Draft:
     """The draft of a snapshot that a properties file defines by `relation:`."""
     relation = (entry.relation or "").strip()
-    code = f"select * from {{{{ {relation} }}}}"
-    if relation.startswith("{{"):
-        code = f"select * from {relation}"
+    place = Place(file.path, entry.line, entry.column)
+    call = read_call(relation)
+    if call is None or call.function == "metric":
+        message = f"`relation` of snapshot `{entry.name}` is `{relation}`, which is no ref or source"
+        loading.report(message, place, "write ref('model') or source('source', 'table')")
+    body = relation if relation.startswith("{{") else f"{{{{ {relation} }}}}"
+    code = f"select * from {body}" if call else ""
     draft = _draft(package, file, f"{entry.name}.sql", "snapshot")
     draft.name = entry.name
     draft.folders = folders_of(within)
     draft.code = code
     draft.line = draft.code_line = entry.line
-    draft.place = Place(file.path, entry.line, entry.column)
+    draft.place = place
     digest = blake2b(code.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     draft.mentions = loading.mentions(code, digest, file.path, entry.line)
     draft.checksum = checksum(file.text)

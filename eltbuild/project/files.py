@@ -9,9 +9,9 @@ from pathlib import Path
 from eltbuild.errors import Problem, ProjectError
 from eltbuild.project.read import find_files, read_file
 from eltbuild.project.resources import Settings, SourceFile
+from eltbuild.project.seeds import SEED_SUFFIXES
 
 YAML = (".yml", ".yaml")
-SEED_SUFFIXES = (".csv", ".parquet", ".json", ".ndjson", ".jsonl", ".arrow", ".feather")
 _ALL = (".sql", ".py", ".md", *YAML, *SEED_SUFFIXES)
 _PROPERTIES = (
     "model-paths",

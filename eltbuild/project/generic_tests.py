@@ -143,7 +143,7 @@ class DataTestMaker:
         package, test = target.package, entry.name
         place = Place(target.file.path, entry.line, entry.column)
         arguments = entry.arguments
-        kind = f"{target.prefix}{entry.namespace}_{test}" if entry.namespace else f"{target.prefix}{test}"
+        kind = f"{entry.namespace}_{target.prefix}{test}" if entry.namespace else f"{target.prefix}{test}"
         if entry.title is not None:
             full = short = entry.title
         else:
@@ -156,6 +156,8 @@ class DataTestMaker:
             self._loading.problems.extend(check_keys("data_tests", config, place))
         if short != full and "alias" not in config:
             config = {**config, "alias": short}
+        if " " in full and self._loading.settings.flags.get("require_resource_names_without_spaces", True):
+            self._loading.report(f"the name of data test `{full}` holds a space", place, "rename it")
         resolved = self._resolved(target, full, config, place)
         refs, source_refs, plain = (
             _mentioned(arguments, place) if len(arguments) > 1 or column is None else ((), (), True)

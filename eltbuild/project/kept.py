@@ -82,8 +82,10 @@ def _lasting(project: Project) -> bool:
     for source in project.sources.values():
         if not (_plain(source.config) and _plain(source.meta) and _plain(source.source_meta)):
             return False
-    others = (*project.exposures.values(), *project.unmanaged.values(), *project.unit_tests.values())
-    if not all(_plain(item.config) for item in others):
+    configs = [item.config for item in project.exposures.values()]
+    configs += [item.config for item in project.unmanaged.values()]
+    configs += [item.config for item in project.unit_tests.values()]
+    if not _plain(configs):
         return False
     if not all(_plain([t.given, t.expect, t.overrides]) for t in project.unit_tests.values()):
         return False

@@ -188,9 +188,3 @@ def sources_of(mentions: Mentions, path: str, line: int = 1) -> tuple[SourceRef,
 def checksum(text: str) -> str:
     """dbt's checksum of a template: SHA-256 of its text with every run of blanks as one space, none around it."""
     return sha256(" ".join(text.split()).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def seed_checksum(text: str) -> str:
-    """dbt's checksum of a seed: SHA-256 of its text with plain ends of lines, without the blanks around it."""
-    plain = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    return sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from eltbuild.errors import Place
@@ -54,21 +54,39 @@ def make_nodes(loading: Loading, drafts: Iterable[Draft], patches: Iterable[Patc
         by_name.setdefault((draft.resource_type, draft.package.name, draft.name), []).append(draft)
     assigned, rest = assign(loading, by_name, patches)
     referable: dict[tuple[str, str], Node] = {}
+    bare: dict[tuple[str, str], Draft] = {}
+    off: list[Tested] = []
     for key, group in by_name.items():
         patch = assigned.get(key)
         for draft in group:
             node = make_node(loading, draft, patch)
-            if patch is not None:
-                nodes.tested.append(Tested(patch, node, *tests_of(patch)))
-            if node.config.get("enabled", True) is False:
-                nodes.disabled.append(node)
-            else:
+            enabled = node.config.get("enabled", True) is not False
+            if enabled:
                 _add(loading, nodes, node, referable)
+            else:
+                nodes.disabled.append(node)
+            if patch is not None:
+                (nodes.tested if enabled else off).append(Tested(patch, node, *tests_of(patch)))
+            elif enabled:
+                bare.setdefault((draft.resource_type, draft.name), draft)
+    for tested in off:
+        nodes.tested.append(_moved(loading, nodes, tested, bare))
     for patch in rest:
         # What is described in the wrong section has its tests all the same.
         found = None if patch.version else referable.get((patch.package.name, patch.entry.name))
         nodes.tested.append(Tested(patch, found, *tests_of(patch)))
     return nodes
+
+
+def _moved(loading: Loading, nodes: Nodes, tested: Tested, bare: Mapping[tuple[str, str], Draft]) -> Tested:
+    """What describes a disabled node of a package describes the node that another package has in its place."""
+    patch, node = tested.patch, tested.node
+    draft = bare.get((node.resource_type, node.name)) if node and patch.version is None else None
+    if draft is None:
+        return tested
+    moved = make_node(loading, draft, patch)
+    nodes.enabled[moved.id] = moved
+    return replace(tested, node=moved)
 
 
 def _add(loading: Loading, nodes: Nodes, node: Node, referable: dict[tuple[str, str], Node]) -> None:
@@ -91,6 +109,7 @@ def _add(loading: Loading, nodes: Nodes, node: Node, referable: dict[tuple[str, 
 
 
 _EMPTY: Mapping[str, Any] = {}
+_COMBINATION = "unique_combination_of_columns"
 
 
 def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
@@ -143,7 +162,7 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
         description=description,
         columns=columns,
         docs=config.get("docs") or {"show": True},
-        patch_path=f"{package.name}://{patch.file.original_path}" if patch else None,
+        patch_path=f"{patch.package.name}://{patch.file.original_path}" if patch else None,
         place=place,
         patch_place=patch.place if patch else None,
         refs=refs_of(mentions, draft.full_path, draft.line) if mentions.refs else (),
@@ -168,8 +187,19 @@ def _properties(entry: NodeEntry, version: VersionEntry | None) -> tuple[Mapping
         return config, unrendered
     written = None
     if unrendered is not None or version.unrendered_config is not None:
-        written = {**(unrendered or config), **(version.unrendered_config or version.config)}
-    return {**config, **version.config}, written
+        written = _with_version(unrendered or config, version.unrendered_config or version.config)
+    return _with_version(config, version.config), written
+
+
+def _with_version(config: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a model with that of one of its versions in it: meta is merged, tags add up."""
+    out = {**config, **own}
+    if isinstance(config.get("meta"), dict) and isinstance(own.get("meta"), dict):
+        out["meta"] = {**config["meta"], **own["meta"]}
+    if config.get("tags") and own.get("tags"):
+        both = [tag for tags in (config["tags"], own["tags"]) for tag in ([tags] if isinstance(tags, str) else tags)]
+        out["tags"] = list(dict.fromkeys(both))
+    return out
 
 
 def _described(loading: Loading, patch: Patch | None) -> tuple[Mapping[str, ColumnSpec], str]:
@@ -217,5 +247,9 @@ def _primary_key(patch: Patch, config: Mapping[str, Any]) -> tuple[str, ...]:
     tested = {(test.name, column.spec.name) for column in columns for test in column.tests} | {
         (test.name, str(test.arguments.get("column_name"))) for test in tests
     }
-    unique = [name for name in names if ("unique", name) in tested]
+    unique = {name for name in names if ("unique", name) in tested}
+    for test in tests:
+        together = test.arguments.get("combination_of_columns")
+        if test.name == _COMBINATION and isinstance(together, list):
+            unique.update(map(str, together))
     return tuple(sorted(name for name in unique if ("not_null", name) in tested) or sorted(unique))

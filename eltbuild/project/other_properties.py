@@ -12,12 +12,12 @@ from eltbuild.project.fields import Fields, kind_of
 _FRESHNESS = frozenset({"freshness", "loaded_at_field", "loaded_at_query"})
 SOURCE_KEYS = (
     frozenset({"name", "description", "database", "schema", "loader", "quoting", "overrides", "tags", "meta", "config"})
-    | frozenset({"tables", "enabled", "catalog", "tests", "data_tests"})
+    | frozenset({"tables", "catalog"})
     | _FRESHNESS
 )
 TABLE_KEYS = (
     frozenset({"name", "description", "identifier", "loader", "quoting", "external", "tags", "meta", "config"})
-    | frozenset({"columns", "data_tests", "tests", "enabled"})
+    | frozenset({"columns", "data_tests", "tests"})
     | _FRESHNESS
 )
 EXPOSURE_KEYS = frozenset(
@@ -32,20 +32,18 @@ EXPOSURE_KEYS = frozenset(
         "depends_on",
         "tags",
         "meta",
-        "enabled",
         "config",
     }
 )
 GROUP_KEYS = frozenset({"name", "owner", "description", "config", "meta"})
-UNIT_TEST_KEYS = frozenset(
-    {"name", "model", "description", "given", "expect", "overrides", "versions", "config", "tags", "meta", "enabled"}
-)
+UNIT_TEST_KEYS = frozenset({"name", "model", "description", "given", "expect", "overrides", "versions", "config"})
 EXPOSURE_TYPES = ("dashboard", "notebook", "analysis", "ml", "application")
 MATURITIES = ("low", "medium", "high")
 FORMATS = ("dict", "csv", "sql")
 PERIODS = ("minute", "hour", "day")
-_NOTHING: frozenset[str] = frozenset()
-_LIFTED = ("freshness", "loaded_at_field", "loaded_at_query", "meta", "tags", "enabled")
+_CONFIG = frozenset({"enabled", "tags", "meta", "event_time"})
+"""Config keys that are often written beside `config:`."""
+_LIFTED = ("freshness", "loaded_at_field", "loaded_at_query", "meta", "tags")
 
 
 def read_source(fields: Fields, item: Any) -> SourceEntry | None:
@@ -54,7 +52,7 @@ def read_source(fields: Fields, item: Any) -> SourceEntry | None:
     if name is None:
         return None
     what = f"source `{name}`"
-    fields.check_keys(item, SOURCE_KEYS, what, _NOTHING)
+    fields.check_keys(item, SOURCE_KEYS, what, _CONFIG)
     tables = [_table(fields, table, what) for table in fields.mappings(item, "tables", what)]
     return SourceEntry(
         name=name,
@@ -78,7 +76,7 @@ def _table(fields: Fields, item: Any, source: str) -> TableEntry | None:
     if item.keys() <= {"name", "description"}:
         description = fields.text(item, "description", what) or ""
         return TableEntry(name, description=description, line=item.line, column=item.column)
-    fields.check_keys(item, TABLE_KEYS, what, _NOTHING)
+    fields.check_keys(item, TABLE_KEYS, what, _CONFIG)
     return TableEntry(
         name=name,
         identifier=fields.text(item, "identifier", what),
@@ -146,7 +144,7 @@ def read_exposure(fields: Fields, item: Any) -> ExposureEntry | None:
     if name is None:
         return None
     what = f"exposure `{name}`"
-    fields.check_keys(item, EXPOSURE_KEYS, what, _NOTHING)
+    fields.check_keys(item, EXPOSURE_KEYS, what, _CONFIG)
     if fields.name(item, what, "type") is None:
         return None
     kind = fields.choice(item, "type", what, EXPOSURE_TYPES)
@@ -173,14 +171,12 @@ def read_exposure(fields: Fields, item: Any) -> ExposureEntry | None:
 
 
 def _with_lifted(fields: Fields, item: Mapping[Any, Any], what: str) -> dict[str, Any]:
-    """The config with `meta`, `tags` and `enabled` of the top level in it."""
+    """The config with `meta` and `tags` of the top level in it."""
     config = fields.mapping(item, "config", what)
     if item.get("meta") is not None:
         config["meta"] = {**fields.mapping(item, "meta", what), **(config.get("meta") or {})}
     if item.get("tags") is not None:
         config["tags"] = list(dict.fromkeys((*fields.texts(item, "tags", what), *fields.texts(config, "tags", what))))
-    if item.get("enabled") is not None and "enabled" not in config:
-        config["enabled"] = fields.truth(item, "enabled", what)
     return config
 
 
@@ -190,7 +186,7 @@ def read_group(fields: Fields, item: Any) -> GroupEntry | None:
     if name is None:
         return None
     what = f"group `{name}`"
-    fields.check_keys(item, GROUP_KEYS, what, _NOTHING)
+    fields.check_keys(item, GROUP_KEYS, what, _CONFIG)
     owner = fields.mapping(item, "owner", what)
     if not owner.get("name") and not owner.get("email"):
         fields.report(item, "owner", f"{what} has no owner", "give `owner:` a `name` or an `email`")
@@ -210,7 +206,7 @@ def read_unit_test(fields: Fields, item: Any) -> UnitTestEntry | None:
     if name is None:
         return None
     what = f"unit test `{name}`"
-    fields.check_keys(item, UNIT_TEST_KEYS, what, _NOTHING)
+    fields.check_keys(item, UNIT_TEST_KEYS, what, _CONFIG)
     model = fields.name(item, what, "model")
     if "expect" not in item:
         fields.report(item, "expect", f"{what} has no `expect`", "write the rows that the model must give")
@@ -241,7 +237,7 @@ _FIXTURE_KEYS = frozenset({"input", "rows", "format", "fixture"})
 
 def _fixture(fields: Fields, item: Mapping[Any, Any], what: str) -> dict[str, Any]:
     """Rows as written, with their format; `dict` where none is named."""
-    fields.check_keys(item, _FIXTURE_KEYS, what, _NOTHING)
+    fields.check_keys(item, _FIXTURE_KEYS, what, _CONFIG)
     form = fields.choice(item, "format", what, FORMATS) or "dict"
     rows = item.get("rows")
     fixture = fields.text(item, "fixture", what)

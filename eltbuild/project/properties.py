@@ -21,12 +21,12 @@ from eltbuild.project.other_properties import read_exposure, read_group, read_ot
 from eltbuild.project.prerender import is_late, needs_rendering
 from eltbuild.project.yaml import Mapped, load_yaml
 
-_COMMON = frozenset({"name", "description", "docs", "config", "columns", "data_tests", "tests", "meta", "tags"})
-_OWNED = frozenset({"group", "access", "enabled"})
+_COMMON = frozenset({"name", "description", "docs", "config", "columns", "data_tests", "tests", "meta"})
+_OWNED = frozenset({"group", "access"})
 KEYS: Mapping[str, frozenset[str]] = {
     "models": _COMMON
     | _OWNED
-    | {"latest_version", "deprecation_date", "constraints", "versions", "primary_key", "time_spine", "freshness"}
+    | {"latest_version", "deprecation_date", "constraints", "versions", "primary_key", "time_spine"}
     | {"semantic_model", "metrics", "agg_time_dimension", "derived_semantics"},
     "seeds": _COMMON | _OWNED,
     "snapshots": _COMMON | _OWNED | {"relation"},
@@ -36,9 +36,9 @@ KEYS: Mapping[str, frozenset[str]] = {
 }
 VERSION_KEYS = frozenset(
     {"v", "defined_in", "description", "access", "config", "constraints", "columns", "data_tests", "tests", "docs"}
-    | {"deprecation_date", "meta", "tags", "group"}
+    | {"deprecation_date"}
 )
-_LIFTED = ("meta", "tags", "docs", "group", "access", "enabled", "freshness")
+_LIFTED = ("meta", "docs", "group", "access")
 """Properties that are config, wherever they stand."""
 _EXTRA = ("time_spine", "primary_key", "semantic_model", "metrics", "agg_time_dimension", "derived_semantics")
 _WORDS: Mapping[str, str] = {
@@ -58,7 +58,8 @@ def read_properties(text: str, names: Mapping[str, Any] | None = None) -> Proper
     """
     fields = Fields()
     try:
-        tree = load_yaml(text, "", fields.problems)
+        # dbt reads the text without the blanks at its end, which shows in a block of text that ends the file.
+        tree = load_yaml(text.rstrip(), "", fields.problems)
     except ProjectError as error:
         return PropertiesFile(problems=(*fields.problems, *error.problems))
     if tree is None:
@@ -181,8 +182,6 @@ _CHECKED: Mapping[str, Callable[[Fields, Mapping[Any, Any], str, str], Any]] = {
     "meta": Fields.mapping,
     "docs": Fields.mapping,
     "group": Fields.text,
-    "enabled": Fields.truth,
-    "tags": lambda fields, item, key, what: list(fields.texts(item, key, what)),
     "access": lambda fields, item, key, what: fields.choice(item, key, what, ("private", "protected", "public")),
 }
 

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 from eltbuild.adapter import Target
@@ -176,6 +176,27 @@ class Node:
     def project_path(self) -> str:
         """The path relative to the project root, as errors show it."""
         return f"{self.root}/{self.original_path}" if self.root else self.original_path
+
+
+_FIELDS = tuple(item.name for item in fields(Node))
+
+
+def linked_node(
+    node: Node, relation: Relation | None, parents: tuple[NodeId, ...], macros: tuple[str, ...]
+) -> Node:
+    """The node with what settling found, complete.
+
+    The same as `replace`, at a third of its cost: this is done once for every node of a project.
+    """
+    made = object.__new__(Node)
+    put = object.__setattr__
+    for name in _FIELDS:
+        put(made, name, getattr(node, name))
+    put(made, "relation", relation)
+    put(made, "parents", parents)
+    put(made, "macros", macros)
+    put(made, "complete", True)
+    return made
 
 
 DEFAULT_MATERIALIZATION: Mapping[str, str] = {

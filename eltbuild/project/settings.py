@@ -6,78 +6,24 @@ What configs in it mean for a node is told in `config`; nothing is looked up the
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from eltbuild.errors import Place, Problem, ProjectError, did_you_mean
-from eltbuild.project.names import COMPATIBLE_VERSION, render_places, with_vars
+from eltbuild.errors import Place, Problem, ProjectError
+from eltbuild.project.names import render_places, with_vars
+from eltbuild.project.project_file import ProjectFile, text_or_none
 from eltbuild.project.read import read_file
 from eltbuild.project.resources import Settings
 from eltbuild.project.yaml import Listed, Mapped, load_yaml
 
 PROJECT_FILES = ("eltbuild.yml", "dbt_project.yml")
-VARS_FILES = ("vars.yml", "vars.yaml")
 SELECTORS_FILES = ("selectors.yml", "selectors.yaml")
-
-DEFAULT_PATHS: Mapping[str, tuple[str, ...]] = {
-    "model-paths": ("models",),
-    "seed-paths": ("seeds",),
-    "macro-paths": ("macros",),
-    "snapshot-paths": ("snapshots",),
-    "test-paths": ("tests",),
-    "analysis-paths": ("analyses",),
-    "function-paths": ("functions",),
-    "asset-paths": (),
-    "osi-paths": (),
-}
-_DOCUMENTED = (
-    "model-paths",
-    "seed-paths",
-    "snapshot-paths",
-    "analysis-paths",
-    "macro-paths",
-    "test-paths",
-    "function-paths",
-)
-"""Where docs blocks are looked for when `docs-paths` does not say."""
-
-SECTIONS: Mapping[str, str] = {
-    "models": "models",
-    "seeds": "seeds",
-    "snapshots": "snapshots",
-    "tests": "data_tests",
-    "data_tests": "data_tests",
-    "sources": "sources",
-    "unit_tests": "unit_tests",
-    "exposures": "exposures",
-    "analyses": "analyses",
-    "metrics": "metrics",
-    "semantic-models": "semantic_models",
-    "saved-queries": "saved_queries",
-    "functions": "functions",
-}
-"""Top-level keys that hold config trees, and the section that each fills."""
-
-_RENAMED: Mapping[str, tuple[str, str]] = {
-    "source-paths": ("model-paths", "ConfigSourcePathDeprecation"),
-    "data-paths": ("seed-paths", "ConfigDataPathDeprecation"),
-    "modules-path": ("packages-install-path", "PackageInstallPathDeprecation"),
-}
-_OTHERS = frozenset(
-    {"name", "version", "config-version", "profile", "docs-paths", "target-path", "log-path", "packages-install-path",
-     "clean-targets", "quoting", "on-run-start", "on-run-end", "require-dbt-version", "dispatch", "vars",
-     "query-comment", "restrict-access", "dbt-cloud", "flags", "packages", "check-paths", "info_schema", "state",
-     "static_analysis", "anchors"}
-)  # fmt: skip
-KEYS = frozenset({*DEFAULT_PATHS, *SECTIONS, *_OTHERS})
 
 _UNRENDERED = frozenset({"vars", "on-run-start", "on-run-end", "query-comment"})
 _HOOKS = frozenset(
     {"pre-hook", "pre_hook", "post-hook", "post_hook", "+pre-hook", "+pre_hook", "+post-hook", "+post_hook"}
 )
-_NAME = re.compile(r"[^\d\W]\w*\Z")
 
 
 def load_settings(
@@ -88,7 +34,7 @@ def load_settings(
     `names` must hold `target` where the file may use it: `load_head` reads the name of the profile before there
     is one. Raises `ProjectError` with everything that is wrong.
     """
-    file = _ProjectFile(*_find(root, folder), folder)
+    file = ProjectFile(*_find(root, folder), folder)
     vars, early = file.vars(root)
     rendered = render_places(file.raw, with_vars(names, early), file.path, file.problems, _stays)
     if not isinstance(rendered, dict):
@@ -98,8 +44,8 @@ def load_settings(
         name=file.name(),
         file=file.path,
         root=folder,
-        version=_text_or_none(rendered.get("version")),
-        profile=_text_or_none(rendered.get("profile")),
+        version=text_or_none(rendered.get("version")),
+        profile=text_or_none(rendered.get("profile")),
         paths=file.paths(),
         configs=file.trees(rendered, told=True),
         unrendered_configs=file.trees(file.raw, told=False),
@@ -125,7 +71,7 @@ def load_settings(
 
 def load_head(root: Path, folder: str = "", *, names: Mapping[str, Any]) -> Settings:
     """Name, profile and flags alone: what must be known before there is a target. Raises `ProjectError`."""
-    file = _ProjectFile(*_find(root, folder), folder)
+    file = ProjectFile(*_find(root, folder), folder)
     head = Mapped({key: file.raw[key] for key in ("name", "profile", "flags") if key in file.raw})
     head.line, head.column, head._places = file.raw.line, file.raw.column, file.raw._places
     vars, early = file.vars(root)
@@ -134,7 +80,7 @@ def load_head(root: Path, folder: str = "", *, names: Mapping[str, Any]) -> Sett
         name=file.name(),
         file=file.path,
         root=folder,
-        profile=_text_or_none(file.values.get("profile")),
+        profile=text_or_none(file.values.get("profile")),
         flags=file.mapping("flags"),
         vars=vars,
     )
@@ -166,238 +112,6 @@ def _find(root: Path, folder: str) -> tuple[str, str]:
 def _stays(keys: tuple[Any, ...]) -> bool:
     """Whether a value stays as written: it is rendered later, with more names at hand."""
     return keys[0] in _UNRENDERED or any(key in _HOOKS for key in keys)
-
-
-class _ProjectFile:
-    """One project file while it is read: values are taken out by type, and what is wrong is collected."""
-
-    def __init__(self, path: str, text: str, folder: str) -> None:
-        self.path = path
-        self.folder = folder
-        self.problems: list[Problem] = []
-        raw = load_yaml(text, path, self.problems)
-        if raw is not None and not isinstance(raw, Mapped):
-            raise ProjectError(Problem("a project file is a mapping: `name: ...`", Place(path, 1)))
-        self.raw: Mapped = self._renamed(Mapped() if raw is None else raw)
-        self.values: Mapped = self.raw
-
-    def _renamed(self, raw: Mapped) -> Mapped:
-        """The values with keys of old under their new names."""
-        for old, (new, name) in _RENAMED.items():
-            if old not in raw:
-                continue
-            if new in raw:
-                self.error(f"`{old}` is the old name of `{new}`: only one of them may be given", old)
-            place = Place(self.path, *raw.place_of(old))
-            self.problems.append(Problem(f"`{old}` is now called `{new}`", place, f"write `{new}`", "warning", name))
-            raw[new] = raw[old]
-            raw._places[new] = raw._places.get(old, 0)
-        return raw
-
-    def error(self, message: str, *keys: Any, hint: str = "") -> None:
-        self.problems.append(Problem(message, self.place(*keys), hint))
-
-    def place(self, *keys: Any) -> Place:
-        """Where the value under these keys stands."""
-        at: Any = getattr(self, "raw", None)
-        found = (0, 0)
-        for key in keys:
-            if isinstance(at, Mapped):
-                found, at = at.place_of(key), at.get(key)
-            elif at is not None and hasattr(at, "place_of"):
-                found, at = at.place_of(key), (at[key] if key < len(at) else None)
-        return Place(self.path, *found)
-
-    def warnings(self) -> tuple[Problem, ...]:
-        """The warnings. Raises `ProjectError` when there are errors."""
-        errors = [problem for problem in self.problems if problem.severity == "error"]
-        if errors:
-            raise ProjectError(*errors)
-        return tuple(self.problems)
-
-    def name(self) -> str:
-        name = self.values.get("name")
-        if name is None:
-            self.error("the project has no name", hint="add a line such as `name: shop` at the top of the file")
-            return ""
-        if not isinstance(name, str) or not _NAME.match(name):
-            hint = "letters, digits and underscores, and no digit in front"
-            self.error(f"`{name}` cannot be the name of a project", "name", hint=hint)
-        return str(name)
-
-    def text(self, key: str, default: str) -> str:
-        value = self.values.get(key)
-        if value is None:
-            return default
-        if not isinstance(value, str):
-            self.error(f"`{key}` must be a text", key)
-        return str(value)
-
-    def texts(self, key: str, *, split: bool = True) -> tuple[str, ...]:
-        """A text or a list of texts; with `split` a list in a list (as an alias makes it) is flattened."""
-        value = self.values.get(key)
-        if value is None:
-            return ()
-        items = value if isinstance(value, list) else [value]
-        if split:
-            items = [inner for item in items for inner in (item if isinstance(item, list) else [item])]
-        for index, item in enumerate(items):
-            if not isinstance(item, str):
-                self.error(f"`{key}` must be a text or a list of texts", key, index)
-        return tuple(str(item) for item in items if item != "")
-
-    def boolean(self, key: str, default: bool) -> bool:
-        value = self.values.get(key)
-        if value is None:
-            return default
-        if not isinstance(value, bool):
-            self.error(f"`{key}` must be true or false", key)
-        return bool(value)
-
-    def mapping(self, key: str) -> Mapping[str, Any]:
-        value = self.values.get(key)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            self.error(f"`{key}` must be a mapping", key)
-            return {}
-        return value
-
-    def paths(self) -> Mapping[str, tuple[str, ...]]:
-        paths = {}
-        for key, default in DEFAULT_PATHS.items():
-            given = self.values.get(key)
-            if isinstance(given, str):
-                self.error(f"`{key}` must be a list of folders", key, hint=f"write `{key}: [{given}]`")
-            paths[key] = tuple(map(_plain_path, self.texts(key))) if given is not None else default
-        documented = tuple(dict.fromkeys(folder for key in _DOCUMENTED for folder in paths[key]))
-        paths["docs-paths"] = tuple(map(_plain_path, self.texts("docs-paths"))) or documented
-        return paths
-
-    def trees(self, values: Mapped, *, told: bool) -> Mapping[str, Mapping[str, Any]]:
-        """The config trees by section; what is wrong is told where `told` says so."""
-        trees: dict[str, Mapping[str, Any]] = {}
-        for key, section in SECTIONS.items():
-            tree = values.get(key)
-            if tree is None:
-                continue
-            if section in trees and told:
-                self.error("`tests` is the old name of `data_tests`: only one of them may be given", key)
-            if isinstance(tree, dict):
-                trees[section] = tree
-            elif told:
-                self.error(f"`{key}` must be a mapping of folders and configs", key)
-        return trees
-
-    def dispatch(self) -> tuple[Mapping[str, Any], ...]:
-        value = self.values.get("dispatch")
-        if value is None:
-            return ()
-        entries = []
-        for index, entry in enumerate(value if isinstance(value, list) else [value]):
-            order = entry.get("search_order") if isinstance(entry, dict) else None
-            order = [order] if isinstance(order, str) else order
-            if isinstance(entry, dict) and isinstance(entry.get("macro_namespace"), str) and isinstance(order, list):
-                entries.append({"macro_namespace": entry["macro_namespace"], "search_order": [str(o) for o in order]})
-            else:
-                hint = "write `macro_namespace: dbt_utils` and `search_order: [shop, dbt_utils]`"
-                self.error(
-                    "`dispatch` must be a list of a namespace and its search order each",
-                    "dispatch",
-                    index,
-                    hint=hint,
-                )
-        return tuple(entries)
-
-    def quoting(self) -> Mapping[str, bool]:
-        quoting = self.mapping("quoting")
-        for key, value in quoting.items():
-            if value is not None and not isinstance(value, bool):
-                self.error(f"`quoting: {key}` must be true or false", "quoting", key)
-        return {str(key): bool(value) for key, value in quoting.items() if value is not None}
-
-    def query_comment(self) -> Mapping[str, Any]:
-        """`comment` (None: no comment at all; absent: the default), `append`, `job-label`."""
-        if "query-comment" not in self.values:
-            return {}
-        value = self.values["query-comment"]
-        if value is None or value == "":
-            return {"comment": None, "append": False}
-        if isinstance(value, str):
-            return {"comment": value, "append": False}
-        if not isinstance(value, dict):
-            self.error("`query-comment` must be a text or a mapping", "query-comment")
-            return {}
-        for key in value:
-            if key not in ("comment", "append", "job-label"):
-                hint = did_you_mean(str(key), ("comment", "append", "job-label"))
-                self.error(f"`query-comment` has no `{key}`", "query-comment", key, hint=hint)
-        comment = {"comment": value["comment"] or None} if "comment" in value else {}
-        return {
-            **comment,
-            "append": bool(value.get("append", False)),
-            "job-label": bool(value.get("job-label", False)),
-        }
-
-    def vars(self, root: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """Variables of the project file, or else of `vars.yml`; and those that the project file may use."""
-        given = self.raw.get("vars")
-        if given is not None and not isinstance(given, dict):
-            self.error("`vars` must be a mapping", "vars")
-            given = None
-        for name in VARS_FILES:
-            path = f"{self.folder}/{name}" if self.folder else name
-            if not os.path.isfile(os.path.join(root, path)):
-                continue
-            body = load_yaml(read_file(root, path, "").text, path, self.problems)
-            vars = body.get("vars") if isinstance(body, dict) else body
-            if vars is not None and not isinstance(vars, dict):
-                self.problems.append(Problem("`vars` must be a mapping", Place(path, 1)))
-            elif vars and given:
-                hint = f"keep them in {path}"
-                self.error(f"variables are defined in {self.path} and in {path}", "vars", hint=hint)
-            elif vars:
-                own = vars.get(self.raw.get("name"))
-                return vars, {**vars, **own} if isinstance(own, dict) else vars
-        return given or {}, {}
-
-    def check_version(self, required: tuple[str, ...], name: str) -> None:
-        if not required:
-            return
-        from eltbuild.project.packages.versions import read_bounds, read_version
-
-        ours = read_version(COMPATIBLE_VERSION)
-        try:
-            fits = all(bound.allows(ours) for bound in read_bounds(required))
-        except ValueError as error:
-            hint = 'write a list such as [">=1.8.0", "<2.0.0"]'
-            self.error(str(error), "require-dbt-version", hint=hint)
-            return
-        if not fits:
-            self.error(
-                f"`{name}` requires dbt {', '.join(required)}, and eltbuild behaves as dbt {COMPATIBLE_VERSION}",
-                "require-dbt-version",
-                hint="use another version of the package, or run with --no-version-check",
-            )
-
-    def check_keys(self) -> None:
-        for key in self.raw:
-            if key not in KEYS and key not in _RENAMED:
-                dashed = str(key).replace("_", "-")
-                hint = f"did you mean `{dashed}`?" if dashed in KEYS else did_you_mean(str(key), KEYS)
-                message = f"a project file has no key `{key}`; it is ignored"
-                place = self.place(key)
-                self.problems.append(Problem(message, place, hint, "warning", "CustomTopLevelKeyDeprecation"))
-
-
-def _plain_path(path: str) -> str:
-    """The path with forward slashes, without `./` in front and slashes at the end."""
-    plain = "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))
-    return "/" + plain if path.startswith("/") else plain
-
-
-def _text_or_none(value: Any) -> str | None:
-    return None if value is None else str(value)
 
 
 def load_selectors(

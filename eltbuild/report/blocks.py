@@ -16,6 +16,11 @@ TAGS: Mapping[str, tuple[str, str]] = {
 }
 
 
+LINES = 40
+CHARACTERS = 2000
+"""How much of one message is shown."""
+
+
 def tag(severity: str, colour: bool) -> str:
     """`[ERROR]` or `[WARNING]`."""
     text, style = TAGS[severity]
@@ -25,11 +30,18 @@ def tag(severity: str, colour: bool) -> str:
 def problem_lines(problem: Problem, *, colour: bool, safe: Safe) -> Iterator[str]:
     """What is wrong, where, and how to mend it."""
     place = f"{safe(str(problem.place))}: " if problem.place else ""
-    first, *rest = safe(problem.message).splitlines() or [""]
+    first, *rest = shortened(safe(problem.message)) or [""]
     yield f"{tag(problem.severity, colour)}: {styled(place, 'bold', colour)}{first}"
     yield from _indented(rest)
     if problem.hint:
         yield from _indented(f"{styled('hint:', 'cyan', colour)} {safe(problem.hint)}".splitlines())
+
+
+def shortened(text: str) -> list[str]:
+    """The lines of a text, at most `LINES` of at most `CHARACTERS`: some engines repeat the whole statement."""
+    lines = text.splitlines()
+    shown = [line if len(line) <= CHARACTERS else line[:CHARACTERS] + " ..." for line in lines[:LINES]]
+    return shown if len(lines) <= LINES else [*shown, f"... and {len(lines) - LINES:,} more lines, all in the log"]
 
 
 def _indented(lines: Iterable[str]) -> Iterator[str]:
@@ -50,9 +62,8 @@ def outcome_lines(event: Finished, label: Label, *, colour: bool, safe: Safe) ->
         yield f"{tag(severity, colour)}: {styled(safe(what), 'bold', colour)}{where}"
     else:
         yield f"{tag(severity, colour)}: in {styled(safe(what), 'bold', colour)}{where}"
-    yield from _indented(
-        safe(problem.message if problem else event.message or detail(event) or event.status).splitlines()
-    )
+    said = problem.message if problem else event.message or detail(event) or event.status
+    yield from _indented(shortened(safe(said)))
     if problem and problem.hint:
         yield from _indented(f"{styled('hint:', 'cyan', colour)} {safe(problem.hint)}".splitlines())
     if label.compiled and event.compiled_code is not None:

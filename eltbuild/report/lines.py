@@ -105,7 +105,7 @@ def finished_line(event: Finished, label: Label, layout: Layout, time: str, safe
 def _line(layout: Layout, time: str, index: int, total: int, word: Word, label: Label) -> str:
     parts = [time] if layout.clock else []
     if layout.index:
-        parts.append(f"{index:>{layout.digits}} of {total}")
+        parts.append(f"{index:>{layout.digits}} of {total:<{layout.digits}}")
     parts.append(styled(f"{word.text:<{STATUS_WIDTH}}", word.style, layout.colour))
     if layout.kind:
         parts.append(padded(label.kind, layout.kind))
@@ -120,7 +120,7 @@ def detail(event: Finished) -> str:
         case "fail" | "warn" if event.failures:
             return count(event.failures, "failure")
         case "skipped":
-            return event.message or ""
+            return (event.message or "").removeprefix("skipped: ")
         case "partial success" if event.batches:
             good, bad = (len(event.batches.get(key, ())) for key in ("successful", "failed"))
             return f"{good} of {good + bad} batches"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TextIO
@@ -58,7 +59,15 @@ class Foot:
             markup=False,
             emoji=False,
         )
-        live = Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop")
+        # What is printed to a terminal scrolls above the foot; what is printed to a pipe is data and stays there.
+        live = Live(
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            vertical_overflow="crop",
+            redirect_stdout=_is_terminal(sys.stdout),
+            redirect_stderr=_is_terminal(sys.stderr),
+        )
         live.start()
         return live
 
@@ -74,6 +83,10 @@ class Foot:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 class Ticker:

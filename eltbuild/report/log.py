@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from threading import RLock
 from typing import Any, Literal, Protocol
 
+from eltbuild._version import __version__
 from eltbuild.errors import Problem
 from eltbuild.project.resources import NodeId
 from eltbuild.report.artifacts import encode_json
@@ -48,7 +50,7 @@ def masked(value: Any, mask: Mask) -> Any:
 class Log:
     """Writes records at or above a level. `handle` takes the events of runs, the other methods what is said beside.
 
-    A stream that a reader closed is written to no more. Secrets are masked in what is written.
+    Threads may write at once. Secrets are masked. A stream that a reader closed is written to no more.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Log:
         self._recorder: Recorder | None = None
         self._broken = False
         self._pid = os.getpid()
+        self._lock = RLock()
 
     def follow(self, recorder: Recorder) -> None:
         """The events given to `handle` from now on are of the recorder's project."""
@@ -79,13 +82,15 @@ class Log:
     def handle(self, event: Event) -> None:
         """The records of an event are written; before `follow`, none."""
         if self._recorder is not None:
-            self.write(self._recorder.records(event))
+            with self._lock:
+                self.write(self._recorder.records(event))
 
     def write(self, records: Iterable[Record]) -> None:
         """Records at or above the level are written, one a line, and flushed."""
-        for record in records:
-            if self._wanted(record):
-                self._put(self._line(record))
+        with self._lock:
+            for record in records:
+                if self._wanted(record):
+                    self._put(self._line(record))
 
     def _wanted(self, record: Record) -> bool:
         if LEVELS.get(record.level, 1) >= self._level:
@@ -110,11 +115,11 @@ class Log:
     def _line(self, record: Record) -> str:
         if self._format == "json":
             return encode_json(masked(self._envelope(record), self._mask)).decode() + "\n"
-        at = (record.at or self._now()).astimezone()
+        time = (record.at or self._now()).astimezone().isoformat(timespec="microseconds")[11:26]
         text = self._mask(record.text)
         if self._format == "text":
-            return f"{at:%H:%M:%S}  {text}\n"
-        return f"{at:%H:%M:%S.%f} [{record.level:<5}] [{record.thread}]: {text}\n"
+            return f"{time[:8]}  {text}\n"
+        return f"{time} [{record.level:<5}] [{record.thread}]: {text}\n"
 
     def _envelope(self, record: Record) -> dict[str, Any]:
         return {
@@ -140,7 +145,13 @@ class Log:
     def begun(self) -> None:
         """The version, and the arguments of the call."""
         version = f"={DBT_VERSION}"
-        self.emit("MainReportVersion", "info", f"Running with dbt{version}", version=version, log_version=3)
+        self.emit(
+            "MainReportVersion",
+            "info",
+            f"Running with dbt{version} (eltbuild {__version__})",
+            version=version,
+            log_version=3,
+        )
         arguments = {key: str(value) for key, value in self._invocation.arguments.items()}
         self.emit("MainReportArgs", "debug", f"running with arguments {arguments}", args=arguments)
 

@@ -14,7 +14,7 @@ from eltbuild.report.text import clean
 def tell(error: EltbuildError, stream: TextIO) -> int:
     """Print every problem of an error; the exit code that it stands for: 1 for the warehouse and nodes, else 2."""
     terminal = terminal_of(stream, os.environ)
-    for problem in error.problems:
+    for problem in sorted(error.problems, key=lambda problem: problem.severity == "error"):
         for line in problem_lines(problem, colour=terminal.colour, safe=clean):
             stream.write(line + "\n")
     errors = sum(problem.severity == "error" for problem in error.problems)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from eltbuild.project.projection import quoted
 from eltbuild.project.resources import NodeId, Project
 from eltbuild.relation import Relation
-from eltbuild.report.invocation import stamp
+from eltbuild.report.invocation import stamp, utc_text
 from eltbuild.report.labels import Lookup, labels
 from eltbuild.report.manifest import group_of
 from eltbuild.report.records import Record, node_info, problem_record, run_result, stat_line
@@ -293,4 +293,4 @@ def _hook(id: NodeId) -> str:
 
 
 def _naive(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") if moment else ""
+    return utc_text(moment) if moment else ""

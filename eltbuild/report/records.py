@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from eltbuild.errors import Problem
+from eltbuild.project.projection import stands
 from eltbuild.project.resources import Node, NodeId, Project, Source, UnitTest
 from eltbuild.relation import Relation
 from eltbuild.report.run_results import adapter_response, message, status_of, timing_dict
@@ -75,6 +76,7 @@ def node_info(id: NodeId, project: Project, spell: Callable[[Relation], str]) ->
     """What of `node_info` never changes."""
     resource = project.resource(id)
     relation = resource.relation if isinstance(resource, (Node, Source)) else None
+    named = stands(resource) if isinstance(resource, Node) else True
     return {
         "node_path": resource.path if resource else "",
         "node_name": resource.name if resource else id,
@@ -86,7 +88,7 @@ def node_info(id: NodeId, project: Project, spell: Callable[[Relation], str]) ->
             "database": (relation.database if relation else None) or "",
             "schema": (relation.schema if relation else None) or "",
             "alias": (relation.identifier if relation else None) or "",
-            "relation_name": spell(relation) if relation else "",
+            "relation_name": spell(relation) if relation and named else "",
         },
         "node_checksum": resource.checksum if isinstance(resource, (Node, UnitTest)) else "",
     }

@@ -15,15 +15,19 @@ from eltbuild.run.events import FAILED, Finished, RunFinished
 def finished_running(finished: Sequence[Finished], lookup: Lookup, seconds: float) -> str:
     """`Finished running 6 tables, 14 tests in 1.75s`."""
     kinds = Counter(lookup(event.node).kind or "node" for event in finished)
-    counted = ", ".join(count(number, kind, plural(kind)) for kind, number in sorted(kinds.items()))
+    counted = ", ".join(count(number, singular(kind), plural(kind)) for kind, number in sorted(kinds.items()))
     return f"Finished running {counted or 'nothing'} in {duration(seconds)}."
+
+
+def singular(kind: str) -> str:
+    """The word for one of a kind."""
+    return f"{kind} model" if kind in ("incremental", "ephemeral") else kind
 
 
 def plural(kind: str) -> str:
     """The word for several of a kind."""
-    return {"incremental": "incremental models", "ephemeral": "ephemeral models"}.get(
-        kind, kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
-    )
+    word = singular(kind)
+    return word[:-1] + "ies" if word.endswith("y") else word + "s"
 
 
 def tally(finished: Iterable[Finished]) -> dict[str, int]:

@@ -13,7 +13,9 @@ STYLES = {
     "green": "32", "red": "31", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1", "bold red": "1;31",
     "bold yellow": "1;33", "bold green": "1;32",
 }  # fmt: skip
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 """Terminal sequences and control characters: what comes from data must not steer the terminal."""
 
 
@@ -104,4 +106,4 @@ def listed(words: Iterable[str]) -> str:
 
 def clock(moment: datetime) -> str:
     """The time of day, local."""
-    return moment.astimezone().strftime("%H:%M:%S")
+    return moment.astimezone().isoformat(timespec="seconds")[11:19]

@@ -182,7 +182,7 @@ def run_python(work: Work, node: Node, clock: Clock) -> Finished:
 
 
 def _resolver(
-    work: Work, node: Node, connection: Commented
+    work: Work, node: Node, connection: Connection
 ) -> Callable[[str, tuple[Any, ...], dict[str, Any]], Any]:
     def resolve(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         query = work.compiler.render_hook(node, _call_text(kind, args, kwargs), Live(connection), {})

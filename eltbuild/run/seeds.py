@@ -62,6 +62,11 @@ def read_csv(node: Node, path: Path) -> pyarrow.Table:
     # Whatever column has a declared type is read as text: the warehouse casts it, and nothing is lost on the way.
     kinds = {name: pyarrow.string() for name in header if name.lower() in text or name.lower() in declared}
     skipped: list[Any] = []
+
+    def skip(row: Any) -> str:
+        skipped.append(row)
+        return "skip"
+
     try:
         table = csv.read_csv(
             path,
@@ -69,7 +74,7 @@ def read_csv(node: Node, path: Path) -> pyarrow.Table:
             parse_options=csv.ParseOptions(
                 delimiter=delimiter,
                 newlines_in_values=True,
-                invalid_row_handler=lambda row: skipped.append(row) or "skip",
+                invalid_row_handler=skip,
             ),
             convert_options=csv.ConvertOptions(
                 column_types=kinds,

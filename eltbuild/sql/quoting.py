@@ -20,6 +20,12 @@ ENDS: Mapping[str, tuple[str, str, str]] = {
 }
 """By dialect: what opens a quoted identifier, what closes it, and how the closing one is written inside."""
 
+ESCAPED_NAMES = frozenset({"bigquery", "clickhouse"})
+"""Dialects in whose quoted names a backslash escapes."""
+CONTROLS = str.maketrans({
+    "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
+})  # fmt: skip
+
 BACKSLASH = frozenset({
     "bigquery", "spark", "spark2", "databricks", "hive", "mysql", "clickhouse", "snowflake", "redshift", "doris",
     "starrocks", "singlestore",
@@ -36,6 +42,10 @@ def quote_identifier(name: str, dialect: str) -> str:
     if not name or "\0" in name:
         raise CompileError(Problem(f"{name!r} cannot be the name of anything in a database"))
     start, end, escaped = ENDS.get(dialect, ('"', '"', '""'))
+    if dialect in ESCAPED_NAMES and "\\" in name:
+        name = name.replace("\\", "\\\\")
+    if dialect == "bigquery" and not name.isprintable():
+        name = name.translate(CONTROLS)
     return f"{start}{name.replace(end, escaped)}{end}"
 
 

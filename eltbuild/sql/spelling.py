@@ -79,7 +79,7 @@ UNQUALIFIED_TEMPORARY = frozenset({"duckdb", "postgres", "redshift", "materializ
 """Dialects whose temporary tables stand in a schema of their own."""
 
 DELETE_USING = frozenset({"duckdb", "snowflake"})
-"""`delete from t using s where ...` joins by hash, also for NULL-safe equality."""
+"""Dialects that delete by a key of several columns faster with USING than with EXISTS."""
 DELETE_IN = frozenset({"postgres", "redshift", "materialize"})
 """NULL-safe equality does not hash there: rows without NULL by IN, the others by EXISTS."""
 

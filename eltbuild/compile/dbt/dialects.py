@@ -199,6 +199,7 @@ TRINO = {
 }
 
 CLICKHOUSE = {
+    "bool_or": "max({expression})",
     "array_append": "arrayPushBack({array}, {new_element})",
     "date": "makeDate({year}, {month}, {day})",
     "datediff": "dateDiff('{datepart}', {first_date}, {second_date})",

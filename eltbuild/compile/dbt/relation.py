@@ -190,7 +190,7 @@ class TemplateRelation:
 
     def include(
         self, database: bool | None = None, schema: bool | None = None, identifier: bool | None = None
-    ) -> Any:
+    ) -> TemplateRelation:
         """The same relation printing only some of its parts."""
         given = (database, schema, identifier)
         kept = tuple(old if new is None else bool(new) for old, new in zip(self.included, given, strict=True))
@@ -198,7 +198,7 @@ class TemplateRelation:
 
     def quote(
         self, database: bool | None = None, schema: bool | None = None, identifier: bool | None = None
-    ) -> Any:
+    ) -> TemplateRelation:
         """The same relation with other parts quoted."""
         given = (database, schema, identifier)
         kept = tuple(
@@ -441,7 +441,7 @@ class ColumnFactory:
         self._dialect = dialect
 
     def __call__(self, column: str, dtype: str, *sizes: Any, **more: Any) -> TemplateColumn:
-        return TemplateColumn(column, dtype, *sizes, **more, dialect=self._dialect)
+        return TemplateColumn(column, dtype, *sizes, **{**more, "dialect": self._dialect})
 
     def create(self, name: str, label_or_dtype: str) -> TemplateColumn:
         """A column of that name and type."""

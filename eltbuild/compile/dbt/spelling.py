@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from eltbuild.compile.dbt.dialects import OVERRIDES, PLAIN
+from eltbuild.jinja.errors import TemplateError
 
 HOLE = re.compile(r"__(\w+?)__", re.IGNORECASE)
 BRACED = re.compile(r"(?<!\w)\(\{(\w+)\}\)|\{(\w+)\}")
@@ -110,11 +111,14 @@ def _cut(pattern: re.Pattern[str], text: str) -> Spelling:
 
 
 def _generated(expression: Callable[[Any], Any], dialect: str) -> str:
-    """What sqlglot writes, in lower case where that changes nothing."""
-    import sqlglot.dialects  # noqa: F401  (registers the dialects)
-    from sqlglot import expressions
+    """What sqlglot writes, in lower case where that changes nothing. Raises `TemplateError` where it cannot."""
+    from sqlglot import ErrorLevel, UnsupportedError, expressions
 
-    text: str = expression(expressions).sql(dialect, copy=False, comments=False)
+    try:
+        tree = expression(expressions)
+        text: str = tree.sql(dialect, copy=False, comments=False, unsupported_level=ErrorLevel.RAISE)
+    except UnsupportedError as error:
+        raise TemplateError(f"this macro cannot be written for {dialect}: {error}") from None
     return text if dialect in CASE_SENSITIVE else text.lower()
 
 

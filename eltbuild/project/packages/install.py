@@ -66,18 +66,21 @@ def workshop(
 ) -> Iterator[Workshop]:
     """An origin of packages that works in a folder beside the installed ones; the folder is gone afterwards.
 
-    Raises `UsageError` when another install works in the same project.
+    Raises `UsageError` when another install works in the same project, `ProjectError` when the disk refuses.
     """
-    folder = packages_folder(root, packages_path)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(folder.parent):
-        for left_over in folder.parent.glob(f"{WORKSHOP_PREFIX}*"):
-            shutil.rmtree(left_over, ignore_errors=True)
-        place = Path(tempfile.mkdtemp(prefix=WORKSHOP_PREFIX, dir=folder.parent))
-        try:
-            yield Workshop(root, place, environment, render, public_render, COMPATIBLE_VERSION)
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
+    try:
+        folder = packages_folder(root, packages_path)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(folder.parent):
+            for left_over in folder.parent.glob(f"{WORKSHOP_PREFIX}*"):
+                shutil.rmtree(left_over, ignore_errors=True)
+            place = Path(tempfile.mkdtemp(prefix=WORKSHOP_PREFIX, dir=folder.parent))
+            try:
+                yield Workshop(root, place, environment, render, public_render, COMPATIBLE_VERSION)
+            finally:
+                shutil.rmtree(place, ignore_errors=True)
+    except OSError as error:
+        raise ProjectError(Problem(f"cannot install packages: {error}")) from None
 
 
 def packages_folder(root: Path, packages_path: str) -> Path:
@@ -85,7 +88,7 @@ def packages_folder(root: Path, packages_path: str) -> Path:
 
     Raises `UsageError` for a folder that holds more than packages: it is going to be replaced whole.
     """
-    folder, top = (root / packages_path).resolve(), root.resolve()
+    folder, top = Path(os.path.realpath(root / packages_path)), Path(os.path.realpath(root))
     if folder == top or folder in top.parents:
         raise UsageError(f"`packages-install-path: {packages_path}` holds the project itself")
     if folder.is_dir():

@@ -6,6 +6,7 @@ Everything is fetched into a workshop folder beside the installed packages, whic
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -122,7 +123,7 @@ class Workshop:
 
     def _fetch_local(self, wish: LocalWish) -> Fetched:
         folder = wish.folder
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise ProjectError(Problem(f"there is no folder {folder}"))
         return Fetched(folder, project_name(folder, wish.path), wish)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ class LocalWish:
     @property
     def folder(self) -> Path:
         """The package's folder, absolute."""
-        return (self.base / self.path).resolve()
+        return Path(os.path.realpath(self.base / self.path))
 
     @property
     def key(self) -> str:
@@ -330,7 +331,7 @@ def _located(asker: Asker, url: str) -> str:
     """The url, a relative path made absolute: git runs in another folder."""
     if "://" in url or re.match(r"[^/\\]+:", url):
         return url
-    return str((asker.folder / Path(url).expanduser()).resolve())
+    return os.path.realpath(asker.folder / os.path.expanduser(url))
 
 
 def _local(asker: Asker, place: Place, written: Mapping[str, Any], entry: Mapping[str, Any]) -> Wish:
@@ -338,7 +339,7 @@ def _local(asker: Asker, place: Place, written: Mapping[str, Any], entry: Mappin
     if asker.fetched:
         raise ValueError(f"a package that was fetched cannot ask for a folder (`local: {path}`)")
     wish = LocalWish(path, asker.folder, place)
-    if asker.root is not None and not wish.folder.exists():
+    if asker.root is not None and not os.path.exists(wish.folder):
         # dbt means every relative path from the outermost project; what was written for it stays right.
         return LocalWish(path, asker.root, place)
     return wish

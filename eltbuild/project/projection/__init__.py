@@ -8,7 +8,7 @@ from eltbuild.project.projection.configs import CONFIG_DEFAULTS, config_dict, fi
 from eltbuild.project.projection.frame import PLAIN, Fields, Frame, Spell, frame_of, quoted
 from eltbuild.project.projection.graph import graph_dict
 from eltbuild.project.projection.keys import primary_keys
-from eltbuild.project.projection.nodes import compiled_path, file_in_target, model_dict, node_dict
+from eltbuild.project.projection.nodes import compiled_path, file_in_target, model_dict, node_dict, stands
 from eltbuild.project.projection.others import (
     doc_dict,
     exposure_dict,
@@ -42,6 +42,7 @@ __all__ = [
     "quoted",
     "resource_dict",
     "source_dict",
+    "stands",
     "unit_test_dict",
     "unmanaged_dict",
 ]

@@ -40,12 +40,32 @@ def node_dict(node: Node, around: Frame | Project = PLAIN) -> Fields:
         "build_path": None,
         "unrendered_config": dict(node.unrendered_config),
         "created_at": frame.created_at,
-        "relation_name": frame.spell(relation) if relation else None,
+        "relation_name": frame.spell(relation) if relation and stands(node) else None,
         "raw_code": node.code,
         "doc_blocks": list(node.extra.get("doc_blocks", ())),
     }
     MORE[node.resource_type](fields, node, frame)
     return fields
+
+
+def stands(node: Node) -> bool:
+    """Whether the node's result is, or will be, a relation: not that of a test which stores nothing."""
+    match node.resource_type:
+        case "model":
+            return not node.ephemeral
+        case "seed" | "snapshot":
+            return True
+        case "test":
+            return stores_failures(node.config)
+    return False
+
+
+def stores_failures(config: Mapping[str, Any]) -> bool:
+    """Whether a test keeps the rows that failed; `store_failures_as` comes before `store_failures`."""
+    kept_as = config.get("store_failures_as")
+    if kept_as is not None:
+        return str(kept_as).lower() != "ephemeral"
+    return bool(config.get("store_failures"))
 
 
 def _schema(custom: Any, frame: Frame) -> str:
@@ -97,7 +117,8 @@ def _test(fields: Fields, node: Node, frame: Frame) -> None:
 
 def _operation(fields: Fields, node: Node, frame: Frame) -> None:
     _rendered(fields, node, frame)
-    fields["index"] = node.extra.get("index")
+    number = node.name.rpartition("-")[2]
+    fields["index"] = node.extra.get("index") or (int(number) + 1 if number.isdecimal() else None)
 
 
 MORE: Mapping[str, Callable[[Fields, Node, Frame], None]] = {
@@ -193,8 +214,7 @@ def contract_dict(node: Node, config: Any) -> Fields:
 
 def _contract_checksum(node: Node) -> str:
     columns = sorted(
-        (c.name, c.data_type or "", [sorted(map(str, x.items())) for x in c.constraints])
-        for c in node.columns.values()
+        (c.name, c.data_type or "", [sorted(map(str, x.items())) for x in c.constraints]) for c in node.columns.values()
     )
     whole = (columns, [sorted(map(str, item.items())) for item in node.constraints], node.materialized)
     return sha256(repr(whole).encode("utf-8", "backslashreplace")).hexdigest()
@@ -216,7 +236,12 @@ def time_spine_dict(value: Any) -> Fields | None:
 
 def ref_dict(ref: Ref) -> Fields:
     """A call of `ref`."""
-    return {"name": ref.name, "package": ref.package, "version": ref.version}
+    version = ref.version
+    return {
+        "name": ref.name,
+        "package": ref.package,
+        "version": int(version) if version is not None and version.isdecimal() and version.isascii() else version,
+    }
 
 
 def moment(value: Any) -> str | None:

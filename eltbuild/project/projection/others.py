@@ -189,7 +189,7 @@ def macro_dict(macro: Macro, frame: Frame = PLAIN) -> Fields:
         "docs": docs,
         "config": {**macro.config, "meta": dict(macro.meta), "docs": dict(docs)},
         "patch_path": macro.patch_path,
-        "arguments": [argument_dict(item) for item in macro.arguments],
+        "arguments": [argument_dict(item) for item in macro.arguments] if macro.kind == "macro" else [],
         "created_at": frame.created_at,
         "supported_languages": list(macro.supported_languages) if macro.kind == "materialization" else None,
     }

@@ -55,7 +55,7 @@ def remember(history: list[Version], rows: Sequence[Row], now: datetime, strateg
         if old is None:
             begin = moment
             past = [v.end for v in history if v.key == key and v.end is not None]
-            if deletes == "invalidate" and moment is not None and any(end > moment for end in past):
+            if deletes == "invalidate" and any(moment is None or end > moment for end in past):
                 begin = now
         else:
             later = moment is not None and (old.updated is None or moment > old.updated)

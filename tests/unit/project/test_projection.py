@@ -155,3 +155,24 @@ def test_a_projection_costs_microseconds() -> None:
     for _ in range(2000):
         node_dict(ORDERS)
     assert time.process_time() - began < 0.4
+
+
+@pytest.mark.parametrize(
+    ("config", "stored"),
+    [
+        ({}, False),
+        ({"store_failures": True}, True),
+        ({"store_failures": True, "store_failures_as": "ephemeral"}, False),
+        ({"store_failures_as": "view"}, True),
+    ],
+)
+def test_only_a_test_that_stores_its_failures_has_a_relation(config: dict[str, object], stored: bool) -> None:
+    relation = Relation("shop", "main_dbt_test__audit", "unique")
+    test = replace(data_test("unique", "id"), relation=relation, config=config)
+    fields = node_dict(test, shop())
+    assert (fields["relation_name"] is not None) == stored
+    assert fields["schema"] == "main_dbt_test__audit"
+
+
+def test_an_ephemeral_model_has_no_relation() -> None:
+    assert node_dict(replace(ORDERS, config={"materialized": "ephemeral"}))["relation_name"] is None

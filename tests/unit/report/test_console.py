@@ -164,6 +164,15 @@ def test_warnings_alike_are_shown_a_few_times_and_counted(told: Told) -> None:
     assert told(*warnings, verbosity="quiet") == ""
 
 
+def test_endless_errors_are_shortened(told: Told) -> None:
+    error = Problem("\n".join(["x" * 5000] * 500))
+    finished = Finished(node="model.shop.orders.v2", status="error", error=error, index=1, total=1)
+    text = told(Message("", problem=error), finished, RunFinished(1, FIXED))
+    assert text.count("... and 460 more lines, all in the log") == 2
+    assert max(map(len, text.splitlines())) < 5100
+    assert len(text) < 200_000
+
+
 def test_printed_text_is_data_and_goes_to_the_other_stream(project: Project) -> None:
     stream, out = io.StringIO(), io.StringIO()
     with Console(stream, labels(project), verbosity="quiet", out=out) as console:

@@ -44,6 +44,11 @@ def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
+def test_a_sequence_that_never_ends_hides_nothing() -> None:
+    assert clean("\x1b]0;an error that must be read") == "]0;an error that must be read"
+    assert clean("\x1b]0;title\x07text\x1b[31mred\r\nnext\tcell") == "textred\nnext    cell"
+
+
 def test_counts_and_lists() -> None:
     assert count(1, "row") == "1 row"
     assert count(336776, "row") == "336,776 rows"
