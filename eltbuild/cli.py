@@ -446,6 +446,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     # A command makes many small values and keeps them: looking for cycles among them each time is wasted.
     gc.set_threshold(200_000, 20, 20)
+    _stop_on_termination()
     try:
         args = None if arguments is None else list(arguments)
         left = cli.main(args=args, prog_name="eltbuild", standalone_mode=False)
@@ -464,6 +465,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except EltbuildError as error:
         code = _tell(error)
     sys.exit(code)
+
+
+def _stop_on_termination() -> None:
+    """Let SIGTERM end a run as Ctrl-C does: what runs is cancelled, what was done is told."""
+    import signal
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, stop)
 
 
 def _tell(error: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+from eltbuild.commands.deferral import deferred
 from eltbuild.commands.inline import inline_node
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
@@ -27,6 +28,7 @@ def command(options: Options) -> int:
             return EXIT.ok
         with Reporter(opened) as reporter:
             chosen = choose(opened, "compile")
+            opened = deferred(opened, chosen.ids)
             reporter.problems((*opened.project.problems, *chosen.warnings))
             nodes = [resource for resource in chosen.resources(opened.project) if isinstance(resource, Node)]
             compiled, errors = render(opened, nodes)

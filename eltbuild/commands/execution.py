@@ -52,6 +52,11 @@ class Execution:
         self._inbox: SimpleQueue[Message | int] = SimpleQueue()
         self._connections = Connections(self.opened.adapter, self._told if self.statements else None)
         self._stopped = False
+        self._compiler: Compiler | None = None
+
+    def inlined(self) -> Mapping[NodeId, Compiled]:
+        """The texts of ephemeral models that were put into others."""
+        return self._compiler.inlined if self._compiler is not None else {}
 
     def cancel(self) -> None:
         """Stop what runs now; safe from any thread."""
@@ -61,7 +66,7 @@ class Execution:
         self._inbox.put(Message(text, level, node, kind))  # type: ignore[arg-type]
 
     def _told(self, sql: str, seconds: float, node: NodeId) -> None:
-        self._inbox.put(Message(f"{sql}\n-- {seconds:.3f} s", "debug", node or None, "note"))
+        self._inbox.put(Message(sql, "debug", node or None, "sql", seconds=seconds))
 
     def _said(self) -> Iterator[Message]:
         with suppress(Empty):
@@ -136,9 +141,10 @@ class Execution:
         window = (_time(options.event_time_start), _time(options.event_time_end))
         if window[0] and window[1] and window[0] >= window[1]:
             raise UsageError(Problem("--event-time-start must lie before --event-time-end"))
+        self._compiler = Compiler(session)
         return Work(
             session=session,
-            compiler=Compiler(session),
+            compiler=self._compiler,
             connections=self._connections,
             writer=Writer(opened.adapter.dialect, opened.adapter.capabilities),
             catalogue=Catalogue(),

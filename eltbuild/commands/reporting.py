@@ -173,6 +173,9 @@ def follow(execution: Execution, opened: Opened) -> Results:
     with Reporter(opened) as reporter:
         reporter.problems((*opened.project.problems, *execution.chosen.warnings))
         files = CompiledFiles(opened)
+        # Those who follow a run want to know its nodes before the first of them begins.
+        if opened.options.write_json is not False and (opened.fresh or not (opened.target_folder / "manifest.json").is_file()):
+            write_manifest(opened, {})
         events = execution.events()
         interrupt = False
         while True:
@@ -249,7 +252,7 @@ def write_results(opened: Opened, execution: Execution, results: Results) -> Non
         for event in results.finished
         if event.compiled_code is not None
     }
-    write_manifest(opened, compiled)
+    write_manifest(opened, {**execution.inlined(), **compiled})
     if execution.command == "freshness":
         path = folder_of(opened.root, opened.options.output) if opened.options.output else folder / "sources.json"
         write_artifact(path, sources(results, project=opened.project, invocation=invocation, now=now))

@@ -38,11 +38,14 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "compile": ("model", "snapshot", "test", "analysis", "seed"),
     "show": ("model", "snapshot", "test", "analysis", "seed"),
     "plan": BUILDABLE,
-    "ls": LISTED,
+    "ls": tuple(kind for kind in LISTED if kind != "analysis"),
     "freshness": ("source",),
     "docs": LISTED,
 }
 """The types of resources that each command takes."""
+
+UNASKED: Mapping[str, frozenset[str]] = {"ls": frozenset({"analysis"})}
+"""The types that a command takes only where they are named, as dbt has it."""
 
 ALL_TYPES = frozenset(LISTED) | {"default", "all"}
 
@@ -95,7 +98,7 @@ def types_of(options: Options, command: str) -> frozenset[str]:
     left_out = _types(options.exclude_resource_type)
     if "all" in given:
         given = frozenset(ALL_TYPES)
-    chosen = own if not given or "default" in given else given & own
+    chosen = own - UNASKED.get(command, frozenset()) if not given or "default" in given else given & own
     return chosen - left_out
 
 

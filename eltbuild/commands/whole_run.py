@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eltbuild.commands.deferral import deferred
 from eltbuild.commands.execution import Execution
 from eltbuild.commands.opening import Surroundings, open_project
 from eltbuild.commands.options import Options
@@ -14,6 +15,7 @@ def whole_run(options: Options, command: str, around: Surroundings | None = None
     opened = open_project(options, command, around=around)
     try:
         chosen = choose(opened, command)
+        opened = deferred(opened, chosen.ids)
         return exit_code(
             follow(
                 Execution(opened=opened, statements=bool(opened.options.debug), command=command, chosen=chosen), opened

@@ -95,6 +95,11 @@ class Compiler:
             fingerprint=fingerprint(sql),
         )
 
+    @property
+    def inlined(self) -> Mapping[NodeId, Compiled]:
+        """The ephemeral models rendered so far, for those that refer to them."""
+        return self._ephemeral
+
     def _cte_name(self, id: NodeId) -> str:
         return cte_name(self.session.project.nodes[id])
 

@@ -131,8 +131,9 @@ class Reach:
         macro = self._macros.find(name, package)
         if macro is not None:
             return self.touches(macro)
+        # A variable of the environment that is not set is a mistake of the project, told with all others.
         head = name.partition(".")[0]
-        return not is_known(head)
+        return head == "env_var" or not is_known(head)
 
 
 def _rendered(session: Session, reach: Reach, found: _Found) -> dict[NodeId, Node]:

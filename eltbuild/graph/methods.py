@@ -64,19 +64,28 @@ class Index:
         return frozenset(r.id for r in self.resources if r.resource_type in ("test", "unit_test"))
 
     @cached_property
-    def names(self) -> tuple[tuple[NodeId, str, str, tuple[str, ...], bool], ...]:
-        """Id, dotted fqn with and without its package, fqn, and whether it is a version; sources have no fqn here."""
-        return tuple(
-            (
-                resource.id,
-                ".".join(resource.fqn),
-                ".".join(resource.fqn[1:]),
-                resource.fqn,
-                isinstance(resource, Node) and resource.version is not None and len(resource.fqn) > 1,
-            )
-            for resource in self.resources
-            if resource.fqn and resource.resource_type != "source"
-        )
+    def named(self) -> tuple[Resource, ...]:
+        """The resources that have a dotted name of their own: all but sources."""
+        return tuple(resource for resource in self.resources if resource.resource_type != "source" and resource.fqn)
+
+    @cached_property
+    def leaves(self) -> Mapping[str, list[NodeId]]:
+        """The resources by their last name; versions by the model's name, `model.v1` and `model_v1`."""
+        leaves: dict[str, list[NodeId]] = {}
+        for resource in self.named:
+            fqn = resource.fqn
+            for leaf in _version_leaves(fqn) if is_version(resource) else fqn[-1:]:
+                leaves.setdefault(leaf, []).append(resource.id)
+        return leaves
+
+    @cached_property
+    def folders(self) -> Mapping[str, list[tuple[str, NodeId]]]:
+        """The resources in each dotted folder with the last part of their names; dots in names count as folders."""
+        folders: dict[str, list[tuple[str, NodeId]]] = {}
+        for resource in self.named:
+            folder, _, last = ".".join(resource.fqn).rpartition(".")
+            folders.setdefault(folder, []).append((last, resource.id))
+        return folders
 
     @cached_property
     def files(self) -> Mapping[tuple[str, str], list[NodeId]]:
@@ -135,28 +144,40 @@ def matcher(pattern: str) -> Callable[[str], object]:
     return re.compile(translate(pattern)).match
 
 
+def is_version(resource: Resource) -> bool:
+    """Whether it is one version of a model, so that the last name of its fqn is the version."""
+    return isinstance(resource, Node) and resource.version is not None and len(resource.fqn) > 1
+
+
+def _version_leaves(fqn: tuple[str, ...]) -> tuple[str, ...]:
+    return (fqn[-2], f"{fqn[-2]}.{fqn[-1]}", f"{fqn[-2]}_{fqn[-1]}")
+
+
 def _fqn(index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator[NodeId]:
     text = str(value)
-    if not text:
-        return
     if any(char in text for char in WILDCARDS):
-        matches = matcher(text)
-        bare = "." not in text
-        for id, full, inner, fqn, versioned in index.names:
-            if (bare and matches(fqn[-2 if versioned else -1])) or matches(full) or matches(inner):
-                yield id
-        return
-    prefix = text + "."
-    leaf = text.replace(".", "_")
-    for id, full, inner, fqn, versioned in index.names:
-        if (
-            full == text
-            or inner == text
-            or full.startswith(prefix)
-            or inner.startswith(prefix)
-            or (text == fqn[-2] or leaf == f"{fqn[-2]}_{fqn[-1]}" if versioned else text == fqn[-1])
-        ):
-            yield id
+        yield from _fqn_like(index, text)
+    elif text:
+        yield from index.leaves.get(text, ())
+        inside = text + "."
+        above, _, last = text.rpartition(".")
+        for folder, members in index.folders.items():
+            inner = folder.partition(".")[2]
+            if f"{folder}.".startswith(inside) or f"{inner}.".startswith(inside):
+                yield from (id for _, id in members)
+            elif above in (folder, inner):
+                yield from (id for name, id in members if name == last)
+
+
+def _fqn_like(index: Index, pattern: str) -> Iterator[NodeId]:
+    """Names and whole fqns, with and without their package, that the pattern covers; it reaches across dots."""
+    matches = matcher(pattern)
+    bare = "." not in pattern
+    for resource in index.named:
+        fqn = resource.fqn
+        leaf = fqn[-2 if is_version(resource) else -1]
+        if (bare and matches(leaf)) or matches(".".join(fqn)) or matches(".".join(fqn[1:])):
+            yield resource.id
 
 
 def _tag(index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator[NodeId]:

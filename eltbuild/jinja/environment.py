@@ -35,16 +35,17 @@ class Clock:
     Time that the warehouse takes does not count: whoever waits for it calls `pause`.
     """
 
-    __slots__ = ("_deadline", "_ticks")
+    __slots__ = ("_deadline", "_limit", "_ticks")
 
-    def __init__(self, seconds: float = RENDER_SECONDS) -> None:
+    def __init__(self, seconds: float = RENDER_SECONDS, limit: int = RENDER_TICKS) -> None:
         self._deadline = time.monotonic() + seconds
+        self._limit = limit
         self._ticks = 0
 
     def __call__(self) -> str:
         self._ticks += 1
         if self._ticks & 0x3FF == 0:
-            if self._ticks > RENDER_TICKS:
+            if self._ticks > self._limit:
                 raise RenderLimitError(f"the template was stopped after {self._ticks:,} steps of its loops")
             if time.monotonic() > self._deadline:
                 raise RenderLimitError("the template was stopped: it ran for longer than a minute")

@@ -49,6 +49,7 @@ class Kind(Generic[T]):
 
     def __init__(self, path: Path | None, recipe: str, type: type[T]) -> None:
         self._path = path
+        self._shown = str(path)
         self._recipe = recipe
         self._type = type
         self._stored: dict[str, Any] | None = None
@@ -62,7 +63,7 @@ class Kind(Generic[T]):
         if self._path is None:
             return None
         if self._stored is None:
-            self._stored = self._read()
+            self._stored = self._read(self._path)
         raw = self._stored.get(digest)
         if raw is None:
             return None
@@ -104,16 +105,16 @@ class Kind(Generic[T]):
             self._warn(f"the cache cannot be written: {error.strerror or error}")
         self._changed = False
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self, path: Path) -> dict[str, Any]:
         import msgspec
 
-        assert self._path is not None
         try:
-            data = self._path.read_bytes()
+            data = path.read_bytes()
         except FileNotFoundError:
             return {}
         except OSError as error:
             self._warn(f"the cache cannot be read: {error.strerror or error}")
+            self._path = None
             return {}
         try:
             head = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
@@ -129,7 +130,7 @@ class Kind(Generic[T]):
         self._warn(f"the cache file {what}; it is made again")
 
     def _warn(self, message: str) -> None:
-        self.problems.append(Problem(message, Place(str(self._path)), severity="warning", name="CacheProblem"))
+        self.problems.append(Problem(message, Place(self._shown), severity="warning", name="CacheProblem"))
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -243,12 +243,12 @@ def _fixture(fields: Fields, item: Mapping[Any, Any], what: str) -> dict[str, An
     fixture = fields.text(item, "fixture", what)
     if rows is not None and fixture is not None:
         fields.report(item, "fixture", f"{what} has both `rows` and `fixture`", "keep one of them")
-    if form == "dict":
+    if form == "dict" and item.get("format") in (None, "dict"):
         fields.mappings(item, "rows", what)
         if fixture is not None:
             hint = "add `format: csv` or `format: sql`"
             fields.report(item, "fixture", f"{what} names a fixture, whose rows are not of format `dict`", hint)
-    elif rows is not None and not isinstance(rows, str):
+    elif form != "dict" and rows is not None and not isinstance(rows, str):
         fields.wrong(item, "rows", what, "text")
         rows = None
     out = {"rows": fields.plain(rows), "format": form, "fixture": fixture}

@@ -234,8 +234,8 @@ def test_another_type_is_taken_over_by_sync_alone() -> None:
 def test_columns_are_matched_without_letter_case() -> None:
     warehouse = Warehouse()
     model = node({"materialized": "incremental", "unique_key": "id", "on_schema_change": "fail"})
-    warehouse.build(model, "select 1 as id, 'a' as a")
-    warehouse.build(model, "select 'b' as A, 1 as \"ID\"")
+    warehouse.build(model, "select 1 as Id, 'a' as a")
+    warehouse.build(model, "select 'b' as A, 1 as \"iD\"")
     assert warehouse.rows("from orders") == [(1, "b")]
 
 

@@ -160,6 +160,32 @@ def check_intervals(warehouse: Warehouse, current: str | None) -> None:
     )
 
 
+def test_a_row_that_comes_back_with_an_old_moment_begins_now() -> None:
+    """Under dbt its version would lie over the one that ended, with the same id."""
+    for hour in (0, 2):
+        warehouse = Warehouse()
+        config = {**CONFIGS["timestamp"], "unique_key": ["id", "region"], "hard_deletes": "invalidate"}
+        rows = [Row(1, None, "a", hour)]
+        for found_rows in (rows, [], rows):
+            warehouse.build(snapshot_of(config), source(found_rows))
+        spans = warehouse.rows("select dbt_valid_from, dbt_valid_to from history order by dbt_valid_from")
+        ended, back = START + timedelta(hours=2), START + timedelta(hours=3 if hour == 0 else 2)
+        assert spans == [(START + timedelta(hours=hour), ended), (back, None)]
+
+
+def test_a_row_that_comes_back_ends_the_record_that_it_was_gone() -> None:
+    for hour, begins in ((0, 3), (2, 3), (3, 3)):
+        warehouse = Warehouse()
+        config = {**CONFIGS["timestamp"], "unique_key": "id", "hard_deletes": "new_record"}
+        for found_rows in ([Row(1, None, "a", 0)], [], [Row(1, None, "a", hour)]):
+            warehouse.build(snapshot_of(config), source(found_rows))
+        found = warehouse.rows(
+            "select dbt_valid_from, dbt_valid_to, dbt_is_deleted from history order by dbt_valid_from, dbt_valid_to"
+        )
+        first, gone, back = START, START + timedelta(hours=2), START + timedelta(hours=begins)
+        assert found == [(first, gone, "False"), (gone, back, "True"), (back, None, "False")]
+
+
 def test_ids_columns_and_types_are_those_of_dbt() -> None:
     warehouse = Warehouse()
     config = {**CONFIGS["timestamp"], "unique_key": "id", "hard_deletes": "new_record"}

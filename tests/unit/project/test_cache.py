@@ -173,8 +173,7 @@ def test_mentions_come_back_as_they_were(tmp_path: Path, text: str) -> None:
 
 def test_properties_and_blocks_come_back_as_they_were(tmp_path: Path) -> None:
     shop = Path(__file__).parents[2] / "fixtures/project/shop"
-    text = (shop / "models/schema.yml").read_text("utf-8").replace("{{", "<<").replace("}}", ">>")
-    value = read_properties(text)
+    value = read_properties((shop / "models/schema.yml").read_text("utf-8"), {"var": lambda name: name})
     assert value.lasting
     assert value.models
     block = Block("macro", "m", "text", "body", 3, (("a", "int"), ("b", "")), languages=("sql", "python"))

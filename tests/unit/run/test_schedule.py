@@ -313,6 +313,32 @@ def test_a_test_over_two_nodes_blocks_only_what_stands_on_both() -> None:
     assert messages(events)["model.p.both"] == "skipped: test t failed"
 
 
+@pytest.mark.parametrize(
+    ("failing", "skipped"),
+    [
+        ({"test.p.ab"}, {"model.p.ab", "model.p.abc"}),
+        ({"test.p.abc"}, {"model.p.abc"}),
+        ({"test.p.bc"}, {"model.p.abc"}),
+        ({"test.p.bc2"}, {"model.p.abc"}),
+    ],
+)
+def test_tests_over_two_and_over_three_nodes_keep_apart(failing: set[str], skipped: set[str]) -> None:
+    parents: Parents = {
+        "model.p.a": (),
+        "model.p.b": (),
+        "model.p.c": (),
+        "model.p.ab": ("model.p.a", "model.p.b"),
+        "model.p.abc": ("model.p.ab", "model.p.c"),
+        "test.p.ab": ("model.p.a", "model.p.b"),
+        "test.p.bc": ("model.p.b", "model.p.c"),
+        "test.p.bc2": ("model.p.c", "model.p.b"),
+        "test.p.abc": ("model.p.a", "model.p.b", "model.p.c"),
+    }
+    tests = {id for id in parents if id.startswith("test")}
+    ends = outcome(run(parents, statuses=dict.fromkeys(failing, "fail"), tests=tests))
+    assert {id for id, status in ends.items() if status == "skipped"} == skipped
+
+
 def test_a_test_of_the_child_against_its_parent_does_not_block_the_child() -> None:
     parents: Parents = {"model.p.a": (), "model.p.b": ("model.p.a",), "model.p.c": ("model.p.b",)}
     parents = {**parents, "test.p.t": ("model.p.a", "model.p.b")}
