@@ -60,12 +60,14 @@ class Opening:
     """The folder that must be there before the file can be made."""
     read_only: bool = False
     config: Mapping[str, Any]
+    manners: tuple[Step, ...] = ()
+    """What holds for the whole database without being asked for; first of all."""
     extensions: tuple[Extension, ...] = ()
-    prepare: tuple[Step, ...] = ()
-    """Once for each database, behind the extensions."""
+    credentials: tuple[Step, ...] = ()
+    """The secrets, behind the extensions that may define their types."""
     filesystems: tuple[Mapping[str, Any], ...] = ()
     attach: tuple[Step, ...] = ()
-    """Once for each database, behind the file systems."""
+    """The other databases, behind all that is needed to reach them."""
     session: tuple[Step, ...] = ()
     """For each connection."""
     modules: tuple[str, ...] = ()
@@ -102,7 +104,7 @@ class _Reading:
         path = self._text("path") or MEMORY
         read_only = self._flag("read_only") or str(config.pop("access_mode", "")).lower() == "read_only"
         location, shared, folder = self._place(path)
-        if read_only and shared.startswith(MEMORY) | (not shared):
+        if read_only and path.startswith(MEMORY):
             self._wrong("`read_only` makes no sense for a database in memory", "let `path` name a file")
         settings = dict(self._mapping("settings"))
         token = self._text("motherduck_token") or str(settings.pop("motherduck_token", "") or "")
@@ -119,8 +121,9 @@ class _Reading:
             folder="" if read_only else folder,
             read_only=read_only,
             config=config,
+            manners=tuple(self._manners(extensions, config, settings)),
             extensions=extensions,
-            prepare=(*self._manners(extensions, config, settings), *self._secret_steps()),
+            credentials=self._credentials(),
             filesystems=self._filesystems(),
             attach=attach,
             session=self._session(settings),
@@ -258,7 +261,6 @@ class _Reading:
     def _manners(
         self, extensions: Iterable[Extension], config: Mapping[str, Any], settings: Mapping[str, Any]
     ) -> Iterable[Step]:
-        """What holds for the whole database without being asked for."""
         asked = {*config, *settings}
         named = any(extension.repository.lower() == "community" for extension in extensions)
         if not named and "allow_community_extensions" not in asked:
@@ -266,7 +268,7 @@ class _Reading:
         if "file_search_path" not in asked and "," not in self.root and self.root != os.path.abspath(self.working_folder):
             yield Step("naming the project's folder", f"set file_search_path = {_quoted(self.root)}")
 
-    def _secret_steps(self) -> tuple[Step, ...]:
+    def _credentials(self) -> tuple[Step, ...]:
         steps: list[Step] = []
         given = [*self._items("secrets")]
         if self._text("use_credential_provider"):
@@ -315,13 +317,14 @@ class _Reading:
 
     def _attached(self, token: str) -> tuple[Step, ...]:
         steps: list[Step] = []
+        if token:
+            # Needed by what is attached, not by the database itself.
+            steps.append(Step("setting the MotherDuck token", f"set motherduck_token = {_quoted(token)}"))
         for number, item in enumerate(self._items("attach"), 1):
             fields = {"path": item} if isinstance(item, str) else item
             if not isinstance(fields, Mapping) or not isinstance(fields.get("path"), str):
                 self._wrong(f"entry {number} of `attach` has no path", "write a mapping such as `{path: other.duckdb}`")
                 continue
-            if token and _MOTHERDUCK.match(fields["path"]) and not any("token" in step.what for step in steps):
-                steps.append(Step("setting the MotherDuck token", f"set motherduck_token = {_quoted(token)}"))
             steps.append(self._attach_step(number, fields))
         return tuple(steps)
 

@@ -205,9 +205,25 @@ def _settled(base: Ground, session: Session) -> tuple[Project, bool]:
     )
     project = settle_all(replace(session, project=written))
     Graph.of(project)
+    refused = check_configs(replace(session, project=project))
+    if refused:
+        raise ProjectError(*refused, *project.problems)
     if store is not None:
         keep(store, key, project)
     return project, True
+
+
+def check_configs(session: Session) -> list[Problem]:
+    """Configs that their materialization would refuse at the node's turn."""
+    from eltbuild.plan.check import check
+
+    macros = session.macros
+    return check(
+        session.project.nodes.values(),
+        session.capabilities,
+        lambda name, node: macros.materialization(name, node.package) is not None,
+        lambda key, node: (macros.visible(key, node.package) or macros.overridden(key)) is not None,
+    )
 
 
 def _folders(base: Ground) -> list[str]:

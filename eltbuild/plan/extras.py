@@ -1,9 +1,8 @@
-"""What goes with a relation once it stands: indexes, grants, comments, schemas, the order of hooks."""
+"""What goes with a relation once it stands: indexes, grants, comments, schemas."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import md5
 from typing import Any
 
@@ -15,30 +14,6 @@ from eltbuild.sql.writer import Writer
 
 FOLDING = frozenset({"duckdb", "spark", "databricks", "hive", "tsql", "mysql"})
 """Dialects in which names that differ in letter case alone are one, quoted or not."""
-LATE = frozenset({"grant", "comment"})
-"""Labels of operations that come after the hooks of a node."""
-
-
-@dataclass(frozen=True, slots=True)
-class Framed:
-    """The operations of a node with its hooks: before the transaction, in it, and after it."""
-
-    before: tuple[Operation, ...]
-    inside: tuple[Operation, ...]
-    after: tuple[Operation, ...]
-
-
-def frame(
-    operations: Sequence[Operation],
-    pre_outside: Sequence[Operation] = (),
-    pre_inside: Sequence[Operation] = (),
-    post_inside: Sequence[Operation] = (),
-    post_outside: Sequence[Operation] = (),
-) -> Framed:
-    """The operations between their hooks. Grants and comments come after the hooks inside, as in dbt."""
-    early = [operation for operation in operations if operation.label not in LATE]
-    late = [operation for operation in operations if operation.label in LATE]
-    return Framed(tuple(pre_outside), (*pre_inside, *early, *post_inside, *late), tuple(post_outside))
 
 
 def extras(

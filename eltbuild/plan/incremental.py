@@ -74,8 +74,12 @@ def is_whole(facts: Facts) -> bool:
 
 def strategy_name(facts: Facts, writer: Writer) -> str:
     """The strategy of the node, by default the engine's. Raises `CompileError` where it cannot be used."""
-    able = writer.capabilities
-    given = facts.node.config.get("incremental_strategy")
+    return strategy_of(facts.node, writer.capabilities)
+
+
+def strategy_of(node: Node, able: Capabilities) -> str:
+    """The strategy of a node on an engine. Raises `CompileError` where it cannot be used."""
+    given = node.config.get("incremental_strategy")
     name = str(given or able.default_incremental_strategy).replace("_plus_", "+")
     name = "delete+insert" if name == "delete_insert" else name
     if name == "default":
@@ -84,9 +88,7 @@ def strategy_name(facts: Facts, writer: Writer) -> str:
     if name in known:
         return name
     hint = did_you_mean(name, known) or f"strategies of this engine: {', '.join(known)}"
-    raise CompileError(
-        Problem(f"`incremental_strategy: {given}` of `{facts.node.name}` is not available", facts.node.place, hint)
-    )
+    raise CompileError(Problem(f"`incremental_strategy: {given}` of `{node.name}` is not available", node.place, hint))
 
 
 def available(able: Capabilities) -> frozenset[str]:

@@ -75,6 +75,26 @@ def snapshot(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
 def settings_of(facts: Facts) -> Settings:
     """The config of a snapshot. Raises `CompileError` with all that is wrong with it."""
     node, config = facts.node, facts.node.config
+    problems = config_problems(node)
+    if problems:
+        raise CompileError(*problems)
+    given = config.get("snapshot_meta_column_names") or {}
+    strategy = str(config.get("strategy") or "")
+    hard_deletes = config.get("hard_deletes") or ("invalidate" if config.get("invalidate_hard_deletes") else "ignore")
+    return Settings(
+        strategy,
+        keys_of(config["unique_key"], facts.columns, node),
+        next(iter(keys_of(config.get("updated_at"), facts.columns, node, "updated_at")), None),
+        _checked_columns(facts) if strategy == "check" else (),
+        str(hard_deletes),
+        str(config.get("dbt_valid_to_current") or ""),
+        {name: str(given.get(name) or name) for name in META},
+    )
+
+
+def config_problems(node: Node) -> list[Problem]:
+    """All that is wrong with the config of a snapshot, as far as it can be told without the warehouse."""
+    config = node.config
     problems = [*_unknown(node, "strategy", STRATEGIES), *_unknown(node, "hard_deletes", HARD_DELETES)]
     strategy = str(config.get("strategy") or "")
     needed = ("strategy", "unique_key", *(("updated_at",) if strategy == "timestamp" else ()))
@@ -91,18 +111,7 @@ def settings_of(facts: Facts) -> Settings:
             problems.append(
                 Problem(f"`{name}` in snapshot_meta_column_names of `{node.name}` is unknown", node.place, hint)
             )
-    if problems:
-        raise CompileError(*problems)
-    hard_deletes = config.get("hard_deletes") or ("invalidate" if config.get("invalidate_hard_deletes") else "ignore")
-    return Settings(
-        strategy,
-        keys_of(config["unique_key"], facts.columns, node),
-        next(iter(keys_of(config.get("updated_at"), facts.columns, node, "updated_at")), None),
-        _checked_columns(facts) if strategy == "check" else (),
-        str(hard_deletes),
-        str(config.get("dbt_valid_to_current") or ""),
-        {name: str(given.get(name) or name) for name in META},
-    )
+    return problems
 
 
 def _unknown(node: Node, name: str, known: Sequence[str]) -> list[Problem]:

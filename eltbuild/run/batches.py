@@ -35,13 +35,9 @@ def batches(
     if start is not None:
         first = floor(start, size)
     elif incremental:
-        first = shifted(
-            last if last == (end or now) else floor(end or now, size),
-            size,
-            -int(config.get("lookback", 1) or 0),
-        )
-        if last == first:
-            first = shifted(last, size, -1)
+        # Where a slice ends just now, it is the newest one, and `lookback` counts those before it.
+        back = int(config.get("lookback", 1) or 0) + (last == (end or now))
+        first = shifted(floor(end or now, size), size, -back)
     else:
         if not config.get("begin"):
             raise CompileError(_problem(node, "begin", "the time of the first batch"))

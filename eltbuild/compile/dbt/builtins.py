@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from eltbuild.compile.dbt.catalog import CATALOG_MACROS
+from eltbuild.compile.dbt.columns import COLUMNS
 from eltbuild.compile.dbt.crossdb import CROSSDB
 from eltbuild.compile.dbt.data_tests import DATA_TESTS
 from eltbuild.compile.dbt.dates import DATES
+from eltbuild.compile.dbt.ddl import DDL
+from eltbuild.compile.dbt.docs_and_indexes import DOCS_AND_INDEXES
+from eltbuild.compile.dbt.grants import GRANTS
+from eltbuild.compile.dbt.hooks import HOOKS
+from eltbuild.compile.dbt.incremental import INCREMENTAL
 from eltbuild.compile.dbt.naming import NAMING
+from eltbuild.compile.dbt.seeds import SEEDS
+from eltbuild.compile.dbt.snapshots import SNAPSHOTS
 from eltbuild.compile.dbt.types import TYPE_MACROS
 
-BUILTINS: Mapping[str, Callable[..., Any]] = {**CROSSDB, **DATES, **TYPE_MACROS, **NAMING, **DATA_TESTS}
+BUILTINS: Mapping[str, Callable[..., Any]] = {
+    **CROSSDB, **DATES, **TYPE_MACROS, **NAMING, **DATA_TESTS, **DDL, **COLUMNS, **INCREMENTAL, **SNAPSHOTS, **SEEDS,
+    **GRANTS, **DOCS_AND_INDEXES, **HOOKS, **CATALOG_MACROS,
+}  # fmt: skip
+"""Each takes the rendering first; then the arguments that dbt documents, under dbt's names."""

@@ -102,7 +102,12 @@ def get_assert_columns_equivalent(rendering: Rendering, sql: Any) -> str:
     return ""
 
 
-CONSTRAINTS: Mapping[str, str] = {"not_null": "not null", "unique": "unique", "primary_key": "primary key", "custom": ""}
+CONSTRAINTS: Mapping[str, str] = {
+    "not_null": "not null",
+    "unique": "unique",
+    "primary_key": "primary key",
+    "custom": "",
+}
 
 
 def get_table_columns_and_constraints(rendering: Rendering) -> str:

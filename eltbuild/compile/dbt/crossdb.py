@@ -148,9 +148,7 @@ def replace(rendering: Rendering, field: Any, old_chars: Any, new_chars: Any) ->
 
 def right(rendering: Rendering, string_text: Any, length_expression: Any) -> str:
     """The last characters of a text."""
-    return spell(
-        "right", rendering.session.dialect, string_text=string_text, length_expression=length_expression
-    )
+    return spell("right", rendering.session.dialect, string_text=string_text, length_expression=length_expression)
 
 
 def split_part(rendering: Rendering, string_text: Any, delimiter_text: Any, part_number: Any) -> str:

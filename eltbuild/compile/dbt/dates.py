@@ -14,7 +14,9 @@ from eltbuild.jinja.errors import TemplateError
 LAST_DAYS: Mapping[str, tuple[str, int]] = {"quarter": ("month", 3)}
 """Periods whose length is said in another unit, since not every engine adds quarters."""
 
-COUNTED = frozenset({"year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"})
+COUNTED = frozenset(
+    {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"}
+)
 """The date parts whose boundaries can be counted where the engine has no datediff()."""
 
 
@@ -182,7 +184,9 @@ def partition_range(rendering: Rendering, raw_partition_date: Any, date_fmt: str
     parts = str(raw_partition_date).split(",")
     if len(parts) > 2:
         raise TemplateError(f"partition_range() takes `first` or `first,last`, got `{raw_partition_date}`")
-    found: list[str] = rendering.scope["dates_in_range"](parts[0], parts[1] if len(parts) == 2 else None, in_fmt=date_fmt)
+    found: list[str] = rendering.scope["dates_in_range"](
+        parts[0], parts[1] if len(parts) == 2 else None, in_fmt=date_fmt
+    )
     return found
 
 

@@ -72,9 +72,7 @@ def load_cached_relation(rendering: Rendering, relation: Any) -> Any:
     return rendering.scope["load_relation"](relation)
 
 
-def get_or_create_relation(
-    rendering: Rendering, database: Any, schema: Any, identifier: Any, type: Any
-) -> list[Any]:
+def get_or_create_relation(rendering: Rendering, database: Any, schema: Any, identifier: Any, type: Any) -> list[Any]:
     """Whether the relation stands, and the relation: as it stands, or as it would be named."""
     adapter = rendering.scope["adapter"]
     found = adapter.get_relation(database, schema, identifier)

@@ -159,7 +159,9 @@ BIGQUERY = {
     ),
 }
 
-_BOUNDARIES = "timestampdiff({datepart}, date_trunc('{datepart}', {first_date}), date_trunc('{datepart}', {second_date}))"
+_BOUNDARIES = (
+    "timestampdiff({datepart}, date_trunc('{datepart}', {first_date}), date_trunc('{datepart}', {second_date}))"
+)
 
 SPARK = {
     "array_append": "array_append({array}, {new_element})",

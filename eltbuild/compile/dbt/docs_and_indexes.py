@@ -91,7 +91,9 @@ def get_create_index_sql(rendering: Rendering, relation: Any, index_dict: Mappin
     name = quote_identifier(md5("_".join(marks).encode(), usedforsecurity=False).hexdigest(), dialect)
     unique = "unique " if index_dict.get("unique") else ""
     method = f"using {index_dict['type']} " if index_dict.get("type") and dialect == "postgres" else ""
-    return f"create {unique}index if not exists {name}\non {relation.render()} {method}({', '.join(map(str, columns))});"
+    return (
+        f"create {unique}index if not exists {name}\non {relation.render()} {method}({', '.join(map(str, columns))});"
+    )
 
 
 def get_drop_index_sql(rendering: Rendering, relation: Any, index_name: Any) -> str:

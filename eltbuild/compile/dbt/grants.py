@@ -13,7 +13,9 @@ from eltbuild.sql.quoting import quote_identifier, quote_string
 
 def copy_grants(rendering: Rendering) -> bool:
     """Whether a relation keeps its grants when it is replaced."""
-    return rendering.session.dialect != "snowflake" or bool(rendering.scope["config"].get("copy_grants", False))
+    if rendering.session.dialect == "snowflake":
+        return bool(rendering.scope["config"].get("copy_grants", False))
+    return rendering.session.dialect != "postgres"
 
 
 def support_multiple_grantees_per_dcl_statement(rendering: Rendering) -> bool:

@@ -86,8 +86,8 @@ def validate_sql(rendering: Rendering, sql: Any) -> Any:
 
 
 def resolve_model_name(rendering: Rendering, input_model_name: Any) -> str:
-    """The name of a relation inside a string of Python code."""
-    return str(input_model_name).replace('"', '\\"')
+    """The name of a relation as Python code asks for it."""
+    return str(input_model_name)
 
 
 HOOKS: Mapping[str, Callable[..., Any]] = {

@@ -36,7 +36,9 @@ def get_merge_update_columns(
 ) -> list[str]:
     """The columns that a merge writes into rows that it finds."""
     if merge_update_columns and merge_exclude_columns:
-        raise TemplateError("merge_update_columns and merge_exclude_columns cannot both be set", hint="keep one of them")
+        raise TemplateError(
+            "merge_update_columns and merge_exclude_columns cannot both be set", hint="keep one of them"
+        )
     if merge_update_columns:
         return [str(column) for column in _listed(merge_update_columns)]
     excluded = {str(column).lower() for column in _listed(merge_exclude_columns)}

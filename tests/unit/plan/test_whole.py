@@ -15,7 +15,7 @@ from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError
 from eltbuild.plan import contract, extras
 from eltbuild.plan.materialize import MATERIALIZATIONS, asks_columns
-from eltbuild.plan.nouns import Facts, Statement
+from eltbuild.plan.nouns import Facts
 from eltbuild.project.resources import ColumnSpec
 from eltbuild.relation import Relation
 
@@ -254,11 +254,12 @@ def test_configs_without_effect_are_told() -> None:
     assert len(Warehouse().build(model, "select 1 as id")) == 1
 
 
-def test_hooks_stand_around_the_relation_and_before_its_comments() -> None:
-    body = (Statement("b"), Statement("c", "comment"), Statement("g", "grant"))
-    framed = extras.frame(body, [Statement("1")], [Statement("2")], [Statement("3")], [Statement("4")])
-    shown = [[operation.sql for operation in part] for part in (framed.before, framed.inside, framed.after)]
-    assert shown == [["1"], ["2", "b", "3", "c", "g"], ["4"]]
+def test_a_table_that_stays_keeps_its_indexes() -> None:
+    warehouse = Warehouse()
+    config = {"materialized": "incremental", "incremental_strategy": "append", "indexes": [{"columns": ["id"]}]}
+    for _ in range(3):
+        warehouse.build(node(config), "select 1 as id")
+    assert len(warehouse.rows("from duckdb_indexes()")) == 1
 
 
 def test_each_schema_is_made_once_whatever_its_letter_case() -> None:

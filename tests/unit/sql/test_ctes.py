@@ -102,6 +102,7 @@ def test_any_text_is_scanned_and_only_ends_are_blanked(sql: str, dialect: str) -
         ("select ';'", "select ';'"),
         ("select 1; select 2;", "select 1; select 2 "),
         ("select 1; 'x'", "select 1; 'x'"),
+        ("select 1; -- c\nselect 2;", "select 1; -- c\nselect 2 "),
         ("select 1;;\n ; /* ; */ ;", "select 1  \n   /* ; */  "),
     ],
 )

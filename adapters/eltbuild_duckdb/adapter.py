@@ -1,0 +1,89 @@
+"""The adapter for DuckDB: what it can do, and its sessions. DuckDB is imported when the first one is opened."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import replace
+
+from eltbuild.adapter import Capabilities, Target
+from eltbuild.errors import Problem, ProjectError
+from eltbuild_duckdb.connection import DuckDBConnection
+from eltbuild_duckdb.databases import OPEN, Database
+from eltbuild_duckdb.settings import Opening, read_opening
+
+CAPABILITIES = Capabilities(
+    transactional_ddl=True,
+    create_or_replace_table=True,
+    create_or_replace_view=True,
+    rename_relation=True,
+    merge=True,
+    merge_by_source=True,
+    indexes=True,
+    comments=True,
+    grants=False,
+    schemas=True,
+    cascade_drop=True,
+    enforced_constraints=frozenset({"not_null", "check", "unique", "primary_key", "foreign_key"}),
+    default_incremental_strategy="delete+insert",
+    incremental_strategies=frozenset({"append", "delete+insert", "merge", "microbatch"}),
+)
+
+LAKE = replace(CAPABILITIES, indexes=False, enforced_constraints=frozenset({"not_null"}))
+"""A DuckLake has no keys, no checks and no indexes."""
+
+
+class DuckDBAdapter:
+    """One DuckDB database, as a target names it. Safe to use from several threads."""
+
+    type = "duckdb"
+    dialect = "duckdb"
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._lock = threading.Lock()
+        self._opening: Opening | None = None
+        self._database: Database | None = None
+        self._connections: set[DuckDBConnection] = set()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What DuckDB can do; less where the database is a DuckLake."""
+        return LAKE if self.opening.lake else CAPABILITIES
+
+    @property
+    def opening(self) -> Opening:
+        """What the profile asks for, read once."""
+        if self._opening is None:
+            self._opening = read_opening(self.target, os.getcwd())
+        return self._opening
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the fields of the profile, warnings included; `connect` raises the errors."""
+        return self.opening.problems
+
+    def connect(self) -> DuckDBConnection:
+        """A new session; the first one opens the database, and makes its folder and file if need be.
+
+        Raises `DatabaseError`, and `ProjectError` when the profile asks for what cannot be done.
+        """
+        errors = [problem for problem in self.problems if problem.severity == "error"]
+        if errors:
+            raise ProjectError(*errors)
+        with self._lock:
+            if self._database is None:
+                self._database = OPEN.acquire(self.opening)
+            connection = DuckDBConnection(self._database, self.opening, self.target, self._connections.discard)
+            self._connections.add(connection)
+            return connection
+
+    def close(self) -> None:
+        """Every session is closed, and the database too unless another adapter uses it."""
+        with self._lock:
+            for connection in tuple(self._connections):
+                connection.close()
+            self._connections.clear()
+            if self._database is not None:
+                OPEN.release(self._database)
+                self._database = None

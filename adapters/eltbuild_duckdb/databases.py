@@ -1,0 +1,235 @@
+"""The databases that this process has open: one `duckdb.connect` for each, however many adapters use it.
+
+DuckDB lets one process open a file once: whoever comes later gets another cursor on the same connection. A database
+is closed when the last adapter lets go of it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eltbuild.errors import DatabaseError, Problem, ProjectError
+from eltbuild_duckdb.errors import database_error, hidden
+from eltbuild_duckdb.settings import Extension, Opening, Step
+
+if TYPE_CHECKING:
+    import duckdb
+
+LONGEST_PAUSE = 10.0
+"""Seconds between two attempts to open a database that another process holds."""
+
+PACKAGES: Mapping[str, str] = {"postgres": "postgres_scanner", "sqlite": "sqlite_scanner", "mysql": "mysql_scanner"}
+"""Names of extensions that differ from those of the Python packages that carry them."""
+
+
+class Database:
+    """An open database. `commented` tells whether anything in it has a comment: None when nobody has looked."""
+
+    def __init__(self, opening: Opening) -> None:
+        self.opening = opening
+        self.users = 0
+        self.commented: bool | None = None
+        self.root = _connected(opening)
+        self._done: set[Any] = set()
+
+    def prepare(self, opening: Opening) -> None:
+        """What the opening asks for is loaded and attached. Raises `DatabaseError`."""
+        for step in opening.manners:
+            self._once(step, opening)
+        for extension in opening.extensions:
+            if extension not in self._done:
+                load_extension(self.root, extension, opening)
+                self._done.add(extension)
+        for step in opening.credentials:
+            self._once(step, opening)
+        for spec in opening.filesystems:
+            _register(self.root, spec, opening)
+        for step in opening.attach:
+            self._once(step, opening)
+        for folder in opening.modules:
+            if folder not in sys.path:
+                sys.path.append(folder)
+
+    def _once(self, step: Step, opening: Opening) -> None:
+        if step not in self._done:
+            run_step(self.root, step, opening)
+            self._done.add(step)
+
+    def close(self) -> None:
+        """Its cursors are of no use afterwards."""
+        import duckdb
+
+        with suppress(duckdb.Error):
+            self.root.close()
+
+
+class Databases:
+    """All open databases, by what names them. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._open: dict[str, Database] = {}
+
+    def acquire(self, opening: Opening) -> Database:
+        """The database, opened and prepared; `release` it once. Raises `DatabaseError`."""
+        with self._lock:
+            database = self._open.get(opening.shared) if opening.shared else None
+            if database is not None:
+                _same(database.opening, opening)
+                database.prepare(opening)
+            else:
+                database = Database(opening)
+                try:
+                    database.prepare(opening)
+                except BaseException:
+                    database.close()
+                    raise
+                if opening.shared:
+                    self._open[opening.shared] = database
+            database.users += 1
+            return database
+
+    def release(self, database: Database) -> None:
+        """One user less; without any the database is closed."""
+        with self._lock:
+            database.users -= 1
+            if database.users > 0:
+                return
+            if self._open.get(database.opening.shared) is database:
+                del self._open[database.opening.shared]
+            database.close()
+
+
+OPEN = Databases()
+"""Those of this process: DuckDB itself allows no second connection to a file."""
+
+
+def run_step(cursor: Any, step: Step, opening: Opening) -> None:
+    """Run a statement of the profile's. Raises `DatabaseError`, in which no secret stands."""
+    import duckdb
+
+    try:
+        cursor.execute(step.sql).fetchall()
+    except (duckdb.Error, RuntimeError, UnicodeError) as error:
+        raise _failed(error, step.what, opening) from None
+
+
+def load_extension(root: Any, extension: Extension, opening: Opening) -> None:
+    """The extension is loaded; installed before if need be. Raises `DatabaseError`."""
+    name = extension.name
+    what = f"loading the extension `{name}`"
+    if extension.is_file:
+        run_step(root, Step(what, f"load '{name.replace(chr(39), chr(39) * 2)}'"), opening)
+        return
+    held = root.execute(
+        "select loaded, installed from duckdb_extensions() where extension_name = $1 or list_contains(aliases, $1)",
+        [name.lower()],
+    ).fetchall()
+    loaded, installed = held[0] if held else (False, False)
+    if loaded:
+        return
+    carried = None if installed or extension.repository else _carried(name)
+    if carried is not None:
+        run_step(root, Step(what, f"load '{carried.replace(chr(39), chr(39) * 2)}'"), opening)
+        return
+    if not installed or extension.repository:
+        source = extension.repository
+        origin = source if source.isidentifier() else "'" + source.replace("'", "''") + "'"
+        run_step(root, Step(what, f"install {name}" + (f" from {origin}" if source else "")), opening)
+    run_step(root, Step(what, f"load {name}"), opening)
+
+
+def _carried(name: str) -> str | None:
+    """The extension's file in the Python package `duckdb-extension-<name>`, when that is installed."""
+    found = importlib.util.find_spec(f"duckdb_extension_{PACKAGES.get(name.lower(), name.lower())}")
+    if found is None or found.origin is None:
+        return None
+    files = sorted(Path(found.origin).parent.rglob("*.duckdb_extension"))
+    return str(files[0]) if files else None
+
+
+def _connected(opening: Opening) -> duckdb.DuckDBPyConnection:
+    """The connection to the database. Raises `DatabaseError`, or `ProjectError` where the profile is wrong."""
+    import duckdb
+
+    _make_folder(opening)
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return duckdb.connect(opening.path, read_only=opening.read_only, config=dict(opening.config))
+        except (duckdb.Error, RuntimeError, UnicodeError) as error:
+            name = type(error).__name__
+            if attempt < opening.connect_attempts and name in opening.retryable:
+                time.sleep(min(2.0 ** (attempt - 1), LONGEST_PAUSE))
+                continue
+            if name == "InvalidInputException":
+                raise ProjectError(Problem(_told(error, "`config_options`", opening).message)) from None
+            raise _failed(error, "", opening) from None
+
+
+def _make_folder(opening: Opening) -> None:
+    if not opening.folder:
+        return
+    try:
+        os.makedirs(opening.folder, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DatabaseError(
+            f"the folder of the database, `{opening.folder}`, cannot be made: {reason}",
+            hint="let `path` name a file in a folder that you may write to",
+        ) from None
+
+
+def _register(root: Any, spec: Mapping[str, Any], opening: Opening) -> None:
+    """One of fsspec's file systems is usable in paths. Raises `DatabaseError`."""
+    options = {key: value for key, value in spec.items() if key != "fs"}
+    name = str(spec["fs"])
+    try:
+        import fsspec
+    except ImportError:
+        raise DatabaseError(
+            f"the file system `{name}` needs the package `fsspec`", hint="install it beside eltbuild"
+        ) from None
+    try:
+        root.register_filesystem(fsspec.filesystem(name, **options))
+    except Exception as error:  # whatever a file system raises is a matter of the profile
+        if "already registered" in str(error) or "name is already" in str(error):
+            return
+        raise _failed(error, f"the file system `{name}`", opening) from None
+
+
+def _same(held: Opening, asked: Opening) -> None:
+    """Raises `DatabaseError` when an open database cannot serve for what is asked."""
+    before, after = ({**one.config, "read_only": one.read_only} for one in (held, asked))
+    names = sorted(name for name in {**before, **after} if before.get(name) != after.get(name))
+    if names:
+        listed = ", ".join(f"`{name}`" for name in names)
+        raise DatabaseError(
+            f"this process has the database `{asked.path}` open already, with another {listed}",
+            hint="give both targets the same, or close the first one before",
+        )
+
+
+def _failed(error: Exception, what: str, opening: Opening) -> DatabaseError:
+    return _told(error, what, opening)
+
+
+def _told(error: Exception, what: str, opening: Opening) -> DatabaseError:
+    """The error without the statement and without any secret of the profile."""
+    told = database_error(type(error).__name__, str(error))
+    message = f"{what}: {told.message}" if what else told.message
+    return DatabaseError(
+        hidden(message, opening.secrets),
+        code=told.code,
+        transient=told.transient,
+        hint=hidden(told.problems[0].hint, opening.secrets),
+    )

@@ -1,0 +1,75 @@
+"""Configs that cannot work, found before anything is run: nothing is asked of the warehouse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from eltbuild.adapter import Capabilities
+from eltbuild.errors import CompileError, Place, Problem, did_you_mean
+from eltbuild.plan.incremental import strategy_of
+from eltbuild.plan.keys import listed
+from eltbuild.plan.materialize import MATERIALIZATIONS
+from eltbuild.plan.reconcile import MODES
+from eltbuild.plan.snapshot import config_problems
+from eltbuild.project.resources import Node
+
+Own = Callable[[str, Node], bool]
+"""Whether the project itself defines a macro of that key, as a template of the node's package would find it."""
+
+BATCHED = ("event_time", "begin", "batch_size")
+
+
+def check(nodes: Iterable[Node], able: Capabilities, own_materialization: Own, own_macro: Own) -> list[Problem]:
+    """Every config of these nodes that their materialization will refuse."""
+    found: list[Problem] = []
+    for node in nodes:
+        before = len(found)
+        if node.resource_type == "snapshot":
+            found += config_problems(node) if not own_materialization("snapshot", node) else ()
+        elif node.resource_type == "model" and not own_materialization(node.materialized, node):
+            found += _model(node, able, own_macro)
+        found[before:] = [_placed(problem, node) for problem in found[before:]]
+    return found
+
+
+def _placed(problem: Problem, node: Node) -> Problem:
+    """The problem at the config that its message names: in the node's own file, else where it is described."""
+    for name in re.findall(r"`(\w+)", problem.message):
+        offset = node.code.find(name)
+        if offset >= 0 and name != node.name:
+            before = node.code[:offset]
+            line = node.line + before.count("\n")
+            return replace(problem, place=Place(node.project_path, line, offset - before.rfind("\n")))
+    place = node.patch_place if "config(" not in node.code and node.patch_place else node.place
+    return replace(problem, place=place)
+
+
+def _model(node: Node, able: Capabilities, own_macro: Own) -> Iterator[Problem]:
+    if node.materialized not in MATERIALIZATIONS:
+        hint = did_you_mean(node.materialized, MATERIALIZATIONS) or f"one of {', '.join(sorted(MATERIALIZATIONS))}"
+        yield Problem(f"model `{node.name}`: there is no materialization `{node.materialized}`", node.place, hint)
+    elif node.materialized == "incremental":
+        yield from _incremental(node, able, own_macro)
+
+
+def _incremental(node: Node, able: Capabilities, own_macro: Own) -> Iterator[Problem]:
+    given = str(node.config.get("incremental_strategy") or "")
+    key = f"get_incremental_{given.replace('+', '_')}_sql"
+    if given and not own_macro(key, node):
+        try:
+            strategy_of(node, able)
+        except CompileError as error:
+            yield from error.problems
+    mode = node.config.get("on_schema_change")
+    if mode and mode not in MODES:
+        hint = did_you_mean(str(mode), MODES) or f"one of {', '.join(sorted(MODES))}"
+        yield Problem(f"`on_schema_change: {mode}` of `{node.name}` is unknown", node.place, hint)
+    if listed(node.config.get("merge_update_columns")) and listed(node.config.get("merge_exclude_columns")):
+        text = f"`{node.name}` gives both merge_update_columns and merge_exclude_columns"
+        yield Problem(text, node.place, "give one of them")
+    if given == "microbatch":
+        for name in BATCHED:
+            if not node.config.get(name):
+                yield Problem(f"microbatch model `{node.name}` has no `{name}`", node.place, f"set it: {name}=...")
