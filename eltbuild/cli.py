@@ -213,7 +213,7 @@ def command(name: str, *groups: Sequence[Decorator], examples: str, group: click
         made = click.command(name, epilog=f"\b\nExamples:\n{examples}")(click.pass_context(function))
         _apply(made, (*groups, FOLDERS, GLOBAL))
         group.add_command(made)
-        return made  # type: ignore[no-any-return]
+        return made
 
     return register
 

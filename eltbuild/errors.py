@@ -81,9 +81,17 @@ class DatabaseError(EltbuildError):
     """The warehouse refused a statement. `sql` is what was sent; `line`/`column` are positions in it, 0 if unknown."""
 
     def __init__(
-        self, message: str, *, sql: str = "", line: int = 0, column: int = 0, code: str = "", transient: bool = False
+        self,
+        message: str,
+        *,
+        sql: str = "",
+        line: int = 0,
+        column: int = 0,
+        code: str = "",
+        transient: bool = False,
+        hint: str = "",
     ) -> None:
-        super().__init__(Problem(message))
+        super().__init__(Problem(message, hint=hint))
         self.message = message
         self.sql = sql
         self.line = line

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from eltbuild.adapter import Capabilities, Target
 from eltbuild.errors import Problem, ProjectError
-from eltbuild_duckdb.connection import DuckDBConnection
-from eltbuild_duckdb.databases import OPEN, Database
 from eltbuild_duckdb.settings import Opening, read_opening
+
+if TYPE_CHECKING:
+    from eltbuild_duckdb.connection import DuckDBConnection
+    from eltbuild_duckdb.databases import Database
 
 CAPABILITIES = Capabilities(
     transactional_ddl=True,
@@ -71,6 +74,9 @@ class DuckDBAdapter:
         errors = [problem for problem in self.problems if problem.severity == "error"]
         if errors:
             raise ProjectError(*errors)
+        from eltbuild_duckdb.connection import DuckDBConnection
+        from eltbuild_duckdb.databases import OPEN
+
         with self._lock:
             if self._database is None:
                 self._database = OPEN.acquire(self.opening)
@@ -80,6 +86,8 @@ class DuckDBAdapter:
 
     def close(self) -> None:
         """Every session is closed, and the database too unless another adapter uses it."""
+        from eltbuild_duckdb.databases import OPEN
+
         with self._lock:
             for connection in tuple(self._connections):
                 connection.close()

@@ -11,7 +11,477 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from eltbuild.adapter import Answer, Target
-from eltbuild.errors import DatabaseError, Problem
+from eltbuild.errors import DatabaseError
 from eltbuild.relation import Column, Relation, RelationInfo
+from eltbuild.sql.quoting import quote_identifier
 from eltbuild_duckdb import catalogue
+from eltbuild_duckdb.databases import LONGEST_PAUSE, Database, run_step
 from eltbuild_duckdb.errors import database_error, hidden
+from eltbuild_duckdb.settings import Opening
+
+if TYPE_CHECKING:
+    import pyarrow
+
+NOTHING = Answer()
+_ROWS = "__eltbuild_rows"
+"""The name under which rows in bulk are seen by the statement that writes them."""
+
+_REPORTS = {("Success", "BOOLEAN"), ("Count", "BIGINT")}
+"""The columns by which DuckDB answers a statement that is no query."""
+_NO_QUERY = re.compile(
+    r"\s*(?:create|insert|update|delete|merge|copy|drop|alter|begin|commit|rollback|set|reset|attach|detach|use|load"
+    r"|install|truncate|comment|checkpoint|vacuum|analyze)\b",
+    re.IGNORECASE,
+)
+_RETURNING = re.compile(r"\breturning\b.*\bcount\b", re.IGNORECASE | re.DOTALL)
+_COMMENT_ON = re.compile(r"\bcomment\s+on\b", re.IGNORECASE)
+
+
+class DuckDBConnection:
+    """A session of its own on a shared database, used by one thread at a time; `cancel` and `close` by any."""
+
+    def __init__(
+        self, database: Database, opening: Opening, target: Target, forget: Callable[[DuckDBConnection], None]
+    ) -> None:
+        self._database = database
+        self._opening = opening
+        self._forget = forget
+        self._guard = threading.RLock()
+        self._stop = threading.Event()
+        self._closed = False
+        self._depth = 0
+        self._failed = ""
+        self._session: duckdb.DuckDBPyConnection | None = None
+        self._cursor = self._prepared()
+        self._default = (target.database or self._fetch("select current_database()")[0][0], target.schema or "main")
+
+    def _prepared(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._database.cursor()
+        try:
+            for step in self._opening.session:
+                run_step(cursor, step, self._opening)
+        except BaseException:
+            cursor.close()
+            raise
+        return cursor
+
+    # Statements
+
+    def execute(self, sql: str) -> Answer:
+        """Run one statement or several; the answer of the last one, fetched whole. Raises `DatabaseError`.
+
+        Several statements are no transaction: those before one that fails have been done.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._several(sql) if ";" in sql and _goes_on(sql) else self._one(sql)
+            except DatabaseError as error:
+                if not self._tries_again(error, attempt):
+                    raise
+
+    def _one(self, sql: str) -> Answer:
+        """One statement's answer."""
+        if self._database.commented is False and _COMMENT_ON.search(sql):
+            self._database.commented = True
+        return self._run(sql, sql)
+
+    def _run(self, statement: Any, sql: str) -> Answer:
+        cursor = self._cursor
+        try:
+            if cursor.execute(statement) is None:
+                return NOTHING
+            described = cursor.description or ()
+            # Results stream: what is not fetched now keeps the next statement waiting, or is lost.
+            rows = cursor.fetchall()
+            written = cursor.rowcount
+        except Exception as error:
+            raise self._refused(error, sql) from error
+        if written >= 0:
+            return Answer(affected=written)
+        if len(described) == 1 and len(rows) <= 1 and self._is_report(described[0], rows, sql):
+            return Answer(affected=rows[0][0]) if rows else NOTHING
+        columns = tuple([Column(name, str(kind)) for name, kind, *_ in described])
+        return Answer(columns, tuple(rows))
+
+    def _is_report(self, column: Sequence[Any], rows: Sequence[Any], sql: str) -> bool:
+        """Whether an answer is DuckDB's word on a statement, not rows that a query asked for.
+
+        DuckDB 2 tells how many rows were written by `rowcount`; before, a count looks like any query's.
+        """
+        name, kind = column[0], str(column[1])
+        if (name, kind) not in _REPORTS or (rows and name != "Count"):
+            return False
+        if rows and _RETURNING.search(sql):
+            return False
+        if _NO_QUERY.match(sql) and not _goes_on(sql):
+            return True
+        kinds = [statement.type.name for statement in self._cursor.extract_statements(sql)]
+        return bool(kinds) and kinds[-1] not in ("SELECT", "EXPLAIN", "CALL", "PRAGMA")
+
+    def _several(self, sql: str) -> Answer:
+        """Several statements one by one: given together, DuckDB keeps the last rows and not the last answer."""
+        try:
+            statements = self._cursor.extract_statements(sql)
+        except Exception as error:
+            raise self._refused(error, sql) from error
+        if len(statements) < 2:
+            return self._one(sql)
+        pieces = _pieces(sql, [statement.query for statement in statements])
+        answer = NOTHING
+        for index, statement in enumerate(statements):
+            if pieces is None:
+                answer = self._run(statement, sql)
+                continue
+            start, text = pieces[index]
+            try:
+                answer = self._one(text)
+            except DatabaseError as error:
+                raise _moved(error, sql, start) from error.__cause__
+        return answer
+
+    def _tries_again(self, error: DatabaseError, attempt: int) -> bool:
+        """Whether the profile asks for another attempt; waits before it."""
+        if attempt >= self._opening.query_attempts or self._depth or error.code not in self._opening.retryable:
+            return False
+        self._stop.clear()
+        return not self._stop.wait(min(2.0 ** (attempt - 1), LONGEST_PAUSE))
+
+    def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        try:
+            found: list[tuple[Any, ...]] = self._cursor.execute(sql).fetchall()
+        except Exception as error:
+            raise self._refused(error, sql) from error
+        return found
+
+    def _refused(self, error: Exception, sql: str) -> DatabaseError:
+        """The error for what DuckDB raised; a transaction in which it happens cannot be committed any more."""
+        told = database_error(type(error).__name__, str(error), sql)
+        if self._opening.secrets:
+            hint = hidden(told.problems[0].hint, self._opening.secrets)
+            message = hidden(told.message, self._opening.secrets)
+            told = DatabaseError(
+                message, sql=sql, line=told.line, column=told.column, code=told.code, transient=told.transient, hint=hint
+            )
+        if self._depth and not self._failed:
+            self._failed = told.message
+        return told
+
+    # Rows in bulk
+
+    def read(self, sql: str) -> pyarrow.Table:
+        """The rows of a query as Arrow. Raises `DatabaseError`."""
+        import pyarrow
+
+        try:
+            rows = self._cursor.sql(sql)
+            return pyarrow.table({}) if rows is None else rows.to_arrow_table()
+        except Exception as error:
+            raise self._refused(error, sql) from error
+
+    def load(self, relation: Relation, rows: pyarrow.Table | Any) -> int:
+        """Append rows to a table, matched by column name; columns that the rows lack get their default or NULL.
+
+        Values are cast to the types of the table. Raises `DatabaseError`, also for columns that the table lacks.
+        """
+        import pyarrow
+
+        try:
+            loadable = _loadable(rows)
+        except (pyarrow.ArrowException, TypeError, ValueError) as error:
+            raise DatabaseError(f"rows for `{relation}` have no Arrow form that DuckDB takes: {error}") from error
+        if loadable is None:
+            return 0
+        sql = f"insert into {_spelled(relation)} by name select * from {_ROWS}"
+        try:
+            self._cursor.register(_ROWS, loadable)
+            return int(self._cursor.execute(sql).fetchall()[0][0])
+        except Exception as error:
+            raise self._refused(error, sql) from error
+        finally:
+            # Refused where the transaction is aborted; then its end takes the name away.
+            with suppress(duckdb.Error):
+                self._cursor.unregister(_ROWS)
+
+    # The catalogue
+
+    def relation(self, relation: Relation) -> RelationInfo | None:
+        """What stands at that place now, with columns; None when nothing does. Letter case does not matter."""
+        if not relation.identifier:
+            return None
+        places = self._places(relation)
+        # A name that is not there is told by an error, which would end a transaction.
+        if self._depth or len(places) > 1 or self._has_comments():
+            return self._listed(places, relation.identifier)
+        if self._fetch(catalogue.views_query(places[0], relation.identifier)):
+            return self._listed(places, relation.identifier)
+        full = Relation(*places[0], relation.identifier)
+        try:
+            rows = self._cursor.execute(catalogue.describe_relation(full)).fetchall()
+        except (duckdb.CatalogException, duckdb.BinderException):
+            return None
+        except Exception as error:
+            raise self._refused(error, "") from error
+        return RelationInfo(full, "table", tuple(map(catalogue.described_column, rows)))
+
+    def _listed(self, places: Sequence[tuple[str, str]], identifier: str) -> RelationInfo | None:
+        """What stands in the first of the places that has that name, by the catalogue."""
+        found = [catalogue.relation_of(row) for row in self._fetch(catalogue.relations_query(places, identifier))]
+        if not found:
+            return None
+        order = {(database.lower(), schema.lower()): index for index, (database, schema) in enumerate(places)}
+        info = min(found, key=lambda one: (order.get(one.relation.key[:2], 0), one.relation.identifier != identifier))
+        stored = info.relation
+        place = (stored.database or "", stored.schema or "")
+        rows = self._fetch(catalogue.columns_query([place], stored.identifier))
+        columns = [catalogue.column_of(row) for row in rows if row[2] == stored.identifier]
+        asked = next((one for one in places if (one[0].lower(), one[1].lower()) == stored.key[:2]), place)
+        return RelationInfo(Relation(*asked, identifier), info.kind, tuple(columns), info.comment)
+
+    def _has_comments(self) -> bool:
+        """Whether a comment stands on anything: only the catalogue as a whole tells of those."""
+        if self._database.commented is None:
+            self._database.commented = bool(self._fetch(catalogue.COMMENTED)[0][0])
+        return self._database.commented
+
+    def relations(self, schemas: Sequence[Relation]) -> Sequence[RelationInfo]:
+        """All tables and views in the schemas, without columns, sorted by place."""
+        places = list(dict.fromkeys(self._places(schema)[-1] for schema in schemas))
+        if not places:
+            return ()
+        return tuple(map(catalogue.relation_of, self._fetch(catalogue.relations_query(places))))
+
+    def described(self, schemas: Sequence[Relation]) -> Sequence[RelationInfo]:
+        """All tables and views in the schemas with their columns, by two queries."""
+        places = list(dict.fromkeys(self._places(schema)[-1] for schema in schemas))
+        if not places:
+            return ()
+        columns: dict[tuple[str, str, str], list[Column]] = {}
+        for row in self._fetch(catalogue.columns_query(places)):
+            columns.setdefault((row[0], row[1], row[2]), []).append(catalogue.column_of(row))
+        rows = self._fetch(catalogue.relations_query(places))
+        return tuple(catalogue.relation_of(row, columns.get((row[0], row[1], row[2]), ())) for row in rows)
+
+    def _places(self, relation: Relation) -> list[tuple[str, str]]:
+        """Where a relation may stand: a bare name may be a temporary table of the session."""
+        database, schema = self._default
+        if relation.identifier and relation.database is None and relation.schema is None:
+            return [catalogue.TEMPORARY, (database, schema)]
+        return [(relation.database or database, relation.schema or schema)]
+
+    def columns(self, query: str) -> Sequence[Column]:
+        """The columns that a query would give, without running it. Raises `DatabaseError`."""
+        text = query.rstrip().rstrip(";")
+        if ";" in text:
+            self._only_one(query)
+        try:
+            rows = self._cursor.execute(f"describe\n{text}").fetchall()
+            described = self._cursor.description or ()
+        except Exception as error:
+            told = self._refused(error, f"describe\n{text}")
+            told.sql, told.line = query, max(told.line - 1, 0)
+            raise told from error
+        if not described or described[0][0] != "column_name":
+            raise DatabaseError("there is no query to describe", sql=query)
+        return tuple(map(catalogue.described_column, rows))
+
+    def _only_one(self, query: str) -> None:
+        """Raises `DatabaseError` for several statements: all but the first would run."""
+        try:
+            count = len(self._cursor.extract_statements(query))
+        except Exception as error:
+            raise self._refused(error, query) from error
+        if count > 1:
+            raise DatabaseError(f"one query was expected, not {count} statements", sql=query)
+
+    # Transactions
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside commits together or not at all; one inside another is part of the outer one.
+
+        Once a statement in it has failed it cannot be committed, also where somebody caught the error: then it is
+        rolled back at its end and `DatabaseError` is raised.
+        """
+        if not self._opening.transactions:
+            yield
+            return
+        if not self._depth:
+            self._begin()
+        self._depth += 1
+        try:
+            yield
+        except BaseException as error:
+            self._depth -= 1
+            self._failed = self._failed or str(error) or type(error).__name__
+            if not self._depth:
+                self._roll_back()
+            raise
+        self._depth -= 1
+        if not self._depth:
+            self._commit()
+
+    def _begin(self) -> None:
+        self._failed = ""
+        try:
+            self._cursor.begin()
+        except Exception as error:
+            told = self._refused(error, "begin")
+            self._roll_back()
+            raise told from error
+
+    def _commit(self) -> None:
+        if self._failed:
+            failed = self._failed
+            self._roll_back()
+            raise DatabaseError(f"the transaction was rolled back, for a statement in it failed: {failed}")
+        try:
+            self._cursor.commit()
+        except Exception as error:
+            if "no transaction is active" in str(error):
+                # A statement of the user's has committed by itself.
+                return
+            told = self._refused(error, "commit")
+            self._roll_back()
+            raise told from error
+
+    def _roll_back(self) -> None:
+        self._failed = ""
+        with suppress(duckdb.Error):
+            self._cursor.rollback()
+        with suppress(duckdb.Error):
+            # Rows whose load failed are held by their name.
+            self._cursor.unregister(_ROWS)
+
+    # What Python models are given
+
+    @property
+    def session(self) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection to the same database, which finds tables among Python's variables."""
+        with self._guard:
+            if self._session is None:
+                if self._closed:
+                    raise DatabaseError("the session is closed")
+                self._session = self._prepared()
+                self._session.execute("set python_enable_replacements = true")
+            return self._session
+
+    def table(self, query: str) -> duckdb.DuckDBPyRelation:
+        """The rows of a query as a table of DuckDB's, computed when they are needed. Raises `DatabaseError`."""
+        try:
+            return self.session.sql(query)
+        except duckdb.Error as error:
+            raise self._refused(error, query) from error
+
+    # The end
+
+    def cancel(self) -> None:
+        """Stop what runs now; safe from any thread and when nothing runs."""
+        self._stop.set()
+        with self._guard:
+            if self._closed:
+                return
+            for cursor in (self._cursor, self._session):
+                if cursor is not None:
+                    with suppress(duckdb.Error):
+                        cursor.interrupt()
+
+    def close(self) -> None:
+        """Give the session back; what was not committed is gone. Does nothing the second time."""
+        with self._guard:
+            if self._closed:
+                return
+            self.cancel()
+            self._closed = True
+            for cursor in (self._session, self._cursor):
+                if cursor is not None:
+                    with suppress(duckdb.Error):
+                        cursor.close()
+            self._session = None
+        self._forget(self)
+
+
+def _goes_on(sql: str) -> bool:
+    """Whether something stands behind the first semicolon; it may stand in a text or a comment, too."""
+    start = sql.find(";")
+    return start >= 0 and bool(sql[start + 1 :].strip("; \t\r\n"))
+
+
+def _pieces(sql: str, texts: Sequence[str]) -> list[tuple[int, str]] | None:
+    """Where each statement's text stands; None when the texts are not those of the user.
+
+    DuckDB rewrites some statements into several, and then gives texts of its own.
+    """
+    found: list[tuple[int, str]] = []
+    end = 0
+    for text in texts:
+        start = sql.find(text, end)
+        if start < 0 or not text.strip("; \t\r\n") or sql[end:start].strip("; \t\r\n"):
+            return None
+        found.append((start, text))
+        end = start + len(text)
+    return found
+
+
+def _moved(error: DatabaseError, sql: str, start: int) -> DatabaseError:
+    """The error with its place counted in the whole text, in which its statement begins at `start`."""
+    if error.line == 1 and error.column:
+        error.column += start - (sql.rfind("\n", 0, start) + 1)
+    if error.line:
+        error.line += sql.count("\n", 0, start)
+    error.sql = sql
+    return error
+
+
+def _spelled(relation: Relation) -> str:
+    parts = (relation.database, relation.schema, relation.identifier)
+    return ".".join(quote_identifier(part, "duckdb") for part in parts if part)
+
+
+def _loadable(rows: Any) -> Any:
+    """The rows as DuckDB reads them, None when there is no column.
+
+    Raises `TypeError` or `ValueError` for what is no table, `pyarrow.ArrowException` for values that cannot be cast.
+    """
+    import pyarrow
+
+    if not isinstance(rows, (pyarrow.Table, pyarrow.RecordBatchReader)):
+        if not hasattr(rows, "__arrow_c_stream__"):
+            raise TypeError(f"a {type(rows).__name__} is no table")
+        rows = pyarrow.RecordBatchReader.from_stream(rows)
+    schema = rows.schema
+    twice = _twice(schema.names)
+    if twice:
+        raise ValueError(f"two of their columns are called {twice!r}")
+    if not schema.names:
+        if isinstance(rows, pyarrow.Table) and rows.num_rows:
+            raise ValueError("they have no columns")
+        return None
+    readable = pyarrow.schema([field.with_type(_readable(field.type)) for field in schema])
+    if readable.equals(schema):
+        return rows
+    table = rows if isinstance(rows, pyarrow.Table) else rows.read_all()
+    return table.cast(readable)
+
+
+def _twice(names: Sequence[str]) -> str:
+    """A name that stands there twice, letter case folded; empty when none does."""
+    seen: set[str] = set()
+    for name in names:
+        folded = name.lower()
+        if folded in seen:
+            return name
+        seen.add(folded)
+    return ""
+
+
+def _readable(kind: pyarrow.DataType) -> pyarrow.DataType:
+    """The type itself, or the nearest that DuckDB reads from Arrow."""
+    import pyarrow
+
+    if pyarrow.types.is_float16(kind):
+        return pyarrow.float32()
+    if pyarrow.types.is_decimal256(kind):
+        return pyarrow.decimal128(38, kind.scale) if kind.scale <= 38 else pyarrow.string()
+    return kind

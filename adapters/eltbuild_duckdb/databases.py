@@ -14,14 +14,13 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from eltbuild.errors import DatabaseError, Problem, ProjectError
 from eltbuild_duckdb.errors import database_error, hidden
 from eltbuild_duckdb.settings import Extension, Opening, Step
-
-if TYPE_CHECKING:
-    import duckdb
 
 LONGEST_PAUSE = 10.0
 """Seconds between two attempts to open a database that another process holds."""
@@ -38,7 +37,13 @@ class Database:
         self.users = 0
         self.commented: bool | None = None
         self.root = _connected(opening)
-        self._done: set[Any] = set()
+        self._done: set[Step | Extension] = set()
+        self._lock = threading.Lock()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A session of its own on the database."""
+        with self._lock:
+            return self.root.cursor()
 
     def prepare(self, opening: Opening) -> None:
         """What the opening asks for is loaded and attached. Raises `DatabaseError`."""
@@ -65,8 +70,6 @@ class Database:
 
     def close(self) -> None:
         """Its cursors are of no use afterwards."""
-        import duckdb
-
         with suppress(duckdb.Error):
             self.root.close()
 
@@ -112,17 +115,15 @@ OPEN = Databases()
 """Those of this process: DuckDB itself allows no second connection to a file."""
 
 
-def run_step(cursor: Any, step: Step, opening: Opening) -> None:
+def run_step(cursor: duckdb.DuckDBPyConnection, step: Step, opening: Opening) -> None:
     """Run a statement of the profile's. Raises `DatabaseError`, in which no secret stands."""
-    import duckdb
-
     try:
         cursor.execute(step.sql).fetchall()
     except (duckdb.Error, RuntimeError, UnicodeError) as error:
         raise _failed(error, step.what, opening) from None
 
 
-def load_extension(root: Any, extension: Extension, opening: Opening) -> None:
+def load_extension(root: duckdb.DuckDBPyConnection, extension: Extension, opening: Opening) -> None:
     """The extension is loaded; installed before if need be. Raises `DatabaseError`."""
     name = extension.name
     what = f"loading the extension `{name}`"
@@ -158,8 +159,6 @@ def _carried(name: str) -> str | None:
 
 def _connected(opening: Opening) -> duckdb.DuckDBPyConnection:
     """The connection to the database. Raises `DatabaseError`, or `ProjectError` where the profile is wrong."""
-    import duckdb
-
     _make_folder(opening)
     attempt = 0
     while True:
@@ -172,7 +171,7 @@ def _connected(opening: Opening) -> duckdb.DuckDBPyConnection:
                 time.sleep(min(2.0 ** (attempt - 1), LONGEST_PAUSE))
                 continue
             if name == "InvalidInputException":
-                raise ProjectError(Problem(_told(error, "`config_options`", opening).message)) from None
+                raise ProjectError(Problem(_failed(error, "`config_options`", opening).message)) from None
             raise _failed(error, "", opening) from None
 
 
@@ -189,7 +188,7 @@ def _make_folder(opening: Opening) -> None:
         ) from None
 
 
-def _register(root: Any, spec: Mapping[str, Any], opening: Opening) -> None:
+def _register(root: duckdb.DuckDBPyConnection, spec: Mapping[str, Any], opening: Opening) -> None:
     """One of fsspec's file systems is usable in paths. Raises `DatabaseError`."""
     options = {key: value for key, value in spec.items() if key != "fs"}
     name = str(spec["fs"])
@@ -220,10 +219,6 @@ def _same(held: Opening, asked: Opening) -> None:
 
 
 def _failed(error: Exception, what: str, opening: Opening) -> DatabaseError:
-    return _told(error, what, opening)
-
-
-def _told(error: Exception, what: str, opening: Opening) -> DatabaseError:
     """The error without the statement and without any secret of the profile."""
     told = database_error(type(error).__name__, str(error))
     message = f"{what}: {told.message}" if what else told.message

@@ -24,7 +24,7 @@ def origin(
     macros: list[Macro] = []
     rendering = Rendering(session, node, introspector)
     scope = open_scope(rendering)
-    rendering.modules = _Instrumented(rendering, macros)  # type: ignore[assignment]
+    rendering.modules = _Instrumented(rendering, macros)
     environment = text_environment()
     try:
         tree = instrument(environment.parse(node.code, filename=node.project_path), 0)
@@ -64,7 +64,7 @@ class _Instrumented(dict[str, object]):
         self._rendering = rendering
         self._macros = macros
 
-    def get(self, id: str, default: object = None) -> object:  # type: ignore[override]
+    def get(self, id: str, default: object = None) -> object:
         """The macro's function, with markers in what it gives."""
         if id not in self:
             macro = self._rendering.session.project.macros[id]

@@ -22,6 +22,7 @@ from eltbuild.plan.publish import WORKING, reads_itself
 from eltbuild.plan.reconcile import Pair, Reconciled, reconcile
 from eltbuild.plan.rows import columns_of
 from eltbuild.plan.whole import table, with_header
+from eltbuild.project.resources import Node
 from eltbuild.relation import Relation
 from eltbuild.sql import spelling
 from eltbuild.sql.types import is_zoned

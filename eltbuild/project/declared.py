@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from eltbuild.errors import Place
 from eltbuild.project.calls import read_call
-from eltbuild.project.config import check_keys
 from eltbuild.project.descriptions import described, described_column
 from eltbuild.project.entries import ExposureEntry, GroupEntry, OtherEntry, SourceEntry, TableEntry, TestEntry
 from eltbuild.project.files import folders_of
@@ -41,8 +40,7 @@ def make_sources(
     """Each table of a source, with the tests that hang on it."""
     source_place = Place(file.path, entry.line, entry.column)
     source_description = described(loading, entry.description, package, source_place)
-    for problem in check_keys("sources", entry.config, source_place):
-        loading.problems.append(problem)
+    loading.check_config("sources", entry.config, package, source_place)
     for table in entry.tables:
         place = Place(file.path, table.line, table.column)
         source = _source(loading, package, file, within, entry, table, place, source_description)
@@ -67,8 +65,7 @@ def _source(
 ) -> Source:
     fqn = (package.name, *folders_of(within), entry.name, table.name)
     properties = merged_source_config(entry.config, table.config)
-    if table.config:
-        loading.problems.extend(check_keys("sources", table.config, place))
+    loading.check_config("sources", table.config, package, place)
     resolved = loading.resolve("sources", package.name, fqn, properties, {}, place)
     config = resolved.config
     identifier = table.identifier or table.name

@@ -11,7 +11,7 @@ from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.native import has_jinja
 from eltbuild.jinja.scan import scan
 from eltbuild.project.calls import read_call
-from eltbuild.project.config import Resolved, check_keys
+from eltbuild.project.config import Resolved
 from eltbuild.project.descriptions import described
 from eltbuild.project.entries import TestEntry
 from eltbuild.project.files import folders_of
@@ -153,7 +153,7 @@ class DataTestMaker:
         config: Mapping[str, Any] = entry.config
         if config:
             config = render_late(config, package.names, place, self._loading.problems)
-            self._loading.problems.extend(check_keys("data_tests", config, place))
+            self._loading.check_config("data_tests", config, package, place)
         if short != full and "alias" not in config:
             config = {**config, "alias": short}
         if " " in full and self._loading.settings.flags.get("require_resource_names_without_spaces", True):

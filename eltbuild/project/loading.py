@@ -15,7 +15,7 @@ from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.mentions import Block, Mentions
 from eltbuild.jinja.scan import scan
 from eltbuild.project.cache import Cache
-from eltbuild.project.config import Configs, Resolved
+from eltbuild.project.config import Configs, Resolved, check_keys
 from eltbuild.project.entries import PropertiesFile
 from eltbuild.project.names import base_names, with_target
 from eltbuild.project.properties import read_properties
@@ -57,7 +57,7 @@ class Loading:
         self.problems.append(Problem(message, place, hint, severity, name))
 
     def properties(self, file: SourceFile, package: Package) -> PropertiesFile:
-        """The entries of a properties file; its problems are noted."""
+        """The entries of a properties file; its problems are noted, of installed packages only the errors."""
         kept = self.cache.kind("properties", PropertiesFile)
         entries = kept.get(file.digest)
         if entries is None:
@@ -67,9 +67,15 @@ class Loading:
         if entries.templated:
             entries = read_properties(file.text, package.names)
         for problem in entries.problems:
-            where = problem.place or Place("")
-            self.problems.append(replace(problem, place=Place(file.path, where.line, where.column)))
+            if problem.severity == "error" or not package.root:
+                where = problem.place or Place("")
+                self.problems.append(replace(problem, place=Place(file.path, where.line, where.column)))
         return entries
+
+    def check_config(self, section: str, config: Mapping[str, Any], package: Package, place: Place) -> None:
+        """Warn of config keys that nothing reads; not of those of installed packages, which a user cannot mend."""
+        if config and not package.root:
+            self.problems.extend(check_keys(section, config, place))
 
     def mentions(self, text: str, digest: str, path: str, line: int = 1) -> Mentions:
         """What a template mentions; `line` is where it begins in the file. A template that is broken is a problem."""

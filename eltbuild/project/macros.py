@@ -120,6 +120,7 @@ def describe_macros(
             loading.report(f"macro `{entry.name}` is described twice", place, f"the other entry is at {done[macro.id]}")
             continue
         done[macro.id] = place
+        _check_arguments(loading, package, macro, entry, place)
         arguments = [
             {**argument, "description": described(loading, str(argument.get("description") or ""), package, place)}
             for argument in entry.arguments
@@ -133,3 +134,13 @@ def describe_macros(
             config=entry.config,
             patch_path=f"{package.name}://{file.original_path}",
         )
+
+
+def _check_arguments(loading: Loading, package: Package, macro: Macro, entry: MacroEntry, place: Place) -> None:
+    """Warn of described arguments that a macro of the project does not have."""
+    names = {argument["name"] for argument in macro.arguments}
+    for argument in entry.arguments:
+        if argument["name"] not in names and not package.root:
+            message = f"argument `{argument['name']}` is described here, but macro `{entry.name}` has none of that name"
+            hint = did_you_mean(str(argument["name"]), names)
+            loading.report(message, place, hint, "warning", "InvalidMacroAnnotation")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from eltbuild.errors import Place
-from eltbuild.project.config import check_keys
 from eltbuild.project.descriptions import described, described_column
 from eltbuild.project.drafts import Draft
 from eltbuild.project.enabling import written_enabled
@@ -130,7 +129,7 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
     section = SECTIONS[draft.resource_type]
     place = draft.place
     if properties and patch:
-        loading.problems.extend(check_keys(section, properties, patch.place))
+        loading.check_config(section, properties, patch.package, patch.place)
     resolved = loading.resolve(
         section,
         package.name,

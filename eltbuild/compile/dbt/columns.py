@@ -232,7 +232,7 @@ def check_for_schema_changes(rendering: Rendering, source_relation: Any, target_
 def sync_column_schemas(
     rendering: Rendering, on_schema_change: str, target_relation: Any, schema_changes_dict: Mapping[str, Any]
 ) -> str:
-    """Change the table as the differences and the policy ask: add columns; for `sync_all_columns` also drop and retype."""
+    """Change the table as the policy asks: add columns; for `sync_all_columns` also drop and retype."""
     scope = rendering.scope
     added = schema_changes_dict["source_not_in_target"]
     if on_schema_change == "append_new_columns":
@@ -268,8 +268,8 @@ def _changes(changes: Mapping[str, Any]) -> str:
     retyped = ", ".join(f"{c['column_name']} to {c['new_type']}" for c in changes["new_target_types"]) or "none"
     return (
         "the columns of the query and of the table differ and on_schema_change is `fail`: "
-        f"new columns: {named(changes['source_not_in_target'])}; columns gone: {named(changes['target_not_in_source'])}; "
-        f"other types: {retyped}"
+        f"new columns: {named(changes['source_not_in_target'])}; "
+        f"columns gone: {named(changes['target_not_in_source'])}; other types: {retyped}"
     )
 
 

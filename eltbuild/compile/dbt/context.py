@@ -217,7 +217,7 @@ def _adapter(rendering: Rendering) -> AdapterName:
     if held is None:
         held = AdapterName(rendering, partial(builtin, rendering))
         rendering.scope["__adapter"] = held
-    return held  # type: ignore[no-any-return]
+    return held
 
 
 ON_DEMAND: Mapping[str, Callable[[Rendering], Any]] = {

@@ -13,7 +13,7 @@ LONE_QUOTE = re.compile(r"(?<!['\\])'(?!')")
 """A quote that is not written as an engine wants it inside a literal."""
 
 
-def test_unique(rendering: Rendering, model: Any, column_name: Any) -> str:
+def unique(rendering: Rendering, model: Any, column_name: Any) -> str:
     """Values that stand in more than one row, and in how many; NULLs are no values."""
     return (
         f"select\n    {column_name} as unique_field,\n    count(*) as n_records\n\nfrom {model}\n"
@@ -21,22 +21,22 @@ def test_unique(rendering: Rendering, model: Any, column_name: Any) -> str:
     )
 
 
-def test_not_null(rendering: Rendering, model: Any, column_name: Any) -> str:
+def not_null(rendering: Rendering, model: Any, column_name: Any) -> str:
     """Rows without a value; whole rows where failures are kept."""
     columns = "*" if rendering.scope["should_store_failures"]() else column_name
     return f"select {columns}\nfrom {model}\nwhere {column_name} is null"
 
 
-def test_accepted_values(
+def accepted_values(
     rendering: Rendering, model: Any, column_name: Any, values: Iterable[Any], quote: bool = True
 ) -> str:
     """Values that are not in the list, and in how many rows. NULL is never among them."""
-    accepted = list(values) if isinstance(values, (list, tuple, set, frozenset)) else []
-    if not accepted and not rendering.settling:
+    given = list(values) if isinstance(values, (list, tuple, set, frozenset)) else []
+    if not given and not rendering.settling:
         raise TemplateError(
             f"accepted_values on `{column_name}`: `values` must be a list with something in it, got {values!r}"
         )
-    texts = [_literal(value) if quote else str(value) for value in accepted]
+    texts = [_literal(value) if quote else str(value) for value in given]
     return (
         f"with all_values as (\n\n    select\n        {column_name} as value_field,\n        count(*) as n_records\n\n"
         f"    from {model}\n    group by {column_name}\n\n)\n\n"
@@ -50,10 +50,11 @@ def _literal(value: Any) -> str:
     return "'" + (LONE_QUOTE.sub("''", text) if "'" in text else text) + "'"
 
 
-def test_relationships(rendering: Rendering, model: Any, column_name: Any, to: Any, field: Any) -> str:
+def relationships(rendering: Rendering, model: Any, column_name: Any, to: Any, field: Any) -> str:
     """Values that have no counterpart in the other relation; NULLs need none."""
     return (
-        f"with child as (\n    select {column_name} as from_field\n    from {model}\n    where {column_name} is not null\n),\n\n"
+        f"with child as (\n    select {column_name} as from_field\n    from {model}\n"
+        f"    where {column_name} is not null\n),\n\n"
         f"parent as (\n    select {field} as to_field\n    from {to}\n)\n\n"
         "select\n    from_field\n\nfrom child\nleft join parent\n    on child.from_field = parent.to_field\n\n"
         "where parent.to_field is null"
@@ -88,8 +89,8 @@ DATA_TESTS: Mapping[str, Callable[..., Any]] = {
     "get_test_sql": get_test_sql,
     "get_where_subquery": get_where_subquery,
     "should_store_failures": should_store_failures,
-    "test_accepted_values": test_accepted_values,
-    "test_not_null": test_not_null,
-    "test_relationships": test_relationships,
-    "test_unique": test_unique,
+    "test_accepted_values": accepted_values,
+    "test_not_null": not_null,
+    "test_relationships": relationships,
+    "test_unique": unique,
 }

@@ -194,7 +194,8 @@ def get_create_sql(rendering: Rendering, relation: Any, sql: Any) -> str:
 
 def get_create_materialized_view_as_sql(rendering: Rendering, relation: Any, sql: Any) -> str:
     """The statement that makes a materialized view of a query."""
-    return f"create materialized view {'' if rendering.session.dialect != 'postgres' else 'if not exists '}{relation.render()} as {sql};"
+    test = "if not exists " if rendering.session.dialect == "postgres" else ""
+    return f"create materialized view {test}{relation.render()} as {sql};"
 
 
 def get_replace_view_sql(rendering: Rendering, relation: Any, sql: Any) -> str:

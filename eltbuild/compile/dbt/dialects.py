@@ -27,7 +27,8 @@ DUCKDB = {
     # in the same direction as forwards.
     "datediff:week": (
         "(date_diff('day', cast({first_date} as timestamp), cast({second_date} as timestamp)) // 7"
-        " + case when date_part('dow', cast({first_date} as timestamp)) <= date_part('dow', cast({second_date} as timestamp))"
+        " + case when date_part('dow', cast({first_date} as timestamp))"
+        " <= date_part('dow', cast({second_date} as timestamp))"
         " then case when ({first_date}) <= ({second_date}) then 0 else -1 end"
         " else case when ({first_date}) <= ({second_date}) then 1 else 0 end end)"
     ),
@@ -36,7 +37,9 @@ DUCKDB = {
     "listagg_ordered": "string_agg({measure}, {delimiter_text} order by {order})",
     # The limit counts NULLs too, so it cuts a list and not the rows that string_agg() sees.
     "listagg_limited": "list_aggr((array_agg({measure}))[1:{limit}], 'string_agg', {delimiter_text})",
-    "listagg_ordered_limited": "list_aggr((array_agg({measure} order by {order}))[1:{limit}], 'string_agg', {delimiter_text})",
+    "listagg_ordered_limited": (
+        "list_aggr((array_agg({measure} order by {order}))[1:{limit}], 'string_agg', {delimiter_text})"
+    ),
     # NULL where there is no such part; split_part() would give an empty text.
     "split_part": "string_split({string_text}, {delimiter_text})[{part_number}]",
     "snapshot_time": "cast(now() as timestamp)",
@@ -131,7 +134,8 @@ SNOWFLAKE = {
     # WITHIN GROUP takes no limit: the list is cut, then joined.
     "listagg_limited": "array_to_string(array_slice(array_agg({measure}), 0, {limit}), {delimiter_text})",
     "listagg_ordered_limited": (
-        "array_to_string(array_slice(array_agg({measure}) within group (order by {order}), 0, {limit}), {delimiter_text})"
+        "array_to_string(array_slice(array_agg({measure}) within group (order by {order}), 0, {limit}),"
+        " {delimiter_text})"
     ),
     # The empty text for a length of 0, as everywhere else.
     "right": "case when ({length_expression}) = 0 then '' else right({string_text}, {length_expression}) end",

@@ -109,7 +109,10 @@ def get_show_indexes_sql(rendering: Rendering, relation: Any) -> str:
     dialect = rendering.session.dialect
     table, schema = quote_string(str(relation.identifier), dialect), quote_string(str(relation.schema), dialect)
     if dialect == "postgres":
-        return f"select indexname as name, indexdef as definition from pg_indexes where schemaname = {schema} and tablename = {table}"
+        return (
+            "select indexname as name, indexdef as definition from pg_indexes"
+            f" where schemaname = {schema} and tablename = {table}"
+        )
     if dialect == "duckdb":
         return (
             "select index_name as name, sql as definition from duckdb_indexes()"

@@ -45,7 +45,9 @@ def get_merge_update_columns(
     return [column.quoted for column in dest_columns if column.name.lower() not in excluded]
 
 
-def get_merge_unique_key_match(rendering: Rendering, unique_key: Any, dest_alias: str = TARGET, source_alias: str = SOURCE) -> list[str]:  # fmt: skip
+def get_merge_unique_key_match(
+    rendering: Rendering, unique_key: Any, dest_alias: str = TARGET, source_alias: str = SOURCE
+) -> list[str]:
     """One equation for each part of the key."""
     return [f"({source_alias}.{key} = {dest_alias}.{key})" for key in _listed(unique_key)]
 
@@ -60,7 +62,7 @@ def get_merge_sql(
     on = [f"({predicate})" for predicate in _listed(incremental_predicates)]
     matched = ""
     if unique_key:
-        on += get_merge_unique_key_match(rendering, unique_key)
+        on += rendering.scope["get_merge_unique_key_match"](unique_key)
         written = rendering.scope["get_merge_update_columns"](
             config.get("merge_update_columns"), config.get("merge_exclude_columns"), dest_columns
         )
@@ -122,7 +124,8 @@ def get_insert_into_sql(
 ) -> str:
     """The statement that appends the new rows."""
     names = ", ".join(column.quoted for column in dest_columns)
-    return f"insert into {target_relation.render()} ({names})\n    (\n        select {names}\n        from {temp_relation}\n    )"
+    target = target_relation.render()
+    return f"insert into {target} ({names})\n    (\n        select {names}\n        from {temp_relation}\n    )"
 
 
 def get_incremental_append_sql(rendering: Rendering, arg_dict: Mapping[str, Any]) -> str:

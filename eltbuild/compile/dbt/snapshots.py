@@ -11,8 +11,8 @@ from typing import Any
 from eltbuild.compile.dbt.ddl import act
 from eltbuild.compile.rendering import Rendering
 from eltbuild.jinja.errors import TemplateError
-from eltbuild.sql import spelling
 from eltbuild.sql.quoting import quote_identifier
+from eltbuild.sql.writer import Writer
 
 META = ("dbt_valid_to", "dbt_valid_from", "dbt_scd_id", "dbt_updated_at", "dbt_is_deleted")
 
@@ -52,17 +52,7 @@ def strategy_dispatch(rendering: Rendering, name: Any) -> Any:
 
 def snapshot_hash_arguments(rendering: Rendering, args: Iterable[Any]) -> str:
     """The md5 of the arguments as texts, joined by `|`; NULL counts as empty."""
-    dialect = rendering.session.dialect
-    text = spelling.TYPES["text"].get(dialect, "varchar")
-    parts = [f"coalesce(cast({argument} as {text}), '')" for argument in args]
-    joined = (
-        f"concat({', '.join(piece for part in parts for piece in (repr('|'), part))})".replace(
-            "concat('|', ", "concat(", 1
-        )
-        if dialect in spelling.CONCAT_FUNCTION and len(parts) > 1
-        else " || '|' || ".join(parts)
-    )
-    return spelling.MD5.get(dialect, "md5({0})").format(joined)
+    return Writer(rendering.session.dialect, rendering.session.capabilities).digest([str(part) for part in args])
 
 
 def snapshot_string_as_time(rendering: Rendering, timestamp: Any) -> str:
@@ -226,7 +216,8 @@ def snapshot_staging_table(
     parts = {
         "snapshot_query": f"\n{source_sql}\n",
         "snapshotted_data": (
-            f"select *,\n        {fields}\n    from {target_relation.render()}\n    where {_current(rendering, columns)}"
+            f"select *,\n        {fields}\n    from {target_relation.render()}\n"
+            f"    where {_current(rendering, columns)}"
         ),
         "insertions_source_data": (
             f"select *,\n        {fields},\n        {dates},\n"
@@ -234,7 +225,8 @@ def snapshot_staging_table(
             f"        {strategy['scd_id']} as {columns['dbt_scd_id']}\n    from snapshot_query"
         ),
         "updates_source_data": (
-            f"select *,\n        {fields},\n        {dates},\n        {moment} as {columns['dbt_valid_to']}\n    from snapshot_query"
+            f"select *,\n        {fields},\n        {dates},\n        {moment} as {columns['dbt_valid_to']}\n"
+            "    from snapshot_query"
         ),
         "deletes_source_data": f"select *,\n        {fields}\n    from snapshot_query",
         "insertions": (

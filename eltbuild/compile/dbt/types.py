@@ -26,7 +26,10 @@ _HADOOP = {"string": "string", "int": "int", "numeric": "decimal(28,6)"}
 _PRESTO = {"string": "varchar", "timestamp": "timestamp(3)", "float": "double", "numeric": "decimal(28,6)"}
 
 OWN: Mapping[str, Mapping[str, str]] = {
-    "bigquery": {"string": "string", "float": "float64", "numeric": "numeric", "bigint": "int64", "int": "int64", "boolean": "bool"},
+    "bigquery": {
+        "string": "string", "float": "float64", "numeric": "numeric", "bigint": "int64", "int": "int64",
+        "boolean": "bool",
+    },
     "spark": _HADOOP,
     "databricks": _HADOOP,
     "trino": _PRESTO,
@@ -37,7 +40,9 @@ OWN: Mapping[str, Mapping[str, str]] = {
     },
     "tsql": {"string": "varchar(8000)", "timestamp": "datetime2(6)", "int": "int", "boolean": "bit"},
     "fabric": {"string": "varchar(8000)", "timestamp": "datetime2(6)", "int": "int", "boolean": "bit"},
-    "mysql": {"string": "char", "timestamp": "datetime", "numeric": "decimal(28,6)", "int": "signed", "bigint": "signed"},
+    "mysql": {
+        "string": "char", "timestamp": "datetime", "numeric": "decimal(28,6)", "int": "signed", "bigint": "signed",
+    },
 }  # fmt: skip
 """By dialect: the names that differ."""
 

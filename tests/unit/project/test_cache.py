@@ -101,7 +101,7 @@ def test_a_damaged_file_is_a_warning_and_is_made_again(tmp_path: Path, content: 
 
 @pytest.mark.parametrize("value", ['{"name": 1}', "[]", '{"numbers": [1]}', '{"name": "a", "numbers": ["x"]}', "nul"])
 def test_an_entry_of_another_shape_is_not_trusted(tmp_path: Path, value: str) -> None:
-    (tmp_path / "things.json").write_text('{"recipe": "r", "entries": {"d1": %s, "d2": {"name": "b"}}}' % value)
+    (tmp_path / "things.json").write_text('{"recipe": "r", "entries": {"d1": ' + value + "}}")
     cache = Cache(tmp_path, "r")
     things = cache.kind("things", Thing)
     assert things.get("d1") is None

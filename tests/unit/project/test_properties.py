@@ -106,7 +106,8 @@ def data_tests(text: str) -> tuple[TestEntry, ...]:
         ("- x: {name: n, description: d}", TestEntry("x", None, {}, {}, "n", "d")),
         ("- {test_name: x, name: n, a: 1}", TestEntry("x", None, {"a": 1}, {}, "n")),
         ("- x: {column_name: c}", TestEntry("x", None, {"column_name": "c"})),
-        ("- x: {day: 2020-01-31, at: 2020-01-31 10:00:00}", TestEntry("x", None, {"day": "2020-01-31", "at": "2020-01-31 10:00:00"})),
+        ("- x: {at: 2020-01-31 10:00:00}", TestEntry("x", None, {"at": "2020-01-31 10:00:00"})),
+        ("- x: {day: 2020-01-31}", TestEntry("x", None, {"day": "2020-01-31"})),
     ],
 )  # fmt: skip
 def test_the_ways_to_write_a_test(text: str, wanted: TestEntry) -> None:
@@ -336,10 +337,10 @@ def test_a_file_with_jinja_says_that_it_needs_names() -> None:
         "models: [{name: a, columns: [{name: b, description: \"{{ doc('x') }}\"}]}]",
         "models: [{name: a, data_tests: [{x: {to: \"{{ ref('b') }}\", config: {where: \"{{ var('n') }}\"}}}]}]",
         "models: [{name: a, versions: [{v: 1, description: \"{{ doc('x') }}\"}]}]",
-        "sources: [{name: s, loaded_at_query: \"select {{ this }}\"}]",
+        'sources: [{name: s, loaded_at_query: "select {{ this }}"}]',
         "exposures: [{name: e, type: ml, owner: {name: n}, depends_on: [\"{{ ref('a') }}\"]}]",
         "metrics: [{name: m, filter: \"{{ Dimension('x') }}\"}]",
-        "unit_tests: [{name: u, model: m, description: \"{{ x }}\", expect: {rows: []}}]",
+        'unit_tests: [{name: u, model: m, description: "{{ x }}", expect: {rows: []}}]',
     ],
 )
 def test_jinja_that_is_rendered_later_needs_no_names(text: str) -> None:
@@ -373,7 +374,7 @@ def test_values_are_rendered_natively_and_kept_as_written() -> None:
 
 
 def test_what_cannot_be_rendered_is_an_error_at_its_place() -> None:
-    file = read_properties("models:\n  - name: a\n    config: {x: \"{{ var('nn') }}\", y: \"{{ 1 + }}\"}\n", NAMES)
+    file = read_properties('models:\n  - name: a\n    config: {x: "{{ var(\'nn\') }}", y: "{{ 1 + }}"}\n', NAMES)
     assert [problem.place.line for problem in file.problems if problem.place] == [3, 3]
     assert "nn" in file.problems[0].message
 
@@ -385,8 +386,9 @@ def test_what_cannot_be_rendered_is_an_error_at_its_place() -> None:
     "text",
     [
         "models: " + "[" * 3000,
-        "a: &a [x, x]\n" + "\n".join(f"a{i}: &a{i} [*a{i - 1 if i else ''}, *a{i - 1 if i else ''}]" for i in range(40)),
-        "models: [{name: \"\\0\"}]",
+        "a: &a [x, x]\n"
+        + "\n".join(f"a{i}: &a{i} [*a{i - 1 if i else ''}, *a{i - 1 if i else ''}]" for i in range(40)),
+        'models: [{name: "\\0"}]',
         "models: [{name: a, columns: [{name: {x: 1}}]}]",
         "models: &m [{name: a, config: *m}]",
         "? [a]\n: b",

@@ -5,7 +5,7 @@ import pytest
 from eltbuild.jinja.mentions import RefCall, SourceCall
 from eltbuild.project.python_models import read_python_model
 
-GOOD = '''\
+GOOD = """\
 import pandas
 
 
@@ -25,7 +25,7 @@ def model(dbt, session):
         return y, y
 
     return orders
-'''
+"""
 
 
 def test_a_model_is_read() -> None:

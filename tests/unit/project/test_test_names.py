@@ -9,8 +9,14 @@ import pytest
 from eltbuild.project.test_names import (
     attached_reference,
     attached_source,
+)
+from eltbuild.project.test_names import (
     test_code as code_of,
+)
+from eltbuild.project.test_names import (
     test_id as id_of,
+)
+from eltbuild.project.test_names import (
     test_names as names_of,
 )
 
@@ -75,7 +81,7 @@ def test_code_calls_the_macro_of_the_namespace() -> None:
 def test_code_writes_config_in_the_order_of_dbt() -> None:
     config = {"meta": {"q": 1}, "mine": [1], "where": 'a = "b"', "tags": ["t"], "severity": "error", "limit": 3}
     assert code_of("x", None, config).endswith(
-        "{{ config(severity=\"error\",tags=['t'],where=\"a = \\\"b\\\"\",limit=3,meta={'q': 1},mine=[1]) }}"
+        '{{ config(severity="error",tags=[\'t\'],where="a = \\"b\\"",limit=3,meta={\'q\': 1},mine=[1]) }}'
     )
 
 
