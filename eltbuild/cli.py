@@ -134,7 +134,9 @@ FOLDERS: Sequence[Decorator] = (
 )  # fmt: skip
 
 SELECTION: Sequence[Decorator] = (
-    _words("select", "What to take: names, paths, tag:x, +upstream, downstream+ ...", "-s", "--models", "--model", "-m"),
+    _words(
+        "select", "What to take: names, paths, tag:x, +upstream, downstream+ ...", "-s", "--models", "--model", "-m"
+    ),
     _words("exclude", "What to leave out, in the same words."),
     click.option("--selector", default=None, help="A selection by its name in selectors.yml."),
 )
@@ -166,7 +168,9 @@ class Commands(click.Group):
         """The command of that name or alias."""
         return super().get_command(ctx, self.ALIASES.get(name, name))
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments name; an unknown one gets a hint."""
         try:
             return super().resolve_command(ctx, args)
@@ -344,7 +348,9 @@ def debug(ctx: click.Context, **flags: Any) -> None:
 @click.option("--lock", "lock_only", is_flag=True, default=False, help="Write the lock file and install nothing.")
 @click.option("--add-package", default=None, metavar="NAME@VERSION", help="Add a package to packages.yml first.")
 @click.option("--source", type=click.Choice(["hub", "git", "local"]), default="hub", help="Where the added package is.")
-def deps(ctx: click.Context, upgrade: bool, lock_only: bool, add_package: str | None, source: str, **flags: Any) -> None:
+def deps(
+    ctx: click.Context, upgrade: bool, lock_only: bool, add_package: str | None, source: str, **flags: Any
+) -> None:
     """Install the packages that the project names."""
     from eltbuild.commands.options import Options
     from eltbuild.commands.packages import command as recipe
@@ -464,7 +470,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 0
     except EltbuildError as error:
         code = _tell(error)
+    except RecursionError:
+        click.echo("[ERROR]: something in the project is nested, or calls itself, without end", err=True)
+        code = 2
+    except MemoryError:
+        click.echo("[ERROR]: the memory is full", err=True)
+        code = 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"[ERROR]: {where}{error.strerror or error}", err=True)
+        code = 2
+    except Exception as error:
+        code = _confess(error)
     sys.exit(code)
+
+
+def _confess(error: Exception) -> int:
+    """A fault of eltbuild's own: said in a line, the details in a file that can be sent with a report."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="eltbuild-fault-", suffix=".txt", delete=False) as file:
+        file.write(f"eltbuild {__version__}\n{sys.version}\n\n{''.join(traceback.format_exception(error))}")
+    click.echo(f"[ERROR]: a fault in eltbuild itself: {type(error).__name__}: {error}", err=True)
+    click.echo(f"    hint: please report it, with {file.name}", err=True)
+    return 2
 
 
 def _stop_on_termination() -> None:

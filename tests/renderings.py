@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
+
 from eltbuild.adapter import Answer, Capabilities, Target
 from eltbuild.compile.dbt.context import open_scope
 from eltbuild.compile.introspect import BLANK, Introspector
@@ -15,6 +16,10 @@ from eltbuild.compile.session import Invocation, Session
 from eltbuild.jinja.template import load, render
 from eltbuild.project.resources import Macro, Node, Project, Settings
 from eltbuild.relation import Column, Relation, RelationInfo
+
+T = "api.Relation.create(database='memory', schema='main', identifier='t', type='table')"
+S = "api.Relation.create(database='memory', schema='main', identifier='s', type='table')"
+V = "api.Relation.create(database='memory', schema='main', identifier='v', type='view')"
 
 
 class DuckDB:
@@ -42,7 +47,8 @@ class DuckDB:
     def relation(self, relation: Relation) -> RelationInfo | None:
         """What stands at a place, with its columns."""
         found = self.database.execute(
-            "select table_type from information_schema.tables where lower(table_schema) = lower(?) and lower(table_name) = lower(?)",
+            "select table_type from information_schema.tables where lower(table_schema) = lower(?)"
+            " and lower(table_name) = lower(?)",
             [relation.schema or "main", relation.identifier],
         ).fetchone()
         if found is None:
@@ -101,3 +107,14 @@ def text(template: str, made: Rendering) -> str:
 def value(expression: str, made: Rendering) -> str:
     """The text that one expression gives."""
     return text("{{ " + expression + " }}", made)
+
+
+def run(duck: DuckDB, expression: str, made: Rendering | None = None) -> None:
+    """Run the text that an expression gives."""
+    duck.database.execute(value(expression, made or rendering(introspector=duck)))
+
+
+def rows(duck: DuckDB, sql: str) -> list[tuple[Any, ...]]:
+    """All rows of a query."""
+    found: list[tuple[Any, ...]] = duck.database.execute(sql).fetchall()
+    return found

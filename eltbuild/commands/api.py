@@ -86,8 +86,7 @@ class Project:
         opened = self._again("ls", select=select, exclude=exclude)
         return choose(opened, "ls").ids
 
-    def plan(self, select: str | Sequence[str] = (), exclude: str | Sequence[str] = (), **flags: Any
-    ) -> Plan:
+    def plan(self, select: str | Sequence[str] = (), exclude: str | Sequence[str] = (), **flags: Any) -> Plan:
         """What a build of that selection would do, with a reason for each node. Nothing is done."""
         from eltbuild.commands.plan import plan_of
 

@@ -46,7 +46,7 @@ def command(options: Options) -> int:
 
 
 def render(opened: Opened, nodes: list[Node]) -> tuple[dict[NodeId, Compiled], list[EltbuildError]]:
-    """The text of each node, and the errors of those that have none. The warehouse is asked only where a template does."""
+    """The text of each node, and the errors of those that have none; the warehouse is asked where a template does."""
     compiler = Compiler(opened.session)
     done: dict[NodeId, Compiled] = {}
     errors: list[EltbuildError] = []

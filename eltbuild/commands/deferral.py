@@ -30,7 +30,12 @@ def deferred(opened: Opened, chosen: Collection[NodeId]) -> Opened:
     elsewhere: dict[NodeId, Relation] = {}
     for node in opened.project.nodes.values():
         other = before.get(node.id)
-        if node.id not in chosen and node.resource_type in DEFERRED and other is not None and other.relation is not None:
+        if (
+            node.id not in chosen
+            and node.resource_type in DEFERRED
+            and other is not None
+            and other.relation is not None
+        ):
             elsewhere[node.id] = other.relation
     if not options.favor_state:
         here = _standing(opened, [opened.project.nodes[id] for id in elsewhere])

@@ -15,7 +15,7 @@ from eltbuild.commands.selecting import Chosen
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.session import Session
-from eltbuild.errors import DatabaseError, Problem, UsageError
+from eltbuild.errors import DatabaseError, EltbuildError, Problem, UsageError
 from eltbuild.plan.nouns import Batch
 from eltbuild.project.resources import Node, NodeId, Project
 from eltbuild.quality.data_tests import stores_failures
@@ -108,7 +108,7 @@ class Execution:
         yield RunStarted(self.command, ids, threads, began, call.invocation_id, project.target.name)
         if not ids:
             return
-        prepare(work, [project.nodes[id] for id in ids if id in project.nodes])
+        work = prepare(work, [project.nodes[id] for id in ids if id in project.nodes])
         before = operations(project, "on-run-start")
         yield from self._hooks(work, before, {})
         if self._broken(before):
@@ -205,16 +205,18 @@ class Execution:
         from eltbuild.compile.results import as_template_results
 
         project = work.session.project
+        ended = [event for event in self.finished if not _is_hook(project, event.node)]
         relations = [
             node.relation
-            for event in self.finished
-            if (node := project.nodes.get(event.node))
+            for event in ended
+            if event.status not in (*FAILED, "skipped")
+            and (node := project.nodes.get(event.node))
             and node.relation
             and node.resource_type in ("model", "seed", "snapshot")
         ]
         pairs = dict.fromkeys((relation.database, relation.schema) for relation in relations)
         return {
-            "results": as_template_results(project, [_plain(event) for event in self.finished]),
+            "results": as_template_results(project, [_plain(event) for event in ended]),
             "schemas": list(dict.fromkeys(schema for _, schema in pairs)),
             "database_schemas": list(pairs),
         }
@@ -238,6 +240,11 @@ def _time(text: str | None) -> datetime | None:
     return moment(text) if text else None
 
 
+def _is_hook(project: Project, id: NodeId) -> bool:
+    node = project.nodes.get(id)
+    return node is not None and node.resource_type == "operation"
+
+
 def _is_test(project: Project, id: NodeId) -> bool:
     resource = project.resource(id)
     return resource is not None and resource.resource_type in ("test", "unit_test")
@@ -251,8 +258,8 @@ def operations(project: Project, when: str) -> tuple[Node, ...]:
     return tuple(found)
 
 
-def prepare(work: Work, nodes: Sequence[Node]) -> None:
-    """Create the schemas that will be written to, and ask what stands in them: one question each."""
+def prepare(work: Work, nodes: Sequence[Node]) -> Work:
+    """Create the schemas that will be written to, ask what stands in them (one question each), load Arrow files."""
     connection = work.connections.here()
     connection.comment = connection.after = ""
     written = [node.relation for node in nodes if _writes(node, work) and node.relation is not None]
@@ -261,7 +268,7 @@ def prepare(work: Work, nodes: Sequence[Node]) -> None:
         create_schemas(connection, list(schemas.values()), work.writer)
     if schemas:
         work.catalogue.learn(connection, schemas.values())
-    load_arrow_sources(work, nodes, connection)
+    return replace(work, unreadable=load_arrow_sources(work, nodes, connection))
 
 
 def _writes(node: Node, work: Work) -> bool:
@@ -281,11 +288,16 @@ def create_schemas(connection: Connection, schemas: Sequence[Relation], writer: 
             ) from error
 
 
-def load_arrow_sources(work: Work, nodes: Sequence[Node], connection: Connection) -> None:
-    """Load the Arrow files that sources of these nodes lie in, each into the source's table."""
+def load_arrow_sources(work: Work, nodes: Sequence[Node], connection: Connection) -> dict[NodeId, EltbuildError]:
+    """Load the Arrow files that sources of these nodes lie in, each into the source's table; what failed, and why."""
     from eltbuild.run.arrow_sources import load_source
 
     project = work.session.project
     wanted = {parent for node in nodes for parent in node.parents if parent in project.sources}
+    failed: dict[NodeId, EltbuildError] = {}
     for id in sorted(wanted):
-        load_source(project, project.sources[id], connection, work.writer)
+        try:
+            load_source(project, project.sources[id], connection, work.writer)
+        except EltbuildError as error:
+            failed[id] = error
+    return failed

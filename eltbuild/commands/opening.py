@@ -205,9 +205,10 @@ def _settled(base: Ground, session: Session) -> tuple[Project, bool]:
     )
     project = settle_all(replace(session, project=written))
     Graph.of(project)
-    refused = check_configs(replace(session, project=project))
-    if refused:
-        raise ProjectError(*refused, *project.problems)
+    checked = check_configs(replace(session, project=project))
+    project = replace(project, problems=(*project.problems, *(p for p in checked if p.severity == "warning")))
+    if any(problem.severity == "error" for problem in checked):
+        raise ProjectError(*(p for p in checked if p.severity == "error"), *project.problems)
     if store is not None:
         keep(store, key, project)
     return project, True
@@ -216,11 +217,12 @@ def _settled(base: Ground, session: Session) -> tuple[Project, bool]:
 def check_configs(session: Session) -> list[Problem]:
     """Configs that their materialization would refuse at the node's turn."""
     from eltbuild.plan.check import check
+    from eltbuild.sql.writer import Writer
 
     macros = session.macros
     return check(
         session.project.nodes.values(),
-        session.capabilities,
+        Writer(session.dialect, session.capabilities),
         lambda name, node: macros.materialization(name, node.package) is not None,
         lambda key, node: (macros.visible(key, node.package) or macros.overridden(key)) is not None,
     )

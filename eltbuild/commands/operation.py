@@ -13,7 +13,7 @@ from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT, Reporter, masking
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import Live
-from eltbuild.errors import DatabaseError, Problem, ProjectError, UsageError, did_you_mean
+from eltbuild.errors import CompileError, DatabaseError, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.resources import Macro, Node
 from eltbuild.run.events import Message
 
@@ -35,7 +35,11 @@ def command(options: Options, macro: str | None) -> int:
                 with connection.transaction():
                     _operate(opened, connection, macro)
             except DatabaseError as error:
-                raise type(error)(masking(opened)(error.message), sql=error.sql) from error
+                raise DatabaseError(masking(opened)(error.message), sql=error.sql) from error
+            except CompileError as error:
+                mask = masking(opened)
+                told = [replace(p, message=mask(p.message), hint=mask(p.hint)) for p in error.problems]
+                raise CompileError(*told) from error
             finally:
                 connection.close()
             reporter.completed(True)
@@ -50,7 +54,8 @@ def _operate(opened: Opened, connection: Connection, name: str | None) -> None:
         node = _node(opened)
         sql = compiler.render_hook(node, opened.options.sql or "", Live(connection), {})
         answer = connection.execute(sql)
-        for row in answer.rows:
+        # What changes rows or makes something answers with a count, which is nobody's data.
+        for row in answer.rows if answer.affected is None else ():
             sys.stdout.write("\t".join("" if value is None else str(value) for value in row) + "\n")
         return
     found = macro_named(opened, name)

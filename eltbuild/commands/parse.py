@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from eltbuild.commands.opening import open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT, Reporter, write_manifest
+from eltbuild.project.resources import Project
 
 
 def command(options: Options) -> int:
@@ -21,12 +24,15 @@ def command(options: Options) -> int:
     return EXIT.ok
 
 
-def summary(project, fresh: bool) -> str:  # type: ignore[no-untyped-def]
+def summary(project: Project, fresh: bool) -> str:
     """What was found, in a line."""
-    from collections import Counter
-
     counts = Counter(resource.resource_type for resource in project.resources())
-    parts = ", ".join(
-        f"{count:,} {kind.replace('_', ' ')}{'s' if count != 1 else ''}" for kind, count in counts.items()
-    )
+    parts = ", ".join(f"{number:,} {_noun(kind, number)}" for kind, number in counts.items())
     return f"found {parts or 'nothing'}" + ("" if fresh else " (unchanged)")
+
+
+def _noun(kind: str, number: int) -> str:
+    word = kind.replace("_", " ")
+    if number == 1:
+        return word
+    return {"analysis": "analyses", "saved query": "saved queries"}.get(word, f"{word}s")

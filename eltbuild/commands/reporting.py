@@ -174,7 +174,9 @@ def follow(execution: Execution, opened: Opened) -> Results:
         reporter.problems((*opened.project.problems, *execution.chosen.warnings))
         files = CompiledFiles(opened)
         # Those who follow a run want to know its nodes before the first of them begins.
-        if opened.options.write_json is not False and (opened.fresh or not (opened.target_folder / "manifest.json").is_file()):
+        if opened.options.write_json is not False and (
+            opened.fresh or not (opened.target_folder / "manifest.json").is_file()
+        ):
             write_manifest(opened, {})
         events = execution.events()
         interrupt = False

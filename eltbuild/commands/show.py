@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 from eltbuild.adapter import Connection
 from eltbuild.commands.inline import NAME, inline_node
@@ -26,16 +27,20 @@ def command(options: Options) -> int:
     """Run the query of each selected node, or the inline one, and print its first rows; the exit code."""
     opened = open_project(options, "show")
     try:
-        opened, nodes = _nodes(opened)
-        connection = opened.adapter.connect()
-        try:
-            for node in nodes:
-                _show(opened, node, connection)
-        finally:
-            connection.close()
+        show_all(*_nodes(opened))
         return EXIT.ok
     finally:
         opened.adapter.close()
+
+
+def show_all(opened: Opened, nodes: Iterable[Node]) -> None:
+    """Print the first rows of each node."""
+    connection = opened.adapter.connect()
+    try:
+        for node in nodes:
+            _show(opened, node, connection)
+    finally:
+        connection.close()
 
 
 def _nodes(opened: Opened) -> tuple[Opened, list[Node]]:

@@ -14,7 +14,7 @@ from eltbuild.compile.dbt.context import CALLS, ON_DEMAND, open_scope
 from eltbuild.compile.dbt.functions import STATIC
 from eltbuild.compile.introspect import BLANK, Introspector
 from eltbuild.compile.names import compile_error, cte_name, problem_of
-from eltbuild.compile.rendering import MacroReturn, Rendering
+from eltbuild.compile.rendering import Assumed, MacroReturn, Rendering
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Place, Problem, did_you_mean
 from eltbuild.jinja.environment import native_environment
@@ -71,8 +71,11 @@ class Compiler:
         node: Node,
         introspector: Introspector | None = None,
         batch: tuple[datetime, datetime] | None = None,
+        assumed: Assumed | None = None,
     ) -> Compiled:
         """The text of a node. `query` is None where only a live introspector can tell, and this one is blank.
+
+        With `assumed`, the rows that it holds stand as CTEs in front, those that the template asks for.
 
         Raises `CompileError` with the place in the user's file, or `DatabaseError` from a live introspector.
         """
@@ -81,11 +84,17 @@ class Compiler:
             return Compiled(node=node.id, query=node.code, sql=node.code, fingerprint=fingerprint(node.code))
         rendering = Rendering(self.session, node, introspector)
         rendering.batch = batch
+        rendering.assumed = assumed
         query = self._text(rendering)
         if rendering.introspective and not introspector.live:
             return Compiled(node=node.id, introspective=True)
-        ctes = self._ctes(rendering.ctes, introspector)
-        sql = with_ctes(query, [(self._cte_name(cte.id), cte.sql) for cte in ctes]) if ctes else query
+        if assumed is not None:
+            ctes = tuple(Cte(id, assumed.rows[id].sql) for id in rendering.ctes)
+            named = [(assumed.rows[cte.id].name, cte.sql) for cte in ctes]
+        else:
+            ctes = self._ctes(rendering.ctes, introspector)
+            named = [(self._cte_name(cte.id), cte.sql) for cte in ctes]
+        sql = with_ctes(query, named, self.session.dialect) if ctes else query
         return Compiled(
             node=node.id,
             query=query,
@@ -142,36 +151,43 @@ class Compiler:
             raise compile_error(error, node) from error
 
     def call_macro(
-        self, macro: Macro, introspector: Introspector, arguments: Mapping[str, Any], names: Mapping[str, Any] | None = None,
+        self,
+        macro: Macro,
+        introspector: Introspector,
+        arguments: Mapping[str, Any],
+        names: Mapping[str, Any] | None = None,
         node: Node | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """Call one macro: what it returns, or its text. Raises `CompileError`."""
-        rendering = Rendering(
-            self.session, node, introspector, package=node.package if node else macro.package
-        )
+        rendering = Rendering(self.session, node, introspector, package=node.package if node else macro.package)
         rendering.extra_names.update(names or {})
         open_scope(rendering)
         try:
             return rendering.macro(macro)(**arguments)
-        except (TemplateError, MacroReturn) as error:
+        except MacroReturn as error:
             raise macro_error(error, macro) from error
-        except EltbuildError:
-            raise
         except Exception as error:
             from eltbuild.jinja.template import explain
 
             explained = explain(error, "")
+            if isinstance(explained, DatabaseError):
+                raise _asked(explained, macro_path(macro)) from error
+            if isinstance(explained, EltbuildError):
+                raise
             raise macro_error(explained, macro) from error
 
 
 def macro_error(error: Exception, macro: Macro) -> CompileError:
     """A macro's failure with the place in its file."""
-    path = f"{macro.root}/{macro.original_path}" if macro.root else macro.original_path
+    path = macro_path(macro)
     if isinstance(error, TemplateError):
-        return CompileError(
-            Problem(error.message, Place(error.path or path, error.line or macro.line), error.hint)
-        )
+        return CompileError(Problem(error.message, Place(error.path or path, error.line or macro.line), error.hint))
     return CompileError(Problem(str(error) or type(error).__name__, Place(path, macro.line)))
+
+
+def macro_path(macro: Macro) -> str:
+    """The file of a macro, as the user would type it."""
+    return f"{macro.root}/{macro.original_path}" if macro.root else macro.original_path
 
 
 def fingerprint(text: str) -> str:
@@ -189,15 +205,15 @@ def render_node(rendering: Rendering, text: str) -> str:
     except MacroReturn as returned:
         return str(returned.value)
     except DatabaseError as error:
-        raise _asked(error, node) from error
+        raise _asked(error, node.project_path if node else "") from error
     except TemplateError as error:
         raise with_hint(rendering, error) from error
 
 
-def _asked(error: DatabaseError, node: Node | None) -> CompileError:
-    """A query that the template asked and the warehouse refused."""
+def _asked(error: DatabaseError, path: str) -> CompileError:
+    """A query that the template of that file asked and the warehouse refused."""
     line = getattr(error, "template_line", 0)
-    path = getattr(error, "template_path", "") or (node.project_path if node else "")
+    path = getattr(error, "template_path", "") or path
     place = Place(path, line) if path else None
     return CompileError(
         Problem(

@@ -53,11 +53,7 @@ class Lookup:
         if package is not None:
             found = self.nodes.get((package, name), ())
         else:
-            found = (
-                self.nodes.get((self.root, name))
-                or self.nodes.get((caller, name))
-                or self.by_name.get(name, ())
-            )
+            found = self.nodes.get((self.root, name)) or self.nodes.get((caller, name)) or self.by_name.get(name, ())
         return _of_version(found, version)
 
     def source(self, source: str, table: str) -> Source | None:
@@ -100,14 +96,10 @@ def _of_version(found: Iterable[Node], version: str | None) -> Node | None:
     if not nodes:
         return None
     if version is not None:
-        return next(
-            (node for node in nodes if node.version is not None and str(node.version) == version), None
-        )
+        return next((node for node in nodes if node.version is not None and str(node.version) == version), None)
     if len(nodes) == 1 and nodes[0].version is None:
         return nodes[0]
-    latest = [
-        node for node in nodes if node.version is not None and str(node.version) == str(node.latest_version)
-    ]
+    latest = [node for node in nodes if node.version is not None and str(node.version) == str(node.latest_version)]
     return latest[0] if latest else nodes[0]
 
 

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from typing import Any
 
 from eltbuild.compile.dbt.relation import TemplateRelation
-from eltbuild.compile.rendering import Rendering
+from eltbuild.compile.dbt.runtime import RuntimeConfig
+from eltbuild.compile.rendering import Assumed, Rendering
 from eltbuild.errors import CompileError, Place, Problem, did_you_mean
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.project.resources import Node, NodeId, Ref, Source, SourceRef
@@ -32,6 +33,12 @@ class RefName:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
 
+    @property
+    def config(self) -> RuntimeConfig:
+        """The project at run time, as packages ask for it through `builtins.ref`."""
+        session = self._rendering.session
+        return RuntimeConfig(session, session.project.settings)
+
     def __call__(self, *args: Any, **kwargs: Any) -> TemplateRelation:
         rendering = self._rendering
         version = kwargs.pop("version", None)
@@ -51,6 +58,8 @@ class RefName:
         if target is None:
             what, hint = rendering.session.lookup.missing_ref(name, package, ref.version)
             raise TemplateError(f"ref() leads to {what}", hint=hint)
+        if rendering.assumed is not None:
+            return stand_in(rendering, rendering.assumed, target.id, _call_of("ref", args, ref.version))
         check_parent(rendering, target.id, f"ref('{name}')")
         return node_relation(rendering, target)
 
@@ -64,6 +73,21 @@ def check_parent(rendering: Rendering, id: NodeId, call: str) -> None:
         f"{call} was not seen when the dependencies were read",
         hint=f"write `-- depends_on: {{{{ {call} }}}}` at the top of the file, outside of any condition",
     )
+
+
+def stand_in(rendering: Rendering, assumed: Assumed, id: NodeId, call: str) -> TemplateRelation:
+    """The CTE of the rows that are assumed for a relation. Raises `TemplateError` where none are."""
+    rows = assumed.rows.get(id)
+    if rows is None:
+        raise TemplateError(f"{call} has no rows in the unit test", hint=f"add `- input: {call}` under `given`")
+    if id not in rendering.ctes:
+        rendering.ctes.append(id)
+    return TemplateRelation(None, None, rows.name, type="cte", dialect=rendering.session.dialect, plain=rows.name)
+
+
+def _call_of(name: str, args: tuple[Any, ...], version: str | None = None) -> str:
+    words = [repr(str(arg)) for arg in args] + ([] if version is None else [f"v={version}"])
+    return f"{name}({', '.join(words)})"
 
 
 def guess(rendering: Rendering, name: str) -> TemplateRelation:
@@ -100,22 +124,13 @@ def quoting(rendering: Rendering, own: Any = None) -> tuple[bool, bool, bool]:
 def narrowed(rendering: Rendering, relation: TemplateRelation, event_time: Any) -> TemplateRelation:
     """The relation under `--empty` or `--sample`, or within a microbatch: a subquery that gives only those rows."""
     session = rendering.session
-    if (
-        session.flag("EMPTY")
-        and rendering.node is not None
-        and rendering.node.resource_type in ("model", "snapshot")
-    ):
+    if session.flag("EMPTY") and rendering.node is not None and rendering.node.resource_type in ("model", "snapshot"):
         return relation._copy(
             text=f"(select * from {relation.render()} where false limit 0) _dbt_limit_subq_{relation.identifier}",
             plain=relation.render(),
         )
     window = rendering.batch or session.flag("SAMPLE_WINDOW")
-    if (
-        window
-        and event_time
-        and rendering.node is not None
-        and rendering.node.resource_type in ("model", "snapshot")
-    ):
+    if window and event_time and rendering.node is not None and rendering.node.resource_type in ("model", "snapshot"):
         start, end = (moment.strftime("%Y-%m-%d %H:%M:%S+00:00") for moment in window)
         return relation._copy(
             text=f"(select * from {relation.render()} where {event_time} >= '{start}' and {event_time} < '{end}')"
@@ -145,6 +160,8 @@ class SourceName:
         if target is None:
             what, hint = rendering.session.lookup.missing_source(name, table)
             raise TemplateError(f"source() leads to {what}", hint=hint)
+        if rendering.assumed is not None:
+            return stand_in(rendering, rendering.assumed, target.id, _call_of("source", args))
         check_parent(rendering, target.id, f"source('{name}', '{table}')")
         return source_relation(rendering, target)
 
@@ -307,6 +324,9 @@ class VarName:
         self._rendering = rendering
 
     def _find(self, name: str) -> Any:
+        assumed = self._rendering.assumed
+        if assumed is not None and name in assumed.vars:
+            return assumed.vars[name]
         project = self._rendering.session.project
         if name in project.vars:
             return project.vars[name]
@@ -357,10 +377,11 @@ class EnvVarName:
 
     def __call__(self, name: str, default: Any = _ABSENT) -> Any:
         if name.startswith(SECRET_PREFIXES):
-            raise TemplateError(
-                f"env_var `{name}` is a secret and can only be used in profiles.yml and packages.yml"
-            )
-        value = self._rendering.session.project.environment.get(name)
+            raise TemplateError(f"env_var `{name}` is a secret and can only be used in profiles.yml and packages.yml")
+        assumed = self._rendering.assumed
+        value = assumed.environment.get(name) if assumed is not None else None
+        if value is None:
+            value = self._rendering.session.project.environment.get(name)
         if value is not None:
             return value
         if default is not _ABSENT:
@@ -413,9 +434,7 @@ def target_dict(rendering: Rendering) -> dict[str, Any]:
     """`target`: the profile's output without what must stay secret."""
     target = rendering.session.project.target
     hidden = target.secrets
-    fields = {
-        key: value for key, value in target.fields.items() if not (isinstance(value, str) and value in hidden)
-    }
+    fields = {key: value for key, value in target.fields.items() if not (isinstance(value, str) and value in hidden)}
     return {
         **fields, "name": target.name, "target_name": target.name, "profile_name": target.profile,
         "database": target.database, "dbname": target.database, "schema": target.schema, "type": target.type,
@@ -428,6 +447,8 @@ def this_relation(rendering: Rendering) -> TemplateRelation | None:
     node = rendering.node
     if node is None:
         return None
+    if rendering.assumed is not None:
+        return _own_stand_in(rendering, rendering.assumed, node)
     if node.relation is None:
         if node.ephemeral:
             name = cte_name(node)
@@ -440,9 +461,22 @@ def this_relation(rendering: Rendering) -> TemplateRelation | None:
     )  # fmt: skip
 
 
+def _own_stand_in(rendering: Rendering, assumed: Assumed, node: Node) -> TemplateRelation:
+    """`this` in a unit test: the rows given for it; else a name with nothing behind it, so that no table is read."""
+    if node.id in assumed.rows:
+        return stand_in(rendering, assumed, node.id, "this")
+    place = node.relation or Relation(None, None, node.name)
+    return TemplateRelation.of(place, rendering.session.dialect, type="cte", plain=cte_name(node))
+
+
 def is_incremental(rendering: Rendering) -> bool:
-    """Whether the node is incremental, its table stands, and it is not being rebuilt from nothing."""
+    """Whether the node is incremental, its table stands, and it is not being rebuilt from nothing.
+
+    Never in a unit test: that says so itself.
+    """
     node = rendering.node
+    if rendering.assumed is not None:
+        return False
     if node is None or node.materialized != "incremental" or node.relation is None:
         return False
     info = rendering.ask().relation(node.relation)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from jinja2.utils import missing
+from jinja2.utils import missing as NOTHING
 
 from eltbuild.compile.introspect import Introspector
 from eltbuild.compile.session import Session
@@ -25,12 +26,32 @@ class MacroReturn(Exception):
         self.value = value
 
 
+@dataclass(frozen=True, slots=True)
+class GivenRows:
+    """Rows that stand for a relation: the name of a CTE as SQL spells it, and the query that gives them."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What a rendering takes for true in place of what is, as a unit test asks for.
+
+    With it, every relation that the template names must be among `rows`; that of the node itself is its `this`.
+    """
+
+    rows: Mapping[NodeId, GivenRows] = field(default_factory=dict)
+    macros: Mapping[str, Any] = field(default_factory=dict)
+    """What calls of macros give, by name: `is_incremental`, `package.macro`, `dbt.macro`."""
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
 class Rendering:
     """What one rendering has seen and asked for. Lives as long as the rendering; never leaves this room."""
 
-    def __init__(
-        self, session: Session, node: Node | None, introspector: Introspector, package: str = ""
-    ) -> None:
+    def __init__(self, session: Session, node: Node | None, introspector: Introspector, package: str = "") -> None:
         self.session = session
         self.node = node
         self.introspector = introspector
@@ -46,6 +67,7 @@ class Rendering:
         self.introspective = False
         self.modules: dict[str, Any] = {}
         self.batch: tuple[datetime, datetime] | None = None
+        self.assumed: Assumed | None = None
         self.depth = 0
         self.extra_names: dict[str, Any] = {}
         self.statements: list[tuple[str, str]] = []
@@ -127,32 +149,30 @@ def load_macro(macro: Macro, scope: Scope) -> Callable[..., Any]:
 class Namespace:
     """The macros of one package: `dbt_utils.star(...)`."""
 
+    __slots__ = ("_find", "_name")
+    holds_macros = True
+
     def __init__(self, name: str, find: Callable[[str], Any]) -> None:
         self._name = name
         self._find = find
 
-    def __getattr__(self, name: str) -> Any:
-        found = missing if name.startswith("__") else self._find(name)
-        if found is missing:
-            raise AttributeError(f"package `{self._name}` has no macro `{name}`")
-        return found
+    def missing(self, name: str) -> str:
+        """What to say of a macro that is not there."""
+        return f"package `{self._name}` has no macro `{name}`"
 
     def __getitem__(self, name: str) -> Any:
         found = self._find(name)
-        if found is missing:
+        if found is NOTHING:
             raise KeyError(name)
         return found
 
     def get(self, name: str, default: Any = None) -> Any:
         """The macro of that name, or the default."""
         found = self._find(name)
-        return default if found is missing else found
+        return default if found is NOTHING else found
 
     def __contains__(self, name: object) -> bool:
-        return self._find(str(name)) is not missing
+        return self._find(str(name)) is not NOTHING
 
     def __str__(self) -> str:
         return f"<package {self._name}>"
-
-
-Names = Mapping[str, Any]

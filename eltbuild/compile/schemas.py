@@ -86,9 +86,7 @@ class Naming:
         """Where the result of a node stands; None for what has none. Raises `CompileError`."""
         config = node.config
         if node.resource_type in ("analysis", "operation"):
-            return Relation(
-                self._session.project.target.database, self._session.project.target.schema, node.name
-            )
+            return Relation(self._session.project.target.database, self._session.project.target.schema, node.name)
         custom = config.get("schema")
         if node.resource_type == "test" and custom is None:
             custom = TEST_SCHEMA

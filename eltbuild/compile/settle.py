@@ -21,6 +21,7 @@ from eltbuild.compile.schemas import Naming
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Place, Problem, ProjectError
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.literal import expression
 from eltbuild.jinja.native import has_jinja
 from eltbuild.project.config import Configs
 from eltbuild.project.resources import (
@@ -89,9 +90,7 @@ def settle(session: Session) -> Project:
     project = replace(project, nodes=nodes, disabled=tuple(found.disabled))
     places = Naming(session).relations(project, found.problems)
     linked = _linked(project, places, session.macros, found)
-    linked = replace(
-        linked, macros=_macro_links(linked.macros, session.macros), disabled=tuple(found.disabled)
-    )
+    linked = replace(linked, macros=_macro_links(linked.macros, session.macros), disabled=tuple(found.disabled))
     errors = [problem for problem in found.problems if problem.severity == "error"]
     if errors:
         raise ProjectError(*_sorted(errors))
@@ -157,6 +156,7 @@ def _rendered(session: Session, reach: Reach, found: _Found) -> dict[NodeId, Nod
 def _node(session: Session, node: Node, reach: Reach, configs: Configs, found: _Found) -> Node:
     if node.language == "python":
         return node
+    node = _with_constraints(node)
     hooks = _hook_texts(node)
     if not hooks and _clear(node, reach):
         return node
@@ -176,11 +176,7 @@ def _node(session: Session, node: Node, reach: Reach, configs: Configs, found: _
         _render_text(rendering, node, text)
     found.problems.extend(rendering.problems)
     refs = _joined(node.refs, rendering.refs) if node.complete or node.test else tuple(rendering.refs)
-    sources = (
-        _joined(node.source_refs, rendering.sources)
-        if node.complete or node.test
-        else tuple(rendering.sources)
-    )
+    sources = _joined(node.source_refs, rendering.sources) if node.complete or node.test else tuple(rendering.sources)
     places = {(r.package, r.name): r.place for r in node.refs}
     return replace(
         node,
@@ -230,6 +226,23 @@ def _plain_arguments(node: Node) -> bool:
     )
 
 
+def _with_constraints(node: Node) -> Node:
+    """The node with refs also for what its foreign keys point to."""
+    if not (node.config.get("contract") or {}).get("enforced"):
+        return node
+    given = [*node.constraints, *(c for column in node.columns.values() for c in column.constraints)]
+    refs, sources = list(node.refs), list(node.source_refs)
+    for constraint in given:
+        found = expression(str(constraint.get("to") or "").strip("{} "))
+        if found is not None and found[0] == "ref" and found[2]:
+            refs.append(
+                Ref(str(found[2][-1]), str(found[2][0]) if len(found[2]) == 2 else None, place=node.patch_place)
+            )
+        elif found is not None and found[0] == "source" and len(found[2]) == 2:
+            sources.append(SourceRef(str(found[2][0]), str(found[2][1]), node.patch_place))
+    return replace(node, refs=tuple(refs), source_refs=tuple(sources))
+
+
 def _hook_texts(node: Node) -> list[str]:
     texts = []
     for key in ("pre-hook", "post-hook"):
@@ -260,9 +273,7 @@ def _render_text(rendering: Rendering, node: Node, text: str) -> None:
 # Links ----------------------------------------------------------------------------------------------------
 
 
-def _linked(
-    project: Project, places: Mapping[NodeId, Relation | None], macros: MacroIndex, found: _Found
-) -> Project:
+def _linked(project: Project, places: Mapping[NodeId, Relation | None], macros: MacroIndex, found: _Found) -> Project:
     """Parents by id, for nodes, exposures, unit tests and the rest."""
     lookup = Lookup.of(project)
     nodes: dict[NodeId, Node] = {}
@@ -270,9 +281,7 @@ def _linked(
         parents, problems = _parents(node, lookup, project)
         if problems and node.resource_type == "test":
             found.disabled.append(node)
-            found.problems += [
-                replace(p, severity="warning", name="NodeNotFoundOrDisabled") for p in problems
-            ]
+            found.problems += [replace(p, severity="warning", name="NodeNotFoundOrDisabled") for p in problems]
             continue
         found.problems += problems
         used = node.macros
@@ -331,12 +340,7 @@ def _access(node: Node, target: Node, project: Project) -> tuple[str, str] | Non
             f"put `{node.name}` into that group, or make `{target.name}` protected or public",
         )
     settings = project.packages.get(target.package)
-    if (
-        target.access == "protected"
-        and settings
-        and settings.restrict_access
-        and node.package != target.package
-    ):
+    if target.access == "protected" and settings and settings.restrict_access and node.package != target.package:
         return (
             f"{_who(node)} refers to model `{target.name}`, which is protected in package `{target.package}`",
             "only public models of that package can be referred to",

@@ -12,9 +12,7 @@ from eltbuild.jinja.locate import instrument, offset_of, read_markers
 from eltbuild.project.resources import Macro, Node
 
 
-def origin(
-    session: Session, node: Node, introspector: Introspector, text: str, line: int, column: int
-) -> Place | None:
+def origin(session: Session, node: Node, introspector: Introspector, text: str, line: int, column: int) -> Place | None:
     """The place in the template, or in the macro, that made line and column of `text`, the node's rendered query.
 
     None where a second rendering does not give the same text, so that no place is claimed wrongly.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 
 from eltbuild.errors import Place, Problem
 from eltbuild.project.resources import Exposure, Node, NodeId, Resource, Unmanaged
@@ -83,7 +84,7 @@ def _way_back(start: NodeId, parents: Mapping[NodeId, Iterable[NodeId]]) -> tupl
 
 
 def _describe(path: tuple[NodeId, ...], resource: Callable[[NodeId], Resource | None]) -> Problem:
-    steps = [(resource(id), resource(parent)) for id, parent in zip(path, path[1:])]
+    steps = [(resource(id), resource(parent)) for id, parent in pairwise(path)]
     places = [place for child, parent in steps if (place := _mention(child, parent))]
     names = [step[0].name if step[0] else id for id, step in zip(path, steps)]
     if len(set(names)) < len(names):

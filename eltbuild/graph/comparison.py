@@ -6,13 +6,14 @@ groups and names of schemas are no reason to build again.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
 from eltbuild.errors import Problem, ProjectError
+from eltbuild.graph.contracts import broken_promises, same_contract
 from eltbuild.graph.state import Before, State
+from eltbuild.graph.written import filled, plain
 from eltbuild.project.resources import Exposure, Node, Project, Resource, Source, UnitTest, Unmanaged
 
 Check = Callable[["Comparison", Any, Before], bool]
@@ -85,6 +86,20 @@ class Comparison:
                 waiting += macro.macros if macro else ()
         return False
 
+    def report(self, node: Node, broken: list[str]) -> None:
+        """Note a broken contract. Raises `ProjectError` when the model has versions: a new one is the way out."""
+        problem = Problem(
+            f"model `{node.name}` breaks its contract: {'; '.join(broken)}",
+            node.patch_place or node.place,
+            "readers of the earlier state rely on it: add to the model, or make a new version",
+            severity="warning",
+            name="UnversionedBreakingChange",
+        )
+        if node.version is not None:
+            raise ProjectError(problem.as_error())
+        if problem not in self.problems:
+            self.problems.append(problem)
+
 
 def _kind(resource: Resource) -> str:
     if isinstance(resource, Node) and resource.resource_type == "test":
@@ -92,30 +107,6 @@ def _kind(resource: Resource) -> str:
     if isinstance(resource, Node):
         return resource.resource_type if resource.resource_type in CHECKS else "node"
     return resource.resource_type if resource.resource_type in CHECKS else "unmanaged"
-
-
-_OPENING = ("{", "[", "(")
-_OPENING_TEMPLATE = ("{", "%", "#")
-_TRUTHS = ("True", "False")
-
-
-def plain(value: Any) -> Any:
-    """A value by which configs are compared, however they were written down: without nulls, literals read."""
-    match value:
-        case Mapping():
-            return {str(key): plain(item) for key, item in value.items() if item is not None}
-        case list() | tuple():
-            return [plain(item) for item in value]
-        case str() if (value[:1] in _OPENING and value[1:2] not in _OPENING_TEMPLATE) or value in _TRUTHS:
-            try:
-                read = ast.literal_eval(value)
-            except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-                return value
-            return value if isinstance(read, str) else plain(read)
-        case None | str() | int() | float():
-            return value
-        case _:
-            return str(value)
 
 
 _NOT_COMPARED = frozenset({"alias", "schema", "database", "tags", "group"})
@@ -138,15 +129,22 @@ def _compared(config: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _whole_config_differs(comparison: Comparison, exposure: Exposure, before: Before) -> bool:
-    return bool(plain(exposure.unrendered_config) != plain(before.unrendered_config or {}))
+    return bool(filled(exposure.unrendered_config) != filled(before.unrendered_config))
 
 
 def _unmanaged_config_differs(comparison: Comparison, resource: Unmanaged, before: Before) -> bool:
-    now, then = (
-        {key: value for key, value in _filled(config or {}).items() if value and (key, value) != ("enabled", True)}
-        for config in (resource.config, before.config)
-    )
-    return bool(now != then)
+    return bool(_said(resource.config) != _said(before.config))
+
+
+def _said(config: Any) -> Any:
+    """A config without what says no more than the defaults."""
+    if not isinstance(config, Mapping):
+        return filled(config)
+    return {
+        key: said
+        for key, value in config.items()
+        if (said := _said(value)) not in (None, False, {}) and (key, said) != ("enabled", True)
+    }
 
 
 def _modifiers_differ(comparison: Comparison, node: Node, before: Before) -> bool:
@@ -201,22 +199,15 @@ def _reference_differs(comparison: Comparison, node: Node, before: Before) -> bo
 def _source_config_differs(comparison: Comparison, source: Source, before: Before) -> bool:
     kept = ("freshness", "loaded_at_field", "loaded_at_query")
     now, then = (
-        {key: value for key, value in plain(config or {}).items() if key not in kept}
+        {key: value for key, value in (filled(config) or {}).items() if key not in kept}
         for config in (source.unrendered_config, before.unrendered_config)
     )
     return bool(
         now != then
-        or _filled(source.freshness) != _filled(before.freshness)
+        or filled(source.freshness) != filled(before.freshness)
         or (source.loaded_at_field or None) != (before.loaded_at_field or None)
         or (source.loaded_at_query or None) != (before.loaded_at_query or None)
     )
-
-
-def _filled(value: Any) -> Any:
-    """Mappings without what is null or empty."""
-    if not isinstance(value, Mapping):
-        return plain(value)
-    return {key: inner for key, item in value.items() if (inner := _filled(item)) not in (None, {})}
 
 
 def _source_place_differs(comparison: Comparison, source: Source, before: Before) -> bool:
@@ -228,16 +219,13 @@ def _source_place_differs(comparison: Comparison, source: Source, before: Before
 
 
 def _source_reading_differs(comparison: Comparison, source: Source, before: Before) -> bool:
-    return bool(
-        _filled(source.quoting) != _filled(before.quoting or {})
-        or _filled(source.external or {}) != _filled(before.external or {})
-    )
+    return bool(filled(source.quoting) != filled(before.quoting) or filled(source.external) != filled(before.external))
 
 
 def _exposure_differs(comparison: Comparison, exposure: Exposure, before: Before) -> bool:
     return (
         exposure.type != before.type
-        or _filled(exposure.owner) != _filled(before.owner or {})
+        or filled(exposure.owner) != filled(before.owner)
         or (exposure.label or None) != (before.label or None)
         or (exposure.maturity or None) != (before.maturity or None)
         or (exposure.url or None) != (before.url or None)
@@ -254,7 +242,7 @@ def _unit_test_differs(comparison: Comparison, test: UnitTest, before: Before) -
         test.model != before.model
         or [_rows(given) for given in test.given] != [_rows(given) for given in before.given or ()]
         or _rows(test.expect) != _rows(before.expect or {})
-        or _filled(test.overrides) != _filled(before.overrides or {})
+        or filled(test.overrides) != filled(before.overrides)
     )
 
 
@@ -274,98 +262,11 @@ def _unmanaged_differs(comparison: Comparison, resource: Unmanaged, before: Befo
     )
 
 
-Contract = tuple[tuple[tuple[str, str, str], ...], str, str]
-
-
 def _contract_differs(comparison: Comparison, node: Node, before: Before) -> bool:
-    now = _enforced(node.config.get("contract"))
-    then = _enforced(before.contract or (before.config or {}).get("contract"))
-    if not now and not then:
-        return False
-    if then and (broken := _broken(node, before, now)):
-        _report(comparison, node, broken)
-    return now != then or _contract_of(node) != _contract_before(before)
-
-
-def _enforced(contract: Any) -> bool:
-    return bool(contract.get("enforced")) if isinstance(contract, Mapping) else False
-
-
-def _constraints(constraints: Iterable[Mapping[str, Any]] | None) -> list[str]:
-    """Constraints in a form in which equal ones are equal; adapters' default keys left out."""
-    defaults = {"warn_unenforced": True, "warn_unsupported": True, "columns": [], "to_columns": []}
-    return sorted(
-        str(
-            sorted(
-                (key, plain(value)) for key, value in item.items() if value is not None and defaults.get(key) != value
-            )
-        )
-        for item in constraints or ()
-    )
-
-
-def _contract_of(node: Node) -> Contract:
-    columns = ((c.name, c.data_type or "", str(_constraints(c.constraints))) for c in node.columns.values())
-    return tuple(sorted(columns)), str(_constraints(node.constraints)), node.materialized
-
-
-def _contract_before(before: Before) -> Contract:
-    columns = (
-        (name, str(column.get("data_type") or ""), str(_constraints(column.get("constraints"))))
-        for name, column in (before.columns or {}).items()
-    )
-    materialized = str((before.config or {}).get("materialized") or "view")
-    return tuple(sorted(columns)), str(_constraints(before.constraints)), materialized
-
-
-def _broken(node: Node, before: Before, enforced: bool) -> list[str]:
-    """What those who read the model can no longer rely on."""
-    if not enforced:
-        return ["its contract is no longer enforced"]
-    broken = []
-    now = {column.name: column for column in node.columns.values()}
-    for name, then in (before.columns or {}).items():
-        column = now.get(name)
-        if column is None:
-            broken.append(f"column `{name}` was removed")
-            continue
-        old_type, new_type = str(then.get("data_type") or ""), column.data_type or ""
-        if _base_type(old_type) != _base_type(new_type):
-            broken.append(f"the type of column `{name}` was {old_type} and is {new_type}")
-        for lost in _lost(then.get("constraints"), column.constraints):
-            broken.append(f"column `{name}` is no longer {lost}")
-    broken += [f"the constraint {lost} was removed" for lost in _lost(before.constraints, node.constraints)]
-    materialized = str((before.config or {}).get("materialized") or "view")
-    if materialized != node.materialized and (before.constraints or _any_constraint(before)):
-        broken.append(f"it was materialized as {materialized} and is {node.materialized}")
-    return broken
-
-
-def _any_constraint(before: Before) -> bool:
-    return any(column.get("constraints") for column in (before.columns or {}).values())
-
-
-def _base_type(type: str) -> str:
-    return type.partition("(")[0].strip().lower()
-
-
-def _lost(before: Iterable[Mapping[str, Any]] | None, now: Iterable[Mapping[str, Any]] | None) -> list[str]:
-    kept = _constraints(now)
-    return [str(item.get("type")) for item in before or () if _constraints([item])[0] not in kept]
-
-
-def _report(comparison: Comparison, node: Node, broken: list[str]) -> None:
-    problem = Problem(
-        f"model `{node.name}` breaks its contract: {'; '.join(broken)}",
-        node.patch_place or node.place,
-        "readers of the earlier state rely on it: add to the model, or make a new version",
-        severity="warning",
-        name="UnversionedBreakingChange",
-    )
-    if node.version is not None:
-        raise ProjectError(problem.as_error())
-    if problem not in comparison.problems:
-        comparison.problems.append(problem)
+    broken = broken_promises(node, before)
+    if broken:
+        comparison.report(node, broken)
+    return not same_contract(node, before)
 
 
 _NODE: Mapping[str, Check] = {

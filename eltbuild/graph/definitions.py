@@ -25,6 +25,7 @@ from eltbuild.graph.selectors import (
 )
 
 FILE = "selectors.yml"
+DEEPEST = 50
 
 _KEYS = (
     "method", "value", "parents", "parents_depth", "children", "children_depth", "childrens_parents",
@@ -39,7 +40,11 @@ _GROUPS: Mapping[str, Callable[[tuple[Selector, ...]], Selector]] = {
 def parse_definition(definition: object, name: str = "") -> Selector:
     """The selector of one `definition:` of `selectors.yml`. Raises `ProjectError` with all that is wrong in it."""
     problems: list[str] = []
-    selector = _definition(definition, problems)
+    if _is_too_deep(definition):
+        selector = None
+        problems.append(f"definitions may be nested {DEEPEST} levels, and this one is nested too deep")
+    else:
+        selector = _definition(definition, problems)
     if problems or selector is None:
         head = f"selector `{name}`: " if name else ""
         raise ProjectError(*(Problem(head + text, Place(FILE)) for text in problems))
@@ -81,6 +86,20 @@ def default_selector(entries: Mapping[str, Any], render: Callable[[Any], Any] = 
 
 def _yes(value: object) -> bool:
     return value.strip().lower() == "true" if isinstance(value, str) else bool(value)
+
+
+def _is_too_deep(definition: object) -> bool:
+    layer = [definition]
+    for _ in range(2 * DEEPEST):
+        layer = [
+            inner
+            for value in layer
+            if isinstance(value, Mapping | list)
+            for inner in (value.values() if isinstance(value, Mapping) else value)
+        ]
+        if not layer:
+            return False
+    return True
 
 
 def _definition(definition: object, problems: list[str]) -> Selector | None:

@@ -2,130 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import translate
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, TypeAlias
 
 from eltbuild.errors import Problem, UsageError, did_you_mean
-from eltbuild.graph.comparison import ASPECTS, Comparison
-from eltbuild.graph.graph import Graph
-from eltbuild.graph.selectors import Indirect
-from eltbuild.graph.state import SourceResult, State
-from eltbuild.project.resources import DEFAULT_MATERIALIZATION, Node, NodeId, Project, Resource, Source
+from eltbuild.graph.comparison import ASPECTS
+from eltbuild.graph.index import Index, is_version
+from eltbuild.graph.patterns import WILDCARDS, matcher, path_matcher, relative
+from eltbuild.project.resources import DEFAULT_MATERIALIZATION, Node, NodeId, Resource, Source
 
-WILDCARDS = "*?["
 RESOURCE_TYPES = (
     "model", "seed", "snapshot", "test", "analysis", "operation", "source", "exposure", "unit_test", "metric",
     "semantic_model", "saved_query", "function", "macro", "doc", "group", "sql_operation", "fixture",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class SelectionContext:
-    """What a selection depends on besides the project."""
-
-    indirect: Indirect = "eager"
-    root: str = ""
-    """The project's folder: absolute paths of `path:` are read against it."""
-    package: str = ""
-    """The name that `package:this` means; "" for the project's own."""
-    previous: State | None = None
-    """The state that `state:` compares with."""
-    results: Mapping[NodeId, str] | None = None
-    """The statuses of an earlier run, for `result:`."""
-    sources_before: Mapping[NodeId, SourceResult] | None = None
-    sources_now: Mapping[NodeId, SourceResult] | None = None
-
-
-class Index:
-    """What methods ask again and again, worked out once, when first asked."""
-
-    def __init__(self, project: Project, graph: Graph, context: SelectionContext) -> None:
-        self.project = project
-        self.graph = graph
-        self.context = context
-
-    @cached_property
-    def resources(self) -> tuple[Resource, ...]:
-        """All that can be selected; operations cannot."""
-        return tuple(r for r in self.project.resources() if r.resource_type != "operation")
-
-    @cached_property
-    def ids(self) -> frozenset[NodeId]:
-        """The ids of `resources`."""
-        return frozenset(resource.id for resource in self.resources)
-
-    @cached_property
-    def tests(self) -> frozenset[NodeId]:
-        """What can be taken along with what it tests: data tests and unit tests."""
-        return frozenset(r.id for r in self.resources if r.resource_type in ("test", "unit_test"))
-
-    @cached_property
-    def named(self) -> tuple[Resource, ...]:
-        """The resources that have a dotted name of their own: all but sources."""
-        return tuple(resource for resource in self.resources if resource.resource_type != "source" and resource.fqn)
-
-    @cached_property
-    def leaves(self) -> Mapping[str, list[NodeId]]:
-        """The resources by their last name; versions by the model's name, `model.v1` and `model_v1`."""
-        leaves: dict[str, list[NodeId]] = {}
-        for resource in self.named:
-            fqn = resource.fqn
-            for leaf in _version_leaves(fqn) if is_version(resource) else fqn[-1:]:
-                leaves.setdefault(leaf, []).append(resource.id)
-        return leaves
-
-    @cached_property
-    def folders(self) -> Mapping[str, list[tuple[str, NodeId]]]:
-        """The resources in each dotted folder with the last part of their names; dots in names count as folders."""
-        folders: dict[str, list[tuple[str, NodeId]]] = {}
-        for resource in self.named:
-            folder, _, last = ".".join(resource.fqn).rpartition(".")
-            folders.setdefault(folder, []).append((last, resource.id))
-        return folders
-
-    @cached_property
-    def files(self) -> Mapping[tuple[str, str], list[NodeId]]:
-        """The resources written in each file, by the folder of its package and the path within."""
-        files: dict[tuple[str, str], list[NodeId]] = {}
-        for resource in self.resources:
-            files.setdefault((resource.root, resource.original_path), []).append(resource.id)
-        return files
-
-    @cached_property
-    def patches(self) -> Mapping[tuple[str, str], list[NodeId]]:
-        """The resources described by each properties file that is not their own, by package folder and path."""
-        patches: dict[tuple[str, str], list[NodeId]] = {}
-        for node in self.project.nodes.values():
-            if node.patch_path:
-                path = node.patch_path.partition("://")[2] or node.patch_path
-                patches.setdefault((node.root, path), []).append(node.id)
-        return patches
-
-    @cached_property
-    def paths(self) -> frozenset[str]:
-        """The files that hold or describe something of the project itself, and all folders above them."""
-        paths = {path for root, path in (*self.files, *self.patches) if not root}
-        for path in tuple(paths):
-            folder = path.rpartition("/")[0]
-            while folder and folder not in paths:
-                paths.add(folder)
-                folder = folder.rpartition("/")[0]
-        return frozenset(paths | {""})
-
-    @cached_property
-    def comparison(self) -> Comparison:
-        """The project beside the state of the context, which must be there."""
-        assert self.context.previous is not None
-        return Comparison(self.project, self.context.previous)
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What comparing brought to light; nothing is compared for it."""
-        return tuple(self.comparison.problems) if "comparison" in self.__dict__ else ()
 
 
 Method: TypeAlias = Callable[[Index, Any, tuple[str, ...]], Iterable[NodeId]]
@@ -135,22 +25,6 @@ def find(index: Index, method: str, value: Any) -> set[NodeId]:
     """The ids that the method finds for that value. Raises `UsageError` for a value it cannot understand."""
     name, *arguments = method.split(".")
     return set(METHODS[name](index, value, tuple(arguments)))
-
-
-def matcher(pattern: str) -> Callable[[str], object]:
-    """Whether a text equals the pattern, in which `*`, `?` and `[...]` are wildcards; upper and lower case differ."""
-    if not any(char in pattern for char in WILDCARDS):
-        return pattern.__eq__
-    return re.compile(translate(pattern)).match
-
-
-def is_version(resource: Resource) -> bool:
-    """Whether it is one version of a model, so that the last name of its fqn is the version."""
-    return isinstance(resource, Node) and resource.version is not None and len(resource.fqn) > 1
-
-
-def _version_leaves(fqn: tuple[str, ...]) -> tuple[str, ...]:
-    return (fqn[-2], f"{fqn[-2]}.{fqn[-1]}", f"{fqn[-2]}_{fqn[-1]}")
 
 
 def _fqn(index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator[NodeId]:
@@ -203,7 +77,7 @@ def _source(index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator[No
 
 
 def _path(index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator[NodeId]:
-    pattern = _relative(str(value), index.context.root or index.project.root)
+    pattern = relative(str(value), index.context.root or index.project.root)
     matches = path_matcher(pattern)
     found = {path for path in index.paths if matches(path)}
     first = pattern.partition("/")[0]
@@ -229,54 +103,6 @@ def _matches_above(matches: Callable[[str], bool], path: str) -> bool:
             return True
         path = path.rpartition("/")[0]
     return False
-
-
-def _relative(path: str, root: str) -> str:
-    """The path from the project's folder, forward slashes, without `.` and what ends in a slash."""
-    path, root = path.replace("\\", "/"), root.replace("\\", "/").rstrip("/")
-    if root and (path == root or path.startswith(root + "/")):
-        path = path[len(root) :]
-    elif path.startswith("/") or path[1:2] == ":":
-        return path
-    parts: list[str] = []
-    for part in path.split("/"):
-        if part == ".." and parts and parts[-1] != "..":
-            parts.pop()
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/".join(parts)
-
-
-def path_matcher(pattern: str) -> Callable[[str], bool]:
-    """As `pathlib.Path.glob` matches: wildcards stay within a name, and `**` is any number of folders."""
-    if not any(char in pattern for char in WILDCARDS):
-        return pattern.__eq__
-    steps = [None if part == "**" else matcher(part) for part in pattern.split("/")]
-
-    def matches(path: str) -> bool:
-        at = _skip({0}, steps)
-        for name in path.split("/"):
-            at = {after for step in at if step < len(steps) for after in _after(steps[step], step, name)}
-            at = _skip(at, steps)
-        return len(steps) in at
-
-    return matches
-
-
-def _after(step: Callable[[str], object] | None, number: int, name: str) -> tuple[int, ...]:
-    if step is None:
-        return (number,)
-    return (number + 1,) if step(name) else ()
-
-
-def _skip(at: set[int], steps: Sequence[Callable[[str], object] | None]) -> set[int]:
-    """The same steps and those that follow when `**` stands for no folder."""
-    reached = set(at)
-    for step in sorted(at):
-        while step < len(steps) and steps[step] is None:
-            step += 1
-            reached.add(step)
-    return reached
 
 
 def _file(index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator[NodeId]:

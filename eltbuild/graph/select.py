@@ -12,7 +12,9 @@ from functools import reduce
 from eltbuild.errors import Problem, UsageError, did_you_mean
 from eltbuild.graph.definitions import default_selector, parse_definition, parse_selectors
 from eltbuild.graph.graph import Graph
-from eltbuild.graph.methods import Index, SelectionContext, find, matcher
+from eltbuild.graph.index import Index, SelectionContext
+from eltbuild.graph.methods import find
+from eltbuild.graph.patterns import matcher
 from eltbuild.graph.selectors import (
     INDIRECT,
     Criterion,

@@ -21,9 +21,7 @@ _TOKEN = re.compile(r"\{#.*?#\}|\{%[-+]?\s*(\w+)|\{\{", re.S)
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?!%\}|\}\})[^'"])*"""
 _TAG_END = re.compile(_QUOTED + r"%\}", re.S)
 _EXPRESSION_END = re.compile(_QUOTED + r"\}\}", re.S)
-_END_TAGS = {
-    name: re.compile(r"\{%[-+]?\s*" + name + r"\s*[-+]?%\}") for name in {*ENDINGS.values(), "endraw"}
-}
+_END_TAGS = {name: re.compile(r"\{%[-+]?\s*" + name + r"\s*[-+]?%\}") for name in {*ENDINGS.values(), "endraw"}}
 
 
 def blocks(text: str, kinds: frozenset[str] = frozenset(ENDINGS)) -> tuple[Block, ...]:
@@ -53,9 +51,7 @@ def blocks(text: str, kinds: frozenset[str] = frozenset(ENDINGS)) -> tuple[Block
         head_end = _tag_end(text, match.end())
         if head_end is None:
             if word in kinds:
-                raise TemplateError(
-                    f"the tag of the {word} block is not closed", line, hint="`%}` is missing"
-                )
+                raise TemplateError(f"the tag of the {word} block is not closed", line, hint="`%}` is missing")
             place = match.end()
             continue
         if word not in kinds:

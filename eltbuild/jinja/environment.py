@@ -116,8 +116,6 @@ class BlockParser(Parser):
         node.body = self.parse_statements(("name:endtest", "name:enddata_test"), drop_needle=True)
         return node
 
-
-
     def parse_materialization(self) -> nodes.Macro:
         """`{% materialization name, adapter='x' %}`: a macro named `materialization_<name>_<adapter>`."""
         node = nodes.Macro(lineno=next(self.stream).lineno)
@@ -177,6 +175,16 @@ class TemplateEnvironment(SandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return self.parser_class(self, source, name, filename).parse()
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """An attribute; of a namespace of macros, the macro of that name, whatever it begins with."""
+        if getattr(type(obj), "holds_macros", False):
+            try:
+                return obj[attribute]
+            except KeyError:
+                if attribute != "get":
+                    return self.undefined(obj.missing(attribute), obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Multiplication and powers, refused where the result would fill the memory."""
@@ -238,9 +246,7 @@ def _native_concat(values: Iterable[Any]) -> Any:
     except (ValueError, SyntaxError, MemoryError, TypeError, RecursionError):
         result = str(value)
     numeric = isinstance(result, (int, float)) and not isinstance(result, bool)
-    if (value.wanted == "bool" and not isinstance(result, bool)) or (
-        value.wanted == "number" and not numeric
-    ):
+    if (value.wanted == "bool" and not isinstance(result, bool)) or (value.wanted == "number" and not numeric):
         raise jinja2.exceptions.TemplateRuntimeError(f"could not convert {str(value)!r} to {value.wanted}")
     return result
 

@@ -18,7 +18,7 @@ NAMES = frozenset({"ref", "source", "config", "this", "var"})
 
 _TAG = re.compile(r"\{\{(.*?)\}\}|\{#.*?#\}", re.S)
 _CONSTANTS = {"true": True, "false": False, "none": None, "True": True, "False": False, "None": None}
-_ODD = re.compile(r"""\b[a-zA-Z]+['"]|\\|#""")
+_ODD = re.compile(r"""(?<![\w'"])[a-zA-Z]{1,2}['"]|\\|#""")
 """Prefixed strings, escapes and comments: Python and Jinja read these differently."""
 
 

@@ -15,9 +15,7 @@ def has_jinja(text: str) -> bool:
     return "{" in text and ("{{" in text or "{%" in text or "{#" in text)
 
 
-def render_value(
-    value: Any, names: Mapping[str, Any], skip: Callable[[tuple[Any, ...]], bool] | None = None
-) -> Any:
+def render_value(value: Any, names: Mapping[str, Any], skip: Callable[[tuple[Any, ...]], bool] | None = None) -> Any:
     """The value with every string in it rendered; strings without Jinja, and whatever `skip(path)` names, stay.
 
     Mappings and lists are walked, keys stay as they are; a value without any Jinja is returned as it is.

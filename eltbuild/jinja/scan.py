@@ -76,11 +76,7 @@ def _scan_pieces(parts: tuple[str | Piece, ...]) -> Mentions:
 
 
 def _ref(args: tuple[Any, ...], kwargs: Mapping[str, Any], line: int, column: int) -> RefCall | None:
-    if (
-        not 1 <= len(args) <= 2
-        or not all(isinstance(arg, str) for arg in args)
-        or set(kwargs) - {"v", "version"}
-    ):
+    if not 1 <= len(args) <= 2 or not all(isinstance(arg, str) for arg in args) or set(kwargs) - {"v", "version"}:
         return None
     version = kwargs.get("version", kwargs.get("v"))
     return RefCall(

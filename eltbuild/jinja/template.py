@@ -68,9 +68,7 @@ def syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> TemplateError:
     row = rows[line - 1] if 0 < line <= len(rows) else ""
     quoted = re.search(r"'([^']+)'", message)
     column = row.find(quoted[1]) + 1 if quoted else 0
-    return TemplateError(
-        message, line, column or (len(row) - len(row.lstrip()) + 1 if row else 0), _hint(message)
-    )
+    return TemplateError(message, line, column or (len(row) - len(row.lstrip()) + 1 if row else 0), _hint(message))
 
 
 def _hint(message: str) -> str:

@@ -8,12 +8,14 @@ from dataclasses import replace
 
 from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError, Place, Problem, did_you_mean
+from eltbuild.plan import contract, extras
 from eltbuild.plan.incremental import strategy_of
 from eltbuild.plan.keys import listed
 from eltbuild.plan.materialize import MATERIALIZATIONS
 from eltbuild.plan.reconcile import MODES
 from eltbuild.plan.snapshot import config_problems
 from eltbuild.project.resources import Node
+from eltbuild.sql.writer import Writer
 
 Own = Callable[[str, Node], bool]
 """Whether the project itself defines a macro of that key, as a template of the node's package would find it."""
@@ -21,8 +23,9 @@ Own = Callable[[str, Node], bool]
 BATCHED = ("event_time", "begin", "batch_size")
 
 
-def check(nodes: Iterable[Node], able: Capabilities, own_materialization: Own, own_macro: Own) -> list[Problem]:
-    """Every config of these nodes that their materialization will refuse."""
+def check(nodes: Iterable[Node], writer: Writer, own_materialization: Own, own_macro: Own) -> list[Problem]:
+    """Every config of these nodes that their materialization will refuse, and warnings on those without effect."""
+    able = writer.capabilities
     found: list[Problem] = []
     for node in nodes:
         before = len(found)
@@ -30,7 +33,9 @@ def check(nodes: Iterable[Node], able: Capabilities, own_materialization: Own, o
             found += config_problems(node) if not own_materialization("snapshot", node) else ()
         elif node.resource_type == "model" and not own_materialization(node.materialized, node):
             found += _model(node, able, own_macro)
-        found[before:] = [_placed(problem, node) for problem in found[before:]]
+        if node.resource_type in ("model", "seed", "snapshot"):
+            found += (*contract.warnings(node, writer), *extras.warnings(node, writer))
+        found[before:] = [p if p.severity == "warning" else _placed(p, node) for p in found[before:]]
     return found
 
 

@@ -8,7 +8,6 @@ made again. Files are replaced in one step, so that processes beside each other 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -135,11 +134,12 @@ class Kind(Generic[T]):
 
 def _replace(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.parent / f".{path.name}.{os.getpid()}-{os.urandom(6).hex()}"
     try:
-        with os.fdopen(handle, "wb") as file:
+        # "x": never to write through a link that somebody else put there.
+        with open(temporary, "xb") as file:
             file.write(data)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

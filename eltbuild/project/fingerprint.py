@@ -25,7 +25,12 @@ _FILES = ("eltbuild.yml", "dbt_project.yml", "selectors.yml", "vars.yml", "packa
 
 
 def fingerprint(
-    root: Path, folders: Iterable[str], target: Target, vars: Mapping[str, Any], environment: Mapping[str, str], more: str = ""
+    root: Path,
+    folders: Iterable[str],
+    target: Target,
+    vars: Mapping[str, Any],
+    environment: Mapping[str, str],
+    more: str = "",
 ) -> str:
     """The digest of the files in `folders` (relative to `root`), the project's own files, target, vars and version.
 

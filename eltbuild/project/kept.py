@@ -177,5 +177,3 @@ def restore(
         ),
         problems=kept.problems,
     )  # fmt: skip
-
-

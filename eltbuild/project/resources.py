@@ -181,9 +181,7 @@ class Node:
 _FIELDS = tuple(item.name for item in fields(Node))
 
 
-def linked_node(
-    node: Node, relation: Relation | None, parents: tuple[NodeId, ...], macros: tuple[str, ...]
-) -> Node:
+def linked_node(node: Node, relation: Relation | None, parents: tuple[NodeId, ...], macros: tuple[str, ...]) -> Node:
     """The node with what settling found, complete.
 
     The same as `replace`, at a third of its cost: this is done once for every node of a project.

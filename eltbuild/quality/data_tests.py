@@ -78,8 +78,8 @@ def verdict(node: Node, answer: Answer) -> Outcome:
 
 def _message(count: int, node: Node, key: str) -> str:
     rows = "result" if count == 1 else "results"
-    text = f"Got {count} {rows}, configured to {'fail' if key == 'error_if' else 'warn'} if {condition(node.config, key)}"
-    return text
+    verb = "fail" if key == "error_if" else "warn"
+    return f"Got {count} {rows}, configured to {verb} if {condition(node.config, key)}"
 
 
 def stores_failures(node: Node, flag: bool | None) -> str | None:

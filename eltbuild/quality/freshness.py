@@ -45,9 +45,11 @@ def question(source: Source, relation: str) -> str:
     """The query for the last time that a source was loaded. One row: `max_loaded_at`, `snapshotted_at`."""
     rules = source.freshness or {}
     if source.loaded_at_query:
-        return f"select ({source.loaded_at_query.strip().rstrip(';')}\n) as max_loaded_at, current_timestamp as snapshotted_at"
+        query = source.loaded_at_query.strip().rstrip(";")
+        return f"select ({query}\n) as max_loaded_at, current_timestamp as snapshotted_at"
     where = f"\nwhere {rules['filter']}" if rules.get("filter") else ""
-    return f"select max({source.loaded_at_field}) as max_loaded_at, current_timestamp as snapshotted_at\nfrom {relation}{where}"
+    found = f"max({source.loaded_at_field}) as max_loaded_at"
+    return f"select {found}, current_timestamp as snapshotted_at\nfrom {relation}{where}"
 
 
 def verdict(source: Source, row: tuple[Any, ...], now: datetime) -> Age:

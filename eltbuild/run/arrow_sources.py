@@ -17,8 +17,7 @@ def load_source(project: Project, source: Source, connection: Connection, writer
     given = source.config.get("external_location") or source.meta.get("external_location")
     if not given or not is_arrow(str(given)):
         return
-    names = {"name": source.name, "identifier": source.identifier or source.name, "schema": source.source_name}
-    path = Path(project.root) / str(given).format_map(names)
+    path = Path(project.root) / _filled(source, str(given))
     rows = _read(source, path)
     assert source.relation is not None
     lines = tuple(writer.definition(column) for column in columns_of(rows, writer))
@@ -27,6 +26,19 @@ def load_source(project: Project, source: Source, connection: Connection, writer
         connection.execute(writer.drop(source.relation, "table"))
         connection.execute(writer.create_table(source.relation, lines))
         connection.load(source.relation, rows)
+
+
+def _filled(source: Source, location: str) -> str:
+    names = {
+        "name": source.name, "identifier": source.identifier or source.name, "source_name": source.source_name,
+        "schema": source.relation.schema if source.relation else "",
+    }  # fmt: skip
+    try:
+        return location.format_map(names)
+    except (KeyError, ValueError, IndexError, AttributeError):
+        text = f"external_location `{location}` cannot be filled in"
+        hint = f"it may use {', '.join('{' + name + '}' for name in names)}"
+        raise CompileError(Problem(text, source.place, hint)) from None
 
 
 def _read(source: Source, path: Path):  # type: ignore[no-untyped-def]
@@ -41,6 +53,6 @@ def _read(source: Source, path: Path):  # type: ignore[no-untyped-def]
         with pyarrow.OSFile(str(path)) as stream:
             return ipc.open_stream(stream).read_all()
     except (OSError, pyarrow.ArrowException) as error:
-        raise CompileError(
-            Problem(f"source `{source.source_name}.{source.name}`: {path.name} cannot be read: {error}", source.place)
-        ) from None
+        why = (error.strerror or error) if isinstance(error, OSError) else error
+        name = f"{source.source_name}.{source.name}"
+        raise CompileError(Problem(f"source `{name}`: `{path}` cannot be read: {why}", source.place)) from None

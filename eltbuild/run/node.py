@@ -26,6 +26,7 @@ from eltbuild.run.work import (
     build,
     compiled_text,
     connection_for,
+    constrained,
     facts_of,
     perform,
     recipe_of,
@@ -44,14 +45,13 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
         if isinstance(resource, Source):
             result = measure_freshness(work, resource, clock)
         elif isinstance(resource, Node):
+            refuse_unreadable(work, resource)
             result = RUNNERS[resource.resource_type](work, resource, clock)
         else:
             result = Finished(node=id, status="no-op")
     except EltbuildError as error:
         problem = explained(work, resource, error)
-        result = Finished(
-            node=id, status="error", error=problem, message=str(problem), compiled_code=clock.sql
-        )
+        result = Finished(node=id, status="error", error=problem, message=str(problem), compiled_code=clock.sql)
     return replace(
         result,
         seconds=clock.elapsed,
@@ -73,6 +73,13 @@ def explained(work: Work, resource: Any, error: EltbuildError) -> Problem:
     return problem
 
 
+def refuse_unreadable(work: Work, node: Node) -> None:
+    """Raise the error of the first source of the node whose file could not be loaded."""
+    for parent in node.parents if work.unreadable else ():
+        if parent in work.unreadable:
+            raise work.unreadable[parent]
+
+
 def run_model(work: Work, node: Node, clock: Clock) -> Finished:
     """A model or a snapshot: its query, materialized."""
     if node.ephemeral:
@@ -85,6 +92,7 @@ def run_model(work: Work, node: Node, clock: Clock) -> Finished:
     if node.language == "python":
         return run_python(work, node, clock)
     recipe = recipe_of(node)
+    node = constrained(work, node, live)
     if node.materialized == "incremental" and node.config.get("incremental_strategy") == "microbatch":
         return run_batches(work, node, recipe, clock)
     sql = compiled_text(work, node, live).sql or ""
@@ -116,9 +124,7 @@ def run_batches(work: Work, node: Node, recipe: Recipe, clock: Clock) -> Finishe
     existing = standing(work, connection, node, False)
     incremental = existing is not None and existing.kind == "table" and not refreshes(work, node)
     start, end = work.window
-    planned = work.batches.get(node.id) or batches(
-        node, now=work.now, incremental=incremental, start=start, end=end
-    )
+    planned = work.batches.get(node.id) or batches(node, now=work.now, incremental=incremental, start=start, end=end)
     done: dict[str, list[Batch]] = {"successful": [], "failed": []}
     problem: Problem | None = None
     written = 0
@@ -130,9 +136,7 @@ def run_batches(work: Work, node: Node, recipe: Recipe, clock: Clock) -> Finishe
             facts = facts_of(work, node, connection, recipe, sql, batch=batch)
             fresh = number == 0 and not incremental
             facts = replace(facts, full_refresh=fresh)
-            answer = build(
-                work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction
-            )
+            answer = build(work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction)
             record(work, node)
             done["successful"].append(batch)
             written += answer.affected or 0
@@ -142,15 +146,11 @@ def run_batches(work: Work, node: Node, recipe: Recipe, clock: Clock) -> Finishe
             if number == 0:
                 done["failed"] += planned[1:]
                 break
-    status: Status = (
-        "success" if not done["failed"] else ("partial success" if done["successful"] else "error")
-    )
+    status: Status = "success" if not done["failed"] else ("partial success" if done["successful"] else "error")
     count = len(done["successful"])
     answer = Answer(affected=written, message=f"{count} of {len(planned)} batches")
     result = succeeded(work, node, answer, sql, status)
-    return replace(
-        result, error=problem, batches=as_results(done), message=str(problem) if problem else result.message
-    )
+    return replace(result, error=problem, batches=as_results(done), message=str(problem) if problem else result.message)
 
 
 def run_python(work: Work, node: Node, clock: Clock) -> Finished:
@@ -181,9 +181,7 @@ def run_python(work: Work, node: Node, clock: Clock) -> Finished:
     return succeeded(work, node, replace(answer, affected=rows.num_rows), node.code)
 
 
-def _resolver(
-    work: Work, node: Node, connection: Connection
-) -> Callable[[str, tuple[Any, ...], dict[str, Any]], Any]:
+def _resolver(work: Work, node: Node, connection: Connection) -> Callable[[str, tuple[Any, ...], dict[str, Any]], Any]:
     def resolve(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         query = work.compiler.render_hook(node, _call_text(kind, args, kwargs), Live(connection), {})
         text = f"select * from {query}"
@@ -274,9 +272,7 @@ def measure_freshness(work: Work, source: Source, clock: Clock) -> Finished:
     except (DatabaseError, CompileError) as error:
         problem = error.problems[0]
         problem = replace(problem, place=problem.place or source.place)
-        return Finished(
-            node=source.id, status="runtime error", error=problem, message=str(problem), compiled_code=sql
-        )
+        return Finished(node=source.id, status="runtime error", error=problem, message=str(problem), compiled_code=sql)
     rules = source.freshness or {}
     return Finished(
         node=source.id,

@@ -95,14 +95,10 @@ def run_model(node: Node, context: ModelContext, session: Any) -> Any:
     except Exception as error:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == node.project_path]
         line = frames[-1].lineno or 0 if frames else getattr(error, "lineno", 0) or 0
-        raise CompileError(
-            Problem(f"{type(error).__name__}: {error}", Place(node.project_path, line))
-        ) from error
+        raise CompileError(Problem(f"{type(error).__name__}: {error}", Place(node.project_path, line))) from error
     if result is None:
         raise CompileError(
-            Problem(
-                f"python model `{node.name}` returned nothing", Place(node.project_path), "return a table"
-            )
+            Problem(f"python model `{node.name}` returned nothing", Place(node.project_path), "return a table")
         )
     return result
 

@@ -25,5 +25,8 @@ def window(text: str, now: datetime) -> tuple[datetime, datetime]:
         return moment(found["start"]), moment(found.get("end") or now + timedelta(seconds=0))
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, CompileError):
         raise UsageError(
-            Problem(f"--sample {text!r} is no span of time", hint="write '3 days', or '{start: 2013-01-01, end: 2013-02-01}'")
+            Problem(
+                f"--sample {text!r} is no span of time",
+                hint="write '3 days', or '{start: 2013-01-01, end: 2013-02-01}'",
+            )
         ) from None

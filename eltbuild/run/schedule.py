@@ -5,31 +5,26 @@ What a node does, and SQL, are not known here: `work` does it.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from heapq import heapify, heappop, heappush
-from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from heapq import heappop, heappush
+from itertools import count
+from queue import SimpleQueue
 
-from eltbuild.errors import EltbuildError, Interrupted, Problem, UsageError
+from eltbuild.errors import UsageError
 from eltbuild.graph.graph import Graph
 from eltbuild.project.resources import NodeId
 from eltbuild.run.events import FAILED, Event, Finished, Message, Started, Status
 from eltbuild.run.order import Steps, arrange
-
-Work: TypeAlias = Callable[[NodeId, Started], Finished]
+from eltbuild.run.workers import TICK, Work, Worker, Workers
 
 BLOCKING: frozenset[str] = FAILED | {"skipped"}
 """The statuses after which nothing is run that stands on the node."""
 
-TICK = 0.04
-"""Seconds after which the waiting thread looks up, so that Ctrl-C is noticed where waiting cannot be interrupted."""
 
-PATIENCE = 1.0
-"""Seconds after which an idle worker looks whether the program is ending without it."""
+TICKS_BETWEEN_CANCELS = 5
 
 
 def _now() -> datetime:
@@ -78,7 +73,7 @@ def schedule(
         graph=graph,
         steps=arrange(graph, chosen, tests, cost),
         chosen=chosen,
-        workers=_Workers(work, min(threads, max(len(chosen), 1)), now or _now, inbox or SimpleQueue()),
+        workers=Workers(work, min(threads, max(len(chosen), 1)), now or _now, inbox or SimpleQueue()),
         fail_fast=fail_fast,
         cancel=cancel or (lambda: None),
         now=now or _now,
@@ -107,7 +102,7 @@ class _Run:
         graph: Graph,
         steps: Steps,
         chosen: tuple[NodeId, ...],
-        workers: _Workers,
+        workers: Workers,
         fail_fast: bool,
         cancel: Callable[[], None],
         now: Callable[[], datetime],
@@ -136,6 +131,8 @@ class _Run:
         self.crossing_left = [len(crossing.tests) for crossing in steps.crossings]
         self.crossing_blame: dict[int, int] = {}
         self.closed = 0
+        self.broken = 0
+        """Which crossings have ended, and which of them badly, as bits."""
         self.parked: dict[int, list[int]] = {}
         self.index = 0
         self.why = ""
@@ -143,7 +140,7 @@ class _Run:
 
     def forward(self) -> Generator[Event]:
         """All events of a run that nobody interrupts."""
-        self._settle([step for step, count in enumerate(self.waiting) if not count])
+        self._settle([step for step, missing in enumerate(self.waiting) if not missing])
         while not self.why:
             self._begin()
             yield from self._deliver()
@@ -164,7 +161,11 @@ class _Run:
             self.workers.abandon()
             for worker in self.workers.at_work():
                 self.out.append(self._stopped(worker))
-        yield from self._skip_rest(self.why)
+        while True:
+            try:
+                return (yield from self._skip_rest(self.why))
+            except KeyboardInterrupt:
+                continue
 
     def close(self) -> None:
         """End the threads; what still runs is cancelled first."""
@@ -234,6 +235,7 @@ class _Run:
         if crossing is not None:
             if culprit is not None:
                 self.crossing_blame[crossing] = min(culprit, self.crossing_blame.get(crossing, culprit))
+                self.broken |= 1 << crossing
             self.crossing_left[crossing] -= 1
             if not self.crossing_left[crossing]:
                 self.closed |= 1 << crossing
@@ -248,11 +250,12 @@ class _Run:
             if held is not None:
                 still = held & ~self.closed
                 if still:
-                    self.parked.setdefault((still & -still).bit_length() - 1, []).append(step)
+                    self.parked.setdefault(_lowest(still), []).append(step)
                     continue
-                for crossing, guilty in self.crossing_blame.items():
-                    if held >> crossing & 1:
-                        self.blame[step] = min(guilty, self.blame.get(step, guilty))
+                broken = held & self.broken
+                if broken:
+                    guilty = self.crossing_blame[_lowest(broken)]
+                    self.blame[step] = min(guilty, self.blame.get(step, guilty))
             culprit = self.blame.get(step)
             id = self.steps.ids[step]
             if culprit is None and id is not None:
@@ -284,19 +287,20 @@ class _Run:
         )
 
     def _wind_down(self) -> Generator[Event]:
-        """Cancel what runs and wait for its end."""
-        self._call_cancel()
-        yield from self._deliver()
-        while self.workers.busy:
+        """Cancel what runs and wait for its end; again and again, for a worker may have been between two statements."""
+        for tick in count():
+            if tick % TICKS_BETWEEN_CANCELS == 0 and (self.workers.busy or not tick):
+                self._call_cancel()
             for worker in self.workers.at_work():
                 if worker.finished is not None:
                     self.out.append(self._stopped(worker))
                     self.workers.release(worker)
             yield from self._deliver()
-            if self.workers.busy:
-                self.out.extend(item for item in self.workers.wait(TICK) if not isinstance(item, int))
+            if not self.workers.busy:
+                return
+            self.out.extend(item for item in self.workers.wait(TICK) if not isinstance(item, int))
 
-    def _stopped(self, worker: _Worker) -> Finished:
+    def _stopped(self, worker: Worker) -> Finished:
         """The end of a node that was running when all was cancelled; an error is put down to that."""
         finished = worker.finished or self.workers.ended(worker, status="cancelled")
         if finished.status not in ("error", "runtime error", "cancelled"):
@@ -314,6 +318,10 @@ class _Run:
             self.cancel()
         except Exception as error:
             self.out.append(Message(f"what runs could not be cancelled: {error}", level="warn", kind="warning"))
+
+
+def _lowest(bits: int) -> int:
+    return (bits & -bits).bit_length() - 1
 
 
 _VERBS: Mapping[str, str] = {
@@ -338,149 +346,3 @@ def name(id: NodeId) -> str:
 def title(id: NodeId) -> str:
     """The node's type and name: `model orders`, `unit test report.works`."""
     return f"{id.partition('.')[0].replace('_', ' ')} {name(id)}" if "." in id else id
-
-
-class _Worker:
-    """One thread and what it does. `finished` is set by the thread, all else by the one that iterates."""
-
-    __slots__ = ("finished", "name", "number", "queue", "started", "step", "thread")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.name = f"Thread-{number + 1}"
-        self.queue: SimpleQueue[Started | None] = SimpleQueue()
-        self.thread: threading.Thread | None = None
-        self.step = -1
-        self.started: Started | None = None
-        self.finished: Finished | None = None
-
-    def give(self, step: int, started: Started) -> None:
-        """Let the thread do it."""
-        self.finished = None
-        self.started = started
-        self.step = step
-        self.queue.put(started)
-
-
-class _Workers:
-    """The threads of one run, started when they are first needed."""
-
-    def __init__(self, work: Work, count: int, now: Callable[[], datetime], inbox: SimpleQueue[Message | int]) -> None:
-        self.work = work
-        self.now = now
-        self.inbox = inbox
-        self.all = [_Worker(number) for number in range(count)]
-        self.idle = list(range(count))
-        heapify(self.idle)
-        self.abandoned = False
-
-    @property
-    def busy(self) -> bool:
-        """Whether any worker has something to do."""
-        return len(self.idle) < len(self.all) and any(worker.step >= 0 for worker in self.all)
-
-    def at_work(self) -> list[_Worker]:
-        """The workers that have been given something that is not counted yet."""
-        return [worker for worker in self.all if worker.step >= 0]
-
-    def take(self) -> _Worker:
-        """The idle worker with the lowest number, its thread running."""
-        worker = self.all[heappop(self.idle)]
-        if worker.thread is None:
-            worker.thread = threading.Thread(target=self._serve, args=(worker,), name=worker.name, daemon=False)
-            worker.thread.start()
-        return worker
-
-    def release(self, worker: _Worker) -> None:
-        """The worker is idle again."""
-        worker.step = -1
-        heappush(self.idle, worker.number)
-
-    def wait(self, seconds: float | None = None) -> list[Message | int]:
-        """What has come in, at least one thing; after `seconds`, possibly nothing."""
-        while True:
-            try:
-                items = [self.inbox.get(timeout=TICK if seconds is None else seconds)]
-            except Empty:
-                if seconds is None:
-                    continue
-                return []
-            while not self.inbox.empty():
-                items.append(self.inbox.get())
-            return items
-
-    def stop(self) -> None:
-        """End every thread, and wait for that unless what they do was abandoned."""
-        for worker in self.all:
-            if worker.thread is not None:
-                worker.queue.put(None)
-        for worker in self.all:
-            if worker.thread is not None and not self.abandoned:
-                worker.thread.join()
-
-    def abandon(self) -> None:
-        """Wait for nothing any more."""
-        self.abandoned = True
-
-    def _serve(self, worker: _Worker) -> None:
-        """The life of a thread."""
-        main = threading.main_thread()
-        while True:
-            try:
-                started = worker.queue.get(timeout=PATIENCE)
-            except Empty:
-                if main.is_alive():
-                    continue
-                return
-            if started is None:
-                return
-            try:
-                finished = self._complete(self.work(started.node, started), started)
-            except BaseException as error:
-                finished = self.ended(worker, error=error)
-            worker.finished = finished
-            self.inbox.put(worker.number)
-
-    def _complete(self, finished: Finished, started: Started) -> Finished:
-        """What the work gave, with what only the schedule knows."""
-        if not isinstance(finished, Finished):
-            raise TypeError(f"the work gave {finished!r}, not how the node ended")
-        if finished.index and finished.total and finished.thread and finished.at and finished.node == started.node:
-            return finished
-        return replace(
-            finished,
-            node=started.node,
-            index=finished.index or started.index,
-            total=finished.total or started.total,
-            thread=finished.thread or started.thread,
-            at=finished.at or self.now(),
-        )
-
-    def ended(self, worker: _Worker, status: Status = "error", error: BaseException | None = None) -> Finished:
-        """The end of a node whose work did not say how it ended."""
-        started = worker.started
-        assert started is not None
-        at = self.now()
-        problem = None if error is None else _problem(error)
-        return Finished(
-            node=started.node,
-            status="cancelled" if isinstance(error, Interrupted) else status,
-            seconds=max((at - started.at).total_seconds(), 0.0),
-            thread=started.thread,
-            index=started.index,
-            total=started.total,
-            message=problem.message.partition("\n")[0] if problem else None,
-            error=problem,
-            at=at,
-        )
-
-
-def _problem(error: BaseException) -> Problem:
-    """The error as a problem, whatever it is."""
-    try:
-        if isinstance(error, EltbuildError) and error.problems:
-            first, *more = error.problems
-            return replace(first, message="\n".join([first.message, *map(str, more)])) if more else first
-        return Problem(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
-    except Exception:
-        return Problem(type(error).__name__)

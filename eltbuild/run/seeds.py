@@ -12,9 +12,7 @@ from eltbuild.project.resources import Node
 if TYPE_CHECKING:
     import pyarrow
 
-TEXT_TYPES = frozenset(
-    {"varchar", "text", "string", "char", "character varying", "character", "bpchar", "nvarchar"}
-)
+TEXT_TYPES = frozenset({"varchar", "text", "string", "char", "character varying", "character", "bpchar", "nvarchar"})
 
 
 def read_seed(node: Node, root: Path) -> pyarrow.Table:
@@ -38,65 +36,66 @@ def text_columns(node: Node) -> frozenset[str]:
     """The columns that the config gives a text type, lower case."""
     types = node.config.get("column_types") or {}
     return frozenset(
-        str(name).lower()
-        for name, kind in types.items()
-        if str(kind).lower().split("(")[0].strip() in TEXT_TYPES
+        str(name).lower() for name, kind in types.items() if str(kind).lower().split("(")[0].strip() in TEXT_TYPES
     )
 
 
 def read_csv(node: Node, path: Path) -> pyarrow.Table:
     """A CSV file, its delimiter from the config."""
     import pyarrow
-    from pyarrow import csv
 
     text = text_columns(node)
     declared = {str(name).lower() for name in node.config.get("column_types") or {}}
-    header = _header(node, path)
     delimiter = str(node.config.get("delimiter") or ",")
     if len(delimiter) != 1:
-        raise CompileError(
-            Problem(
-                f"seed `{node.name}`: the delimiter must be one character", node.patch_place or node.place
-            )
-        )
+        place = node.patch_place or node.place
+        raise CompileError(Problem(f"seed `{node.name}`: the delimiter must be one character", place))
     # Whatever column has a declared type is read as text: the warehouse casts it, and nothing is lost on the way.
-    kinds = {name: pyarrow.string() for name in header if name.lower() in text or name.lower() in declared}
+    kinds = {name: pyarrow.string() for name in _header(node, path) if name.lower() in text or name.lower() in declared}
+    table = _parsed(node, path, delimiter, kinds)
+    # Times of day stay text, as dbt keeps them.
+    clocks = {field.name: pyarrow.string() for field in table.schema if pyarrow.types.is_time(field.type)}
+    if clocks:
+        table = _parsed(node, path, delimiter, {**kinds, **clocks})
+    return _nulls_typed(table)
+
+
+def _parsed(node: Node, path: Path, delimiter: str, kinds: Mapping[str, Any]) -> pyarrow.Table:
+    """The rows, with the columns of `kinds` in those types and the others in what they look like."""
+    import pyarrow
+    from pyarrow import csv
+
     skipped: list[Any] = []
 
     def skip(row: Any) -> str:
         skipped.append(row)
         return "skip"
 
+    parsing = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip)
+    converting = csv.ConvertOptions(
+        column_types=dict(kinds),
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+        null_values=["", "null", "NULL", "Null"],
+        true_values=["true", "True", "TRUE"],
+        false_values=["false", "False", "FALSE"],
+    )
     try:
-        table = csv.read_csv(
-            path,
-            read_options=csv.ReadOptions(use_threads=False),
-            parse_options=csv.ParseOptions(
-                delimiter=delimiter,
-                newlines_in_values=True,
-                invalid_row_handler=skip,
-            ),
-            convert_options=csv.ConvertOptions(
-                column_types=kinds,
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-                null_values=["", "null", "NULL", "Null"],
-                true_values=["true", "True", "TRUE"],
-                false_values=["false", "False", "FALSE"],
-            ),
-        )
+        table = csv.read_csv(path, csv.ReadOptions(use_threads=False), parsing, converting)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowKeyError) as error:
-        raise CompileError(_csv_problem(node, path, str(error), header)) from None
+        raise CompileError(
+            Problem(f"seed `{node.name}` cannot be read as CSV: {error}", Place(node.project_path))
+        ) from None
     if skipped:
         row = skipped[0]
         raise CompileError(
             Problem(
-                f"seed `{node.name}`: the row has {row.actual_columns} values, the header {row.expected_columns}: {row.text[:80]}",
+                f"seed `{node.name}`: a row has {row.actual_columns} values, the header {row.expected_columns}",
                 Place(node.project_path, _line_of(path, row.text)),
                 "quote values that hold the delimiter",
             )
         )
-    return _nulls_typed(table)
+    return table
 
 
 def _line_of(path: Path, text: str) -> int:
@@ -120,25 +119,15 @@ def _header(node: Node, path: Path) -> list[str]:
             ) from None
     if not header or header == [""]:
         raise CompileError(
-            Problem(
-                f"seed `{node.name}` is empty", Place(node.project_path), "the first line names the columns"
-            )
+            Problem(f"seed `{node.name}` is empty", Place(node.project_path), "the first line names the columns")
         )
     lowered = [name.lower() for name in header]
     twice = next((name for name in header if lowered.count(name.lower()) > 1), None)
     if twice is not None:
-        raise CompileError(
-            Problem(f"seed `{node.name}` names column `{twice}` twice", Place(node.project_path, 1))
-        )
+        raise CompileError(Problem(f"seed `{node.name}` names column `{twice}` twice", Place(node.project_path, 1)))
     if "" in header:
-        raise CompileError(
-            Problem(f"seed `{node.name}` has a column without a name", Place(node.project_path, 1))
-        )
+        raise CompileError(Problem(f"seed `{node.name}` has a column without a name", Place(node.project_path, 1)))
     return header
-
-
-def _csv_problem(node: Node, path: Path, message: str, header: list[str]) -> Problem:
-    return Problem(f"seed `{node.name}` cannot be read as CSV: {message}", Place(node.project_path))
 
 
 def _nulls_typed(table: pyarrow.Table) -> pyarrow.Table:
@@ -146,9 +135,7 @@ def _nulls_typed(table: pyarrow.Table) -> pyarrow.Table:
     import pyarrow
 
     fields = [
-        pyarrow.field(
-            field.name.strip(), pyarrow.int32() if pyarrow.types.is_null(field.type) else field.type
-        )
+        pyarrow.field(field.name.strip(), pyarrow.int32() if pyarrow.types.is_null(field.type) else field.type)
         for field in table.schema
     ]
     return table.rename_columns([field.name for field in fields]).cast(pyarrow.schema(fields))
@@ -181,9 +168,7 @@ def read_json(node: Node, path: Path) -> pyarrow.Table:
             return pyarrow.Table.from_pylist(json.loads(path.read_text(encoding="utf-8-sig")))
         return arrow_json.read_json(path)
     except (pyarrow.ArrowException, ValueError, AttributeError) as error:
-        raise CompileError(
-            Problem(f"seed `{node.name}` is no JSON table: {error}", Place(node.project_path))
-        ) from None
+        raise CompileError(Problem(f"seed `{node.name}` is no JSON table: {error}", Place(node.project_path))) from None
 
 
 def read_arrow(node: Node, path: Path) -> pyarrow.Table:
@@ -198,9 +183,7 @@ def read_arrow(node: Node, path: Path) -> pyarrow.Table:
         with pyarrow.OSFile(str(path)) as source:
             return ipc.open_stream(source).read_all()
     except pyarrow.ArrowException as error:
-        raise CompileError(
-            Problem(f"seed `{node.name}` is no Arrow file: {error}", Place(node.project_path))
-        ) from None
+        raise CompileError(Problem(f"seed `{node.name}` is no Arrow file: {error}", Place(node.project_path))) from None
 
 
 READERS: Mapping[str, Any] = {

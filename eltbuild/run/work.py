@@ -14,7 +14,7 @@ from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import Introspector
 from eltbuild.compile.session import Session
-from eltbuild.errors import CompileError, Problem, did_you_mean
+from eltbuild.errors import CompileError, EltbuildError, Problem, did_you_mean
 from eltbuild.plan import decide
 from eltbuild.plan.materialize import MATERIALIZATIONS, asks_columns
 from eltbuild.plan.nouns import Batch, Call, Facts, Load, Operation, Recipe, Statement
@@ -23,6 +23,7 @@ from eltbuild.relation import Column, RelationInfo
 from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.events import Finished, Status, Timing
 from eltbuild.run.sessions import Commented, Connections
+from eltbuild.sql.scan import without_end
 from eltbuild.sql.writer import Writer
 
 KINDS: Mapping[str, str] = {"view": "view", "materialized_view": "materialized_view"}
@@ -48,6 +49,8 @@ class Work:
     """What to put before and after each statement of a node."""
     batches: Mapping[NodeId, tuple[Batch, ...]] = field(default_factory=dict)
     """Slices that a retry must build, in place of those that the clock gives."""
+    unreadable: Mapping[NodeId, EltbuildError] = field(default_factory=dict)
+    """Sources whose files could not be loaded: what reads them fails at its turn."""
     hook_names: Mapping[str, Any] = field(default_factory=dict)
     """What hooks of the whole run see beyond a node's names: results and schemas, at its end."""
 
@@ -121,13 +124,36 @@ def facts_of(work: Work, node: Node, connection: Connection, recipe: Recipe, sql
         **more,
     )
     if asks_columns(recipe, facts):
-        facts = replace(facts, existing=standing(work, connection, node, columns=True), columns=described(connection, sql))
+        facts = replace(
+            facts,
+            existing=standing(work, connection, node, columns=True),
+            columns=described(connection, sql, work.session.dialect),
+        )
     return facts
 
 
-def described(connection: Connection, sql: str) -> tuple[Column, ...]:
+def constrained(work: Work, node: Node, live: Introspector) -> Node:
+    """The node with what its foreign keys point to as SQL, where it has any."""
+    if not any(c.get("to") for c in (*node.constraints, *(c for s in node.columns.values() for c in s.constraints))):
+        return node
+
+    def resolved(given: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+        return tuple({**c, "to": _pointed_at(work, node, str(c["to"]), live)} if c.get("to") else c for c in given)
+
+    columns = {name: replace(spec, constraints=resolved(spec.constraints)) for name, spec in node.columns.items()}
+    return replace(node, constraints=resolved(node.constraints), columns=columns)
+
+
+def _pointed_at(work: Work, node: Node, text: str, live: Introspector) -> str:
+    call = text.strip()
+    if call.startswith(("ref(", "source(")):
+        call = "{{ " + call + " }}"
+    return work.compiler.render_hook(node, call, live, {})
+
+
+def described(connection: Connection, sql: str, dialect: str) -> tuple[Column, ...]:
     """The columns that a query gives."""
-    return tuple(connection.columns(sql)) if sql else ()
+    return tuple(connection.columns(without_end(sql, dialect))) if sql else ()
 
 
 def refreshes(work: Work, node: Node) -> bool:
@@ -143,8 +169,7 @@ def recipe_of(node: Node) -> Recipe:
             Problem(
                 f"{node.resource_type} `{node.name}`: there is no materialization `{node.materialized}`",
                 node.place,
-                did_you_mean(node.materialized, MATERIALIZATIONS)
-                or f"there are {', '.join(sorted(MATERIALIZATIONS))}",
+                did_you_mean(node.materialized, MATERIALIZATIONS) or f"there are {', '.join(sorted(MATERIALIZATIONS))}",
             )
         )
     return recipe
@@ -190,6 +215,10 @@ def _hook(work: Work, node: Node, text: str, live: Introspector) -> Callable[[Co
     return run
 
 
+AFTER_HOOKS = frozenset({"grant", "comment"})
+"""The labels of operations that come after a node's hooks, as users of hooks expect."""
+
+
 def build(
     work: Work,
     node: Node,
@@ -203,10 +232,12 @@ def build(
     post_inside, post_outside = hooks(work, node, "post-hook", live)
     perform(connection, pre_outside)
     inside = [*pre_inside, *operations, *post_inside]
+    last = [operation for operation in operations if operation.label in AFTER_HOOKS]
     with connection.transaction() if transaction and len(inside) > 1 else nullcontext():
-        answer = perform(connection, pre_inside)
-        answer = perform(connection, operations)
+        perform(connection, pre_inside)
+        answer = perform(connection, [operation for operation in operations if operation.label not in AFTER_HOOKS])
         perform(connection, post_inside)
+        perform(connection, last)
     perform(connection, post_outside)
     return answer
 
@@ -217,9 +248,7 @@ def record(work: Work, node: Node) -> None:
     work.catalogue.record(node.relation, KINDS.get(node.materialized, "table"))  # type: ignore[arg-type]
 
 
-def succeeded(
-    work: Work, node: Node, answer: Answer, sql: str | None, status: Status = "success"
-) -> Finished:
+def succeeded(work: Work, node: Node, answer: Answer, sql: str | None, status: Status = "success") -> Finished:
     """The event of a node that was built."""
     message = answer.message or "OK"
     return Finished(

@@ -318,7 +318,7 @@ def _write(project: Project, rest: str) -> tuple[str, int]:
         if path.endswith((".arrow", ".feather", ".ipc")):
             from pyarrow import ipc
 
-            table = connection.execute(query).to_arrow_table()
+            table = connection.sql(query).to_arrow_table()
             with ipc.new_file(path, table.schema) as file:
                 file.write_table(table)
         else:
@@ -419,8 +419,9 @@ def _timeless(line: str) -> str:
     line = MOMENT.sub(lambda found: "<now>" if _is_now(found[0]) else found[0], line)
     line = DAY.sub(lambda found: "<today>" if _is_now(found[0]) else found[0], line)
     if stamped or "Finished running" in line:
-        line = DURATION.sub("<time>", line) if "Finished" in line else DURATION.sub("", line)
+        line = DURATION.sub("<time>", line)
         if re.match(r" *\d+ of \d+  ", line):
+            line = line.removesuffix("<time>")
             line = re.sub(r" {2,}", "  ", line.strip())
     return line.rstrip()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -76,6 +77,30 @@ def test_links_in_the_documentation_lead_somewhere() -> None:
             if anchor and place.suffix == ".md":
                 headings = re.findall(r"^#+ (.+)$", place.read_text(encoding="utf-8"), flags=re.MULTILINE)
                 assert anchor in {generate._anchor(heading) for heading in headings}, f"{page.name}: {target}"
+
+
+def _shell_lines(page: Path) -> list[str]:
+    """The calls of eltbuild in the console blocks of a page."""
+    blocks = re.findall(r"```(?:console|sh)\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("eltbuild ") and "[OPTIONS]" not in line]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/commands.md", "example_project/README.md"])
+def test_commands_in_the_documentation_exist(page: str) -> None:
+    """Each command and each of its options is one that eltbuild knows."""
+    from eltbuild.cli import cli
+
+    lines = _shell_lines(ROOT / page)
+    assert lines
+    for line in lines:
+        words = shlex.split(re.split(r"\s{3,}|\s>>?\s", line)[0])[1:]
+        command: click.Command = cli
+        context = command.make_context("eltbuild", list(words))
+        while isinstance(command, click.Group):
+            _, sub, words = command.resolve_command(context, [*context._protected_args, *context.args])
+            assert sub is not None, line
+            command, context = sub, sub.make_context(sub.name, list(words), parent=context)
 
 
 def test_a_stale_page_is_found(tmp_path: Path) -> None:

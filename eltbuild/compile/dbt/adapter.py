@@ -94,14 +94,10 @@ class AdapterName:
 
     # Questions ------------------------------------------------------------------------------------------
 
-    def get_relation(
-        self, database: Any = None, schema: Any = None, identifier: Any = None
-    ) -> TemplateRelation | None:
+    def get_relation(self, database: Any = None, schema: Any = None, identifier: Any = None) -> TemplateRelation | None:
         """The relation that stands there, or none."""
         rendering = self._rendering
-        place = Relation(
-            _text(database) or rendering.session.project.target.database, _text(schema), _text(identifier)
-        )
+        place = Relation(_text(database) or rendering.session.project.target.database, _text(schema), _text(identifier))
         info = rendering.ask().relation(place)
         if info is None:
             return None
@@ -121,12 +117,9 @@ class AdapterName:
         if relation is None or isinstance(relation, str):
             return []
         dialect = rendering.session.dialect
-        if getattr(relation, "is_cte", False) or (
-            getattr(relation, "_plain", None) and relation.type == "external"
-        ):
+        if getattr(relation, "is_cte", False) or (getattr(relation, "_plain", None) and relation.type == "external"):
             return [
-                TemplateColumn.of(column, dialect)
-                for column in self._described(f"select * from {relation.render()}")
+                TemplateColumn.of(column, dialect) for column in self._described(f"select * from {relation.render()}")
             ]
         info = rendering.ask().relation(relation.place())
         return [TemplateColumn.of(column, dialect) for column in info.columns] if info else []
@@ -146,11 +139,7 @@ class AdapterName:
     def get_missing_columns(self, from_relation: Any, to_relation: Any) -> list[TemplateColumn]:
         """The columns that the first has and the second lacks."""
         have = {column.name.lower() for column in self.get_columns_in_relation(to_relation)}
-        return [
-            column
-            for column in self.get_columns_in_relation(from_relation)
-            if column.name.lower() not in have
-        ]
+        return [column for column in self.get_columns_in_relation(from_relation) if column.name.lower() not in have]
 
     def check_schema_exists(self, database: Any, schema: Any) -> bool:
         """Whether there is a schema of that name."""
@@ -184,13 +173,9 @@ class AdapterName:
         if answer is None:
             return Response(""), Table((), ())
         table = Table.of(answer) if fetch else Table((), ())
-        return Response(answer.message, answer.affected), table.limit(
-            int(limit)
-        ) if limit is not None else table
+        return Response(answer.message, answer.affected), table.limit(int(limit)) if limit is not None else table
 
-    def add_query(
-        self, sql: str, auto_begin: bool = True, bindings: Any = None, abridge_sql_log: bool = False
-    ) -> None:
+    def add_query(self, sql: str, auto_begin: bool = True, bindings: Any = None, abridge_sql_log: bool = False) -> None:
         """Run SQL and forget the result."""
         if bindings:
             raise TemplateError("adapter.add_query() with bindings is not supported")
@@ -237,9 +222,7 @@ class AdapterName:
         for column in self.get_columns_in_relation(from_relation):
             target = have.get(column.name)
             if target is not None and target.can_expand_to(column):
-                self._run(
-                    f"alter table {to_relation.render()} alter column {column.quoted} type {column.data_type}"
-                )
+                self._run(f"alter table {to_relation.render()} alter column {column.quoted} type {column.data_type}")
 
     def commit(self) -> str:
         """Commit what has been done."""
@@ -302,9 +285,7 @@ class AdapterName:
 
     def is_motherduck(self) -> bool:
         """Whether the target is a MotherDuck database."""
-        return str(self._rendering.session.project.target.fields.get("path", "")).startswith(
-            ("md:", "motherduck:")
-        )
+        return str(self._rendering.session.project.target.fields.get("path", "")).startswith(("md:", "motherduck:"))
 
     def is_ducklake(self, relation: Any = None) -> bool:
         """Whether the target is a DuckLake."""

@@ -16,12 +16,13 @@ from eltbuild.compile.dbt.grants import GRANTS
 from eltbuild.compile.dbt.hooks import HOOKS
 from eltbuild.compile.dbt.incremental import INCREMENTAL
 from eltbuild.compile.dbt.naming import NAMING
+from eltbuild.compile.dbt.python_code import PYTHON_CODE
 from eltbuild.compile.dbt.seeds import SEEDS
 from eltbuild.compile.dbt.snapshots import SNAPSHOTS
 from eltbuild.compile.dbt.types import TYPE_MACROS
 
 BUILTINS: Mapping[str, Callable[..., Any]] = {
     **CROSSDB, **DATES, **TYPE_MACROS, **NAMING, **DATA_TESTS, **DDL, **COLUMNS, **INCREMENTAL, **SNAPSHOTS, **SEEDS,
-    **GRANTS, **DOCS_AND_INDEXES, **HOOKS, **CATALOG_MACROS,
+    **GRANTS, **DOCS_AND_INDEXES, **HOOKS, **CATALOG_MACROS, **PYTHON_CODE,
 }  # fmt: skip
 """Each takes the rendering first; then the arguments that dbt documents, under dbt's names."""

@@ -28,10 +28,10 @@ def _literal(rendering: Rendering, text: Any) -> str:
 
 
 def _views(rendering: Rendering, database: Any) -> str:
-    """The information schema of a database, as text."""
-    if rendering.session.dialect in ("postgres", "redshift", "spark", "databricks") or not database:
-        return "information_schema"
-    return str(rendering.scope["information_schema_name"](database))
+    """The information schema of a database, as text: one for all databases in most engines."""
+    if database and rendering.session.dialect in ("snowflake", "bigquery"):
+        return str(rendering.scope["information_schema_name"](database))
+    return "information_schema"
 
 
 def information_schema_name(rendering: Rendering, database: Any) -> str:

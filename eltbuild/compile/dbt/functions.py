@@ -97,9 +97,7 @@ def local_md5(value: Any) -> str:
     return hashlib.md5(str(value).encode(), usedforsecurity=False).hexdigest()
 
 
-def diff_of_two_dicts(
-    first: Mapping[str, Iterable[str]], second: Mapping[str, Iterable[str]]
-) -> dict[str, list[str]]:
+def diff_of_two_dicts(first: Mapping[str, Iterable[str]], second: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
     """What the first has and the second lacks, letter case of values aside."""
     out: dict[str, list[str]] = {}
     theirs = {key.lower(): {item.lower() for item in values} for key, values in second.items()}
@@ -127,9 +125,7 @@ class Module:
 
 
 _RE = {name: getattr(re, name) for name in re.__all__ if name != "template"}
-_DATETIME = {
-    name: getattr(datetime, name) for name in ("date", "datetime", "time", "timedelta", "timezone", "tzinfo")
-}
+_DATETIME = {name: getattr(datetime, name) for name in ("date", "datetime", "time", "timedelta", "timezone", "tzinfo")}
 _ITERTOOLS = {
     name: getattr(itertools, name)
     for name in (
@@ -154,8 +150,8 @@ class _Pytz:
 MODULES = Module(
     "modules",
     {
-        "datetime": Module("datetime", _DATETIME), "re": Module("re", _RE), "itertools": Module("itertools", _ITERTOOLS),
-        "pytz": _Pytz(),
+        "datetime": Module("datetime", _DATETIME), "re": Module("re", _RE),
+        "itertools": Module("itertools", _ITERTOOLS), "pytz": _Pytz(),
     },
 )  # fmt: skip
 
@@ -225,7 +221,7 @@ class Exceptions:
         return self._warn(f"the snapshot compares timestamps of types {types}")
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        if name.startswith("raise_") or name.startswith("missing_"):
+        if name.startswith(("raise_", "missing_")):
             return self._raise
         raise AttributeError(name)
 
@@ -242,10 +238,7 @@ class Validation:
         def __call__(self, *allowed: Any) -> Callable[[Any], None]:
             def check(value: Any) -> None:
                 kinds = tuple(item for item in allowed if isinstance(item, type))
-                if not (
-                    isinstance(value, kinds)
-                    or value in [item for item in allowed if not isinstance(item, type)]
-                ):
+                if not (isinstance(value, kinds) or value in [item for item in allowed if not isinstance(item, type)]):
                     raise TemplateError(f"{value!r} is not one of {', '.join(map(str, allowed))}")
 
             return check

@@ -85,15 +85,10 @@ def validate_sql(rendering: Rendering, sql: Any) -> Any:
     return rendering.scope["load_result"]("validate_sql") if rendering.live else None
 
 
-def resolve_model_name(rendering: Rendering, input_model_name: Any) -> str:
-    """The name of a relation as Python code asks for it."""
-    return str(input_model_name)
-
-
 HOOKS: Mapping[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         after_commit, before_begin, get_limit_subquery_sql, get_show_sql, in_transaction, make_hook_config,
-        resolve_model_name, run_hooks, set_sql_header, validate_sql,
+        run_hooks, set_sql_header, validate_sql,
     )
 }  # fmt: skip

@@ -37,6 +37,11 @@ def generate_database_name(rendering: Rendering, custom_database_name: Any = Non
     return str(custom_database_name).strip()
 
 
+def generate_latest_version_pointer_alias(rendering: Rendering, custom_alias_name: Any = None, node: Any = None) -> str:
+    """What points to a model's latest version: the custom alias, else the model's name without a version."""
+    return str(custom_alias_name).strip() if custom_alias_name else str(_part(node, "name") or "")
+
+
 def _part(node: Any, name: str) -> Any:
     return node.get(name) if isinstance(node, Mapping) else getattr(node, name, None)
 
@@ -44,6 +49,7 @@ def _part(node: Any, name: str) -> Any:
 NAMING: Mapping[str, Callable[..., Any]] = {
     "generate_alias_name": generate_alias_name,
     "generate_database_name": generate_database_name,
+    "generate_latest_version_pointer_alias": generate_latest_version_pointer_alias,
     "generate_schema_name": generate_schema_name,
     "generate_schema_name_for_env": generate_schema_name_for_env,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eltbuild.relation import Column, Relation
@@ -66,9 +66,7 @@ class TemplateRelation:
     @classmethod
     def of(cls, relation: Relation, dialect: str, type: str | None = None, **more: Any) -> TemplateRelation:
         """The template's view of a place in the warehouse."""
-        return cls(
-            relation.database, relation.schema, relation.identifier, type=type, dialect=dialect, **more
-        )
+        return cls(relation.database, relation.schema, relation.identifier, type=type, dialect=dialect, **more)
 
     def _copy(self, **changes: Any) -> TemplateRelation:
         values: dict[str, Any] = {
@@ -106,11 +104,7 @@ class TemplateRelation:
         return hash(self.render())
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, TemplateRelation)
-            and self.place() == other.place()
-            and self.included == other.included
-        )
+        return isinstance(other, TemplateRelation) and self.place() == other.place() and self.included == other.included
 
     def __getitem__(self, key: str) -> Any:
         if key in ("database", "schema", "identifier", "name", "table", "type"):
@@ -118,8 +112,10 @@ class TemplateRelation:
         raise KeyError(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """A part by name."""
-        return getattr(self, key, default) if key in (*PARTS, "name", "table", "type") else default
+        """A part by name; `metadata` tells packages that this is a relation."""
+        if key == "metadata":
+            return {"type": "TemplateRelation"}
+        return getattr(self, key) if key in (*PARTS, "name", "table", "type") else default
 
     def keys(self) -> list[str]:
         """Names of the parts."""
@@ -201,16 +197,12 @@ class TemplateRelation:
     ) -> TemplateRelation:
         """The same relation with other parts quoted."""
         given = (database, schema, identifier)
-        kept = tuple(
-            old if new is None else bool(new) for old, new in zip(self.quoted_parts, given, strict=True)
-        )
+        kept = tuple(old if new is None else bool(new) for old, new in zip(self.quoted_parts, given, strict=True))
         return self._copy(quoted=kept)
 
     def incorporate(self, path: Any = None, type: str | None = None, **_: Any) -> TemplateRelation:
         """The same relation with some parts replaced."""
-        changes = {
-            key: value for key, value in dict(path or {}).items() if key in PARTS and value is not None
-        }
+        changes = {key: value for key, value in dict(path or {}).items() if key in PARTS and value is not None}
         if type is not None:
             changes["type"] = type
         return self._copy(**changes)
@@ -238,13 +230,9 @@ class TemplateRelation:
         """The information schema itself."""
         return self.information_schema()
 
-    def matches(
-        self, database: str | None = None, schema: str | None = None, identifier: str | None = None
-    ) -> bool:
+    def matches(self, database: str | None = None, schema: str | None = None, identifier: str | None = None) -> bool:
         """Whether the given parts are this relation's, letter case aside."""
-        given = zip(
-            (database, schema, identifier), (self.database, self.schema, self.identifier), strict=True
-        )
+        given = zip((database, schema, identifier), (self.database, self.schema, self.identifier), strict=True)
         return all(want is None or (have or "").lower() == want.lower() for want, have in given)
 
     def quoted(self, identifier: str) -> str:
@@ -254,6 +242,9 @@ class TemplateRelation:
     def add_ephemeral_prefix(self, name: str) -> str:
         """The name of an ephemeral model's CTE."""
         return f"__dbt__cte__{name}"
+
+
+Mapping.register(TemplateRelation)  # packages ask `is mapping` to know a relation
 
 
 class RelationFactory:

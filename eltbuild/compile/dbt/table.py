@@ -106,14 +106,10 @@ class ResultColumn:
 class Table:
     """Rows and columns of a result, by position and by name."""
 
-    def __init__(
-        self, names: Sequence[str], rows: Sequence[Sequence[Any]], types: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, names: Sequence[str], rows: Sequence[Sequence[Any]], types: Sequence[str] = ()) -> None:
         self.column_names = tuple(names)
         self.column_types = tuple(types) or ("",) * len(self.column_names)
-        self.rows = Named.of(
-            [Named.of(row, self.column_names) for row in rows], [str(i) for i in range(len(rows))]
-        )
+        self.rows = Named.of([Named.of(row, self.column_names) for row in rows], [str(i) for i in range(len(rows))])
         self.row_names = None
 
     @classmethod
@@ -161,9 +157,7 @@ class Table:
             names = list(column_names or self.column_names)
         return Table(names, list(self.rows), self.column_types)
 
-    def limit(
-        self, start_or_stop: int | None = None, stop: int | None = None, step: int | None = None
-    ) -> Table:
+    def limit(self, start_or_stop: int | None = None, stop: int | None = None, step: int | None = None) -> Table:
         """A slice of the rows."""
         rows = self.rows[slice(start_or_stop) if stop is None else slice(start_or_stop, stop, step)]
         return self._with(rows)
@@ -202,9 +196,7 @@ class Table:
 
     def print_structure(self, **_: Any) -> str:
         """Names and types as text."""
-        return "\n".join(
-            f"{name}: {kind}" for name, kind in zip(self.column_names, self.column_types, strict=True)
-        )
+        return "\n".join(f"{name}: {kind}" for name, kind in zip(self.column_names, self.column_types, strict=True))
 
     def to_json(self, *_: Any, **__: Any) -> str:
         """The rows as a JSON list."""

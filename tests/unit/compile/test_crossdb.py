@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
+from renderings import DuckDB, rendering, value
+
 from eltbuild.compile.dbt.spelling import enclosed
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.project.resources import Settings
-from renderings import DuckDB, rendering, value
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "crossdb"
 ROWS = "(values ('a', 1), ('b', 3), (null, 2), ('c', 0), ('a', 5)) as t(x, o)"
@@ -193,7 +194,8 @@ def test_two_nulls_are_equal_with_the_flag(duck: DuckDB) -> None:
 
 
 def test_overrides_of_the_project_reach_composed_macros() -> None:
-    made = rendering(macros={"duckdb__dateadd": "{% macro duckdb__dateadd(datepart, interval, from_date_or_timestamp) %}mine{% endmacro %}"})
+    macro = "{% macro duckdb__dateadd(datepart, interval, from_date_or_timestamp) %}mine{% endmacro %}"
+    made = rendering(macros={"duckdb__dateadd": macro})
     assert value("dbt.last_day('d', 'month')", made) == "cast(mine as date)"
 
 

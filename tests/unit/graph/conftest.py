@@ -108,9 +108,7 @@ def unit_test(entry: Mapping[str, Any], root: str) -> UnitTest:
 
 
 def unmanaged(entry: Mapping[str, Any], root: str) -> Unmanaged:
-    return Unmanaged(
-        **common(entry, root), resource_type=entry["resource_type"], body=entry, parents=parents(entry)
-    )
+    return Unmanaged(**common(entry, root), resource_type=entry["resource_type"], body=entry, parents=parents(entry))
 
 
 def macro(id: str, entry: Mapping[str, Any]) -> Macro:

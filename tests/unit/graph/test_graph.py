@@ -81,7 +81,9 @@ def test_ancestors_and_descendants_are_two_sides(graph: Graph, data: st.DataObje
     if graph.order:
         a, b = data.draw(st.sampled_from(graph.order)), data.draw(st.sampled_from(graph.order))
         assert (a in graph.ancestors([b])) == (b in graph.descendants([a]))
-        assert graph.ancestors([b]) == frozenset(graph.parents[b]).union(*(graph.ancestors([p]) for p in graph.parents[b]))
+        assert graph.ancestors([b]) == frozenset(graph.parents[b]).union(
+            *(graph.ancestors([p]) for p in graph.parents[b])
+        )
 
 
 # Circles

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from eltbuild.adapter import Target
 from eltbuild.errors import EltbuildError, ProjectError, UsageError
 from eltbuild.graph.graph import Graph
-from eltbuild.graph.methods import path_matcher, version_rank
+from eltbuild.graph.methods import version_rank
+from eltbuild.graph.patterns import path_matcher
 from eltbuild.graph.select import (
     Criterion,
     Difference,
@@ -366,9 +367,7 @@ def test_gathering_adds_only_tests_of_what_is_there(seed: int, a: Selector, b: S
 @settings(max_examples=100)
 @given(SEEDS, CRITERIA, MODES)
 def test_modes_take_along_more_and_more(seed: int, a: Criterion, mode: str) -> None:
-    empty, cautious, buildable, eager = (
-        ids(seed, a, mode) for mode in ("empty", "cautious", "buildable", "eager")
-    )
+    empty, cautious, buildable, eager = (ids(seed, a, mode) for mode in ("empty", "cautious", "buildable", "eager"))
     assert empty <= cautious <= buildable <= eager
     assert ids(seed, replace(a, indirect=mode), "eager") == ids(seed, a, mode)  # type: ignore[arg-type]
 

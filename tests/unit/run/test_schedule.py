@@ -287,7 +287,8 @@ def test_a_test_that_warns_blocks_nothing_but_comes_first() -> None:
     events = run(GATED, statuses={A_TEST: "warn"}, tests={A_TEST, B_TEST})
     assert "skipped" not in outcome(events).values()
     order = started(events)
-    assert order.index(A_TEST) < order.index("model.p.b") and order.index(B_TEST) < order.index("model.p.c")
+    assert order.index(A_TEST) < order.index("model.p.b")
+    assert order.index(B_TEST) < order.index("model.p.c")
 
 
 def test_a_test_of_something_not_chosen_blocks_all_the_same() -> None:
@@ -526,6 +527,35 @@ def test_an_interrupt_can_be_handed_in() -> None:
     rest = [events.throw(KeyboardInterrupt), *events]
     assert set(outcome(rest)) == {"a", "b", "c"}
     assert outcome(rest)["c"] == "skipped"
+
+
+def test_what_is_not_cancelled_the_first_time_is_cancelled_again() -> None:
+    calls: list[float] = []
+    second = threading.Event()
+
+    def cancel() -> None:
+        calls.append(time.monotonic())
+        if len(calls) == 3:
+            second.set()
+
+    def work(id: str, started: Started) -> Finished:
+        if id == "bad":
+            return Finished(node=id, status="error")
+        return Finished(node=id, status="error" if second.wait(20) else "success")
+
+    graph = Graph.from_parents({"bad": (), "between": ()})
+    events = list(schedule(graph, graph.order, work, threads=2, fail_fast=True, cancel=cancel))
+    assert outcome(events) == {"bad": "error", "between": "cancelled"}
+    assert len(calls) == 3
+
+
+def test_an_interrupt_among_the_last_events_loses_none() -> None:
+    graph = Graph.from_parents({"a": (), **{f"b{number}": ("a",) for number in range(5)}})
+    events = schedule(graph, graph.order, worker(), threads=1)
+    seen: list[Event] = [next(events), events.throw(KeyboardInterrupt), events.throw(KeyboardInterrupt)]
+    seen += [events.throw(KeyboardInterrupt), *events]
+    ends = [event.node for event in seen if isinstance(event, Finished)]
+    assert sorted(ends) == sorted(graph.order)
 
 
 def test_a_second_interrupt_does_not_wait() -> None:

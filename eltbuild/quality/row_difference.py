@@ -1,0 +1,143 @@
+"""A difference between rows as text for people: an aligned table with a mark under every cell that differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from eltbuild.quality.row_comparison import Comparison, Line
+
+SHOWN = 12
+"""How many lines of a difference are shown: each takes three on the screen at most."""
+WIDTH = 150
+CELL = 48
+BEFORE = 12
+"""How many characters of a long text are shown before the place at which it differs."""
+
+Printed = tuple[str, tuple[str, ...]]
+"""A line of the table: what it is, and its cells."""
+
+
+def told(comparison: Comparison, what: str) -> str:
+    """The difference in full sentences and a table. `what` names what gave the rows: `model `orders``."""
+    table = _table(comparison, comparison.lines[:SHOWN])
+    more = len(comparison.lines) - SHOWN
+    tail = [f"... and {more:,} more"] if more > 0 else []
+    return "\n".join([_summary(comparison, what), "", *table, *tail])
+
+
+def _summary(comparison: Comparison, what: str) -> str:
+    paired = sum(1 for line in comparison.lines if line.expected is not None and line.actual is not None)
+    missing = sum(1 for line in comparison.lines if line.actual is None)
+    counts = (
+        (paired, "differs", "differ"),
+        (missing, "is missing", "are missing"),
+        (len(comparison.lines) - paired - missing, "is not expected", "are not expected"),
+    )
+    said = ", ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count)
+    same = f"; {comparison.same:,} as expected" if comparison.same else ""
+    return f"{what} gives other rows than expected: {said}{same}"
+
+
+def _table(comparison: Comparison, lines: Sequence[Line]) -> Iterator[str]:
+    """The lines below each other, with as many columns as fit."""
+    printed = [one for line in lines for one in _printed(comparison, line)]
+    head: Printed = ("", tuple(_shown(name) for name in comparison.columns))
+    widths = [max(len(cells[index]) for _, cells in (head, *printed)) for index in range(len(comparison.columns))]
+    chosen = _chosen(widths, _differing(comparison, lines))
+    right = {index for index in chosen if _is_numeric(lines, index)}
+    label = max(len(word) for word, _ in printed)
+    for word, cells in (head, *printed):
+        padded = [f"{cells[i]:>{widths[i]}}" if i in right else f"{cells[i]:<{widths[i]}}" for i in chosen]
+        yield "  ".join([f"{word:<{label}}", *padded]).rstrip()
+    hidden = len(comparison.columns) - len(chosen)
+    if hidden:
+        yield f"({hidden:,} more columns are not shown)"
+
+
+def _printed(comparison: Comparison, line: Line) -> Iterator[Printed]:
+    if line.expected is None or line.actual is None:
+        if line.expected is not None:
+            yield "- missing", tuple(map(_cell, line.expected))
+        if line.actual is not None:
+            yield "+ unexpected", tuple(map(_cell, line.actual))
+        return
+    left: list[str] = []
+    right: list[str] = []
+    marks: list[str] = []
+    for index, (expected, actual) in enumerate(zip(line.expected, line.actual, strict=True)):
+        same = comparison.equal(index, expected, actual)
+        one, other = (_cell(expected), _cell(actual)) if same else _apart(expected, actual)
+        left.append(one)
+        right.append(other)
+        marks.append("" if same else "^" * max(len(one), len(other)))
+    yield "- expected", tuple(left)
+    yield "+ actual", tuple(right)
+    yield "", tuple(marks)
+
+
+def _differing(comparison: Comparison, lines: Sequence[Line]) -> frozenset[int]:
+    """The columns in which rows that belong together differ."""
+    return frozenset(
+        index
+        for line in lines
+        if line.expected is not None and line.actual is not None
+        for index, (expected, actual) in enumerate(zip(line.expected, line.actual, strict=True))
+        if not comparison.equal(index, expected, actual)
+    )
+
+
+def _chosen(widths: Sequence[int], differing: frozenset[int]) -> list[int]:
+    """The columns that are shown: those that differ first, then the others from the left while there is room."""
+    room = WIDTH
+    chosen: list[int] = []
+    for index in sorted(range(len(widths)), key=lambda index: (index not in differing, index)):
+        room -= widths[index] + 2
+        if room < 0 and chosen:
+            break
+        chosen.append(index)
+    return sorted(chosen)
+
+
+def _is_numeric(lines: Sequence[Line], index: int) -> bool:
+    rows = [row for line in lines for row in (line.expected, line.actual) if row is not None]
+    present = [row[index] for row in rows if row[index] is not None]
+    return bool(present) and all(isinstance(value, (int, float, Decimal)) for value in present)
+
+
+def _cell(value: Any) -> str:
+    text = _shown(value)
+    return text if len(text) <= CELL else text[: CELL - 3] + "..."
+
+
+def _apart(expected: Any, actual: Any) -> tuple[str, str]:
+    """Two different values as texts that differ, too: long ones from where they differ, others with their type."""
+    left, right = _shown(expected), _shown(actual)
+    if left == right:
+        return f"{_cell(expected)} ({type(expected).__name__})", f"{_cell(actual)} ({type(actual).__name__})"
+    if len(left) <= CELL and len(right) <= CELL:
+        return left, right
+    same = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    start = max(same - BEFORE, 0) if same > CELL // 2 else 0
+    return _part(left, start), _part(right, start)
+
+
+def _part(text: str, start: int) -> str:
+    text = f"...{text[start:]}" if start else text
+    return text if len(text) <= CELL else text[: CELL - 3] + "..."
+
+
+def _shown(value: Any) -> str:
+    """A value as SQL people write it; texts that could be taken for something else in quotes."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_shown, value)) + "]"
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(value))
+    odd = isinstance(value, str) and (not text or text != text.strip() or text.lower() in ("null", "true", "false"))
+    return f"'{text}'" if odd else text

@@ -1,0 +1,158 @@
+"""Rows written out as a query, each value cast to its column's type; and the types that bare values suggest."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from eltbuild.errors import CompileError, Problem
+from eltbuild.relation import Column
+from eltbuild.sql.quoting import quote_string
+from eltbuild.sql.writer import Writer
+
+VALUES = frozenset({
+    "duckdb", "postgres", "materialize", "risingwave", "snowflake", "trino", "presto", "athena", "spark", "databricks",
+    "tsql", "fabric",
+})  # fmt: skip
+"""Dialects that take `(values ...)` for a table; the others get one SELECT for each row."""
+
+WHOLE = re.compile(r"[+-]?\d{1,18}")
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+TRUTH = re.compile(r"true|false", re.IGNORECASE)
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?")
+ZONED = re.compile(TIMESTAMP.pattern + r" ?(?:Z|[+-]\d\d(?::?\d\d)?)")
+
+TIMES = (("date", DATE), ("timestamp", TIMESTAMP), ("timestamptz", ZONED))
+WORDS = (("bigint", WHOLE), ("double", NUMBER), ("boolean", TRUTH), *TIMES)
+"""Types that texts suggest, where all of them look like it; the first one that fits."""
+
+
+def rows_query(columns: Sequence[Column], rows: Sequence[Sequence[Any]], writer: Writer) -> str:
+    """A query that gives the rows, its columns named and typed as told; a column without a type is not cast.
+
+    Values are None, bool, int, float, Decimal, str, date, time, datetime, and lists and mappings of these. Raises
+    `CompileError` for others.
+    """
+    if not rows:
+        nulls = ", ".join(f"{_cast('null', column, writer)} as {writer.quote(column.name)}" for column in columns)
+        return f"select {nulls}\nwhere false"
+    written = [
+        [_cell(value, column, writer, bare=number > 0) for value, column in zip(row, columns, strict=True)]
+        for number, row in enumerate(rows)
+    ]
+    if writer.dialect in VALUES:
+        lines = ",\n  ".join(f"({', '.join(cells)})" for cells in written)
+        return f"select * from (values\n  {lines}\n) as given_rows ({writer.names(column.name for column in columns)})"
+    names = [f" as {writer.quote(column.name)}" for column in columns]
+    return "\nunion all\n".join(
+        "select " + ", ".join(cell + name for cell, name in zip(cells, names, strict=True)) for cells in written
+    )
+
+
+def _cell(value: Any, column: Column, writer: Writer, bare: bool) -> str:
+    # The first row types the column: NULLs below it need no cast.
+    if value is None and bare:
+        return "null"
+    return _cast(_literal(value, column.type, writer), column, writer)
+
+
+def _cast(text: str, column: Column, writer: Writer) -> str:
+    return f"cast({text} as {column.type})" if column.type else text
+
+
+def _literal(value: Any, type_name: str, writer: Writer) -> str:
+    if isinstance(value, (list, tuple, dict)):
+        return _nested(value, type_name, writer)
+    if isinstance(value, datetime):
+        return quote_string(value.isoformat(sep=" "), writer.dialect)
+    if isinstance(value, (date, time)):
+        return quote_string(value.isoformat(), writer.dialect)
+    return writer.literal(value)
+
+
+def _nested(value: Any, type_name: str, writer: Writer) -> str:
+    """A list or a record: as JSON, which engines cast to types of their own; in PostgreSQL lists are arrays."""
+    if writer.dialect == "postgres" and isinstance(value, (list, tuple)) and not is_json(type_name):
+        if not value:
+            return "'{}'"
+        return f"array[{', '.join(_literal(item, type_name, writer) for item in value)}]"
+    text = quote_string(json.dumps(value, default=_json_value, ensure_ascii=False), writer.dialect)
+    return f"cast({text} as json)" if writer.dialect == "duckdb" else text
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    raise CompileError(Problem(f"a {type(value).__name__} cannot be written as a SQL literal: {value!r}"))
+
+
+def is_json(type_name: str) -> bool:
+    """Whether values of the type are JSON, whatever its name in full."""
+    return type_name.casefold() in ("json", "jsonb", "variant", "super")
+
+
+def suggested_type(values: Iterable[Any], writer: Writer, words: bool = False) -> str:
+    """The type of a column that holds these values, in the writer's dialect; empty where only NULLs tell nothing.
+
+    Texts that are all dates or times count as such; with `words` (they come from CSV) also numbers and truth values.
+    """
+    present = [value for value in values if value is not None]
+    if not present:
+        return ""
+    if all(isinstance(value, str) for value in present):
+        return writer.type_name(_of_texts(present, WORDS if words else TIMES))
+    return _of_values(present, writer)
+
+
+def _of_texts(texts: Sequence[str], patterns: Iterable[tuple[str, re.Pattern[str]]]) -> str:
+    return next((name for name, pattern in patterns if all(map(pattern.fullmatch, texts))), "text")
+
+
+def _of_values(values: Sequence[Any], writer: Writer) -> str:
+    if all(isinstance(value, (list, tuple)) for value in values):
+        return _of_lists(values, writer)
+    if all(isinstance(value, dict) for value in values):
+        return _of_records(values, writer)
+    kinds = {type(value) for value in values}
+    if kinds == {int} and max(map(abs, values)) >= 2**63:
+        return writer.type_name("decimal(38, 0)")
+    for name, among in SCALARS:
+        if kinds <= among:
+            zoned = name == "timestamp" and any(getattr(value, "tzinfo", None) is not None for value in values)
+            return writer.type_name("timestamptz" if zoned else name)
+    return writer.type_name("text")
+
+
+SCALARS: tuple[tuple[str, frozenset[type]], ...] = (
+    ("boolean", frozenset({bool})),
+    ("bigint", frozenset({int})),
+    ("double", frozenset({int, float, Decimal})),
+    ("date", frozenset({date})),
+    ("timestamp", frozenset({date, datetime})),
+    ("time", frozenset({time})),
+    ("interval", frozenset({timedelta})),
+)
+"""The type of values of those classes, the narrowest first."""
+
+
+def _of_lists(values: Sequence[Any], writer: Writer) -> str:
+    inner = suggested_type([item for value in values for item in value], writer) or writer.type_name("text")
+    return f"{inner}[]" if writer.dialect in ("duckdb", "postgres") else "json"
+
+
+def _of_records(values: Sequence[dict[Any, Any]], writer: Writer) -> str:
+    names = dict.fromkeys(str(name) for value in values for name in value)
+    if writer.dialect != "duckdb" or not names:
+        return "jsonb" if writer.dialect == "postgres" else "json"
+    members = [
+        f"{writer.quote(name)} {suggested_type([value.get(name) for value in values], writer) or 'varchar'}"
+        for name in names
+    ]
+    return f"struct({', '.join(members)})"
