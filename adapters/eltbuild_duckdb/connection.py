@@ -35,6 +35,10 @@ _NO_QUERY = re.compile(
 )
 _RETURNING = re.compile(r"\breturning\b.*\bcount\b", re.IGNORECASE | re.DOTALL)
 _COMMENT_ON = re.compile(r"\bcomment\s+on\b", re.IGNORECASE)
+_BLANK = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|\Z))*")
+_BLOCK = re.compile(r"/\*|\*/")
+_TRIMS = int(duckdb.__version__.split(".", 1)[0]) >= 2
+"""DuckDB 2 forgets the comments before a statement, and then counts places as if they were there."""
 
 
 class DuckDBConnection:
@@ -85,7 +89,13 @@ class DuckDBConnection:
         """One statement's answer."""
         if self._database.commented is False and _COMMENT_ON.search(sql):
             self._database.commented = True
-        return self._run(sql, sql)
+        start = _beginning(sql) if _TRIMS else 0
+        if not start:
+            return self._run(sql, sql)
+        try:
+            return self._run(sql[start:], sql[start:])
+        except DatabaseError as error:
+            raise _moved(error, sql, start) from error.__cause__
 
     def _run(self, statement: Any, sql: str) -> Answer:
         cursor = self._cursor
@@ -174,11 +184,12 @@ class DuckDBConnection:
         """The rows of a query as Arrow. Raises `DatabaseError`."""
         import pyarrow
 
+        start = _beginning(sql) if _TRIMS else 0
         try:
-            rows = self._cursor.sql(sql)
+            rows = self._cursor.sql(sql[start:])
             return pyarrow.table({}) if rows is None else rows.to_arrow_table()
         except Exception as error:
-            raise self._refused(error, sql) from error
+            raise _moved(self._refused(error, sql[start:]), sql, start) from error
 
     def load(self, relation: Relation, rows: pyarrow.Table | Any) -> int:
         """Append rows to a table, matched by column name; columns that the rows lack get their default or NULL.
@@ -211,8 +222,9 @@ class DuckDBConnection:
         if not relation.identifier:
             return None
         places = self._places(relation)
-        # A name that is not there is told by an error, which would end a transaction.
-        if self._depth or len(places) > 1 or self._has_comments():
+        # A name that is not there is told by an error, which would end a transaction; one that looks like that of a
+        # file is looked for among files.
+        if self._depth or len(places) > 1 or "." in relation.identifier or self._has_comments():
             return self._listed(places, relation.identifier)
         if self._fetch(catalogue.views_query(places[0], relation.identifier)):
             return self._listed(places, relation.identifier)
@@ -400,6 +412,24 @@ class DuckDBConnection:
                         cursor.close()
             self._session = None
         self._forget(self)
+
+
+def _beginning(sql: str) -> int:
+    """Where the first statement begins, behind blanks, comments and semicolons."""
+    start = 0
+    while True:
+        blank = _BLANK.match(sql, start)
+        start = blank.end() if blank else start
+        if not sql.startswith("/*", start):
+            return start
+        depth = 0
+        for found in _BLOCK.finditer(sql, start):
+            depth += 1 if found[0] == "/*" else -1
+            if not depth:
+                start = found.end()
+                break
+        else:
+            return start
 
 
 def _goes_on(sql: str) -> bool:

@@ -232,14 +232,15 @@ def _row(sql: str, number: int) -> tuple[int, str | None]:
 def _column(row: str, shown: str, caret: int) -> int:
     """The column in a row, from 1, for a caret under what is shown of it; 0 where that cannot be told."""
     index = _characters(shown, caret)
-    if row.startswith(shown):
+    front, end = shown.startswith("..."), shown.endswith("...")
+    if row == shown or (end and not front and row.startswith(shown[:-3])):
         return index + 1
-    front = 3 if shown.startswith("...") else 0
-    inner = shown[front:].removesuffix("...")
+    inner = shown[3 if front else 0 : -3 if end else None]
     start = row.find(inner)
-    if start < 0 or not inner or (front and row.find(inner, start + 1) >= 0):
+    # What is cut off at the front may stand in the row more than once.
+    if not front or start < 0 or row.find(inner, start + 1) >= 0:
         return 0
-    return start + index - front + 1
+    return start + index - 3 + 1
 
 
 def _characters(shown: str, cells: int) -> int:

@@ -12,7 +12,6 @@ from eltbuild.commands.options import Options
 from eltbuild.errors import Problem, UsageError, did_you_mean
 from eltbuild.graph.graph import Graph
 from eltbuild.graph.select import (
-    Difference,
     SelectionContext,
     Selector,
     default_selector,
@@ -120,8 +119,7 @@ def selector_of(project: Project, options: Options, command: str) -> Selector:
             hint = did_you_mean(name, named) or "selectors are named in selectors.yml"
             raise UsageError(Problem(f"there is no selector `{name}`", hint=hint))
         return named[name]
-    selector = parse_selection(options.select, ())
-    return Difference(selector, parse_selection(options.exclude, ())) if options.exclude else selector
+    return parse_selection(options.select, options.exclude)
 
 
 def context_of(opened: Opened, selector: Selector) -> SelectionContext:

@@ -12,6 +12,7 @@ from eltbuild.compile.dbt.runtime import RuntimeConfig
 from eltbuild.compile.rendering import Assumed, Rendering
 from eltbuild.errors import CompileError, Place, Problem, did_you_mean
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.project.projection.configs import config_dict
 from eltbuild.project.resources import Node, NodeId, Ref, Source, SourceRef
 from eltbuild.relation import Relation
 
@@ -229,6 +230,7 @@ class ConfigName:
 
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
+        self._full: Mapping[str, Any] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> str:
         if (args and kwargs) or len(args) > 1:
@@ -242,15 +244,20 @@ class ConfigName:
         return self(**{name: value})
 
     def _values(self) -> Mapping[str, Any]:
+        """The whole config, defaults included: templates read those, too."""
         node = self._rendering.node
-        return node.config if node is not None else {}
+        if self._full is None:
+            self._full = config_dict(node) if node is not None else {}
+        return self._full
 
     def get(self, name: str, default: Any = None, validator: Any = None) -> Any:
-        """The value of a key, or the default. While settling: an empty string, as dbt has it."""
+        """The value of a key, or the default. While settling: an empty string, as dbt has it.
+
+        A key that every node of the type has gives its own default, even none: that, too, is as in dbt.
+        """
         if self._rendering.settling:
             return ""
-        value = self._values().get(name, self._values().get(HOOK_KEYS.get(name, name)))
-        value = default if value is None else value
+        value = self._values().get(HOOK_KEYS.get(name, name), default)
         if validator is not None and value is not None:
             validator(value)
         return value

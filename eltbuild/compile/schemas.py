@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from eltbuild.compile.compiler import macro_error
-from eltbuild.compile.dbt.context import open_scope
-from eltbuild.compile.introspect import BLANK
-from eltbuild.compile.rendering import MacroReturn, Rendering
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Problem
-from eltbuild.jinja.errors import TemplateError
-from eltbuild.jinja.template import explain
-from eltbuild.project.resources import Macro, Node, NodeId, Project
+from eltbuild.project.resources import Node, NodeId, Project
 from eltbuild.relation import Relation
 
 TEST_SCHEMA = "dbt_test__audit"
@@ -29,8 +23,6 @@ class Naming:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._rendering = Rendering(session, None, BLANK)
-        open_scope(self._rendering)
         self._schema = self._rule("generate_schema_name", self._default_schema)
         self._database = self._rule("generate_database_name", self._default_database)
         self._alias = self._rule("generate_alias_name", default_alias)
@@ -40,20 +32,9 @@ class Naming:
         macro = macros.visible(name, macros.root) or macros.overridden(name)
         if macro is None:
             return default
-        return lambda custom, node: self._called(macro, custom, node)
+        from eltbuild.compile.naming_macros import caller
 
-    def _called(self, macro: Macro, custom: Any, node: Node) -> str | None:
-        from eltbuild.project.projection import node_dict
-
-        try:
-            name = self._rendering.macro(macro)(custom, node_dict(node, self._session.project))
-        except (TemplateError, MacroReturn) as error:
-            raise macro_error(error, macro) from error
-        except Exception as error:
-            raise macro_error(explain(error, ""), macro) from error
-        if name is None:
-            return None
-        return str(name).strip()
+        return caller(self._session, macro)
 
     def _default_schema(self, custom: Any, node: Node) -> str:
         own = self._session.project.target.schema

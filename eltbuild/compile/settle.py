@@ -6,21 +6,17 @@ Templates whose text tells everything are not rendered; the others are rendered 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from eltbuild.compile.compiler import is_known, render_node, test_arguments, with_hint
-from eltbuild.compile.introspect import BLANK
+from eltbuild.compile.given import input_id
 from eltbuild.compile.lookup import Lookup
 from eltbuild.compile.macro_index import MacroIndex
-from eltbuild.compile.names import problem_of
-from eltbuild.compile.rendering import Rendering
 from eltbuild.compile.schemas import Naming
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Place, Problem, ProjectError
-from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.literal import expression
 from eltbuild.jinja.native import has_jinja
 from eltbuild.project.config import Configs
@@ -39,11 +35,8 @@ from eltbuild.project.resources import (
 )
 from eltbuild.relation import Relation
 
-SECTIONS: Mapping[str, str] = {
-    "model": "models", "seed": "seeds", "snapshot": "snapshots", "test": "data_tests", "analysis": "analyses",
-    "operation": "models",
-}  # fmt: skip
-"""The section of the project file that configures each type of resource."""
+QUERIES = frozenset({"view", "ephemeral", "materialized_view"})
+"""The materializations that keep a query and no rows."""
 
 BUILT_IN_TESTS = frozenset({"unique", "not_null", "accepted_values", "relationships"})
 
@@ -132,7 +125,11 @@ class Reach:
             return self.touches(macro)
         # A variable of the environment that is not set is a mistake of the project, told with all others.
         head = name.partition(".")[0]
-        return head == "env_var" or not is_known(head)
+        if head == "env_var":
+            return True
+        from eltbuild.compile.compiler import is_known
+
+        return not is_known(head)
 
 
 def _rendered(session: Session, reach: Reach, found: _Found) -> dict[NodeId, Node]:
@@ -155,53 +152,20 @@ def _rendered(session: Session, reach: Reach, found: _Found) -> dict[NodeId, Nod
 
 def _node(session: Session, node: Node, reach: Reach, configs: Configs, found: _Found) -> Node:
     if node.language == "python":
+        if node.materialized in QUERIES:
+            text = f"the Python model `{node.name}` cannot be materialized as {node.materialized}"
+            raise CompileError(Problem(text, node.place, "use table or incremental: there is no query to keep"))
         return node
     node = _with_constraints(node)
-    hooks = _hook_texts(node)
+    hooks = hook_texts(node)
     if not hooks and _clear(node, reach):
         return node
-    rendering = Rendering(session, node, BLANK)
-    if not _clear(node, reach):
-        _render(rendering, node)
-    config, unrendered = node.config, node.unrendered_config
-    if rendering.config:
-        resolved = configs.resolve(
-            SECTIONS[node.resource_type], node.package, node.fqn, node.yaml_config, rendering.config,
-            unrendered_infile={**rendering.config, **_kept(node.unrendered_config)},
-        )  # fmt: skip
-        config, unrendered = resolved.config, resolved.unrendered
-        node = replace(node, config=config, unrendered_config=unrendered)
-        hooks = _hook_texts(node)
-    for text in hooks:
-        _render_text(rendering, node, text)
-    found.problems.extend(rendering.problems)
-    refs = _joined(node.refs, rendering.refs) if node.complete or node.test else tuple(rendering.refs)
-    sources = _joined(node.source_refs, rendering.sources) if node.complete or node.test else tuple(rendering.sources)
-    places = {(r.package, r.name): r.place for r in node.refs}
-    return replace(
-        node,
-        refs=tuple(replace(ref, place=places.get((ref.package, ref.name), ref.place)) for ref in refs),
-        source_refs=sources,
-        config=config,
-        unrendered_config=unrendered,
-        macros=tuple(rendering.macros),
-        introspective=rendering.introspective,
-        complete=True,
-    )
+    # Rendering needs Jinja and all that templates can call: a project without a template that needs it does not pay.
+    from eltbuild.compile.unclear import rendered
 
-
-def _kept(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if isinstance(value, str) and "{{" in value}
-
-
-def _joined(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
-    """Both in order; the second's are left out where the first has the same call at a known place."""
-    seen = {_key(item) for item in first}
-    return (*first, *(item for item in second if _key(item) not in seen))
-
-
-def _key(item: Ref | SourceRef) -> tuple[Any, ...]:
-    return (item.package, item.name, item.version) if isinstance(item, Ref) else (item.source, item.table)
+    settled, problems = rendered(session, node, configs, hook_texts, clear=_clear(node, reach))
+    found.problems.extend(problems)
+    return settled
 
 
 def _clear(node: Node, reach: Reach) -> bool:
@@ -243,7 +207,8 @@ def _with_constraints(node: Node) -> Node:
     return replace(node, refs=tuple(refs), source_refs=tuple(sources))
 
 
-def _hook_texts(node: Node) -> list[str]:
+def hook_texts(node: Node) -> list[str]:
+    """The hooks of a node that refer to others."""
     texts = []
     for key in ("pre-hook", "post-hook"):
         for hook in node.config.get(key) or ():
@@ -251,23 +216,6 @@ def _hook_texts(node: Node) -> list[str]:
             if isinstance(sql, str) and ("ref(" in sql or "source(" in sql) and has_jinja(sql):
                 texts.append(sql)
     return texts
-
-
-def _render(rendering: Rendering, node: Node) -> None:
-    try:
-        if node.test is not None:
-            rendering.extra_names["_dbt_generic_test_kwargs"] = test_arguments(rendering, node)
-        render_node(rendering, node.code)
-    except TemplateError as error:
-        raise CompileError(problem_of(with_hint(rendering, error), node)) from error
-
-
-def _render_text(rendering: Rendering, node: Node, text: str) -> None:
-    try:
-        render_node(rendering, text)
-    except TemplateError as error:
-        place = node.patch_place or node.place
-        raise CompileError(Problem(f"hook: {error.message}", place, error.hint)) from error
 
 
 # Links ----------------------------------------------------------------------------------------------------
@@ -382,6 +330,10 @@ def _unit_test(test: UnitTest, lookup: Lookup, found: _Found) -> UnitTest:
         what, hint = lookup.missing_ref(test.model, None, None)
         found.problems.append(Problem(f"unit test `{test.name}` tests {what}", test.place, hint))
         return test
+    for given in test.given:
+        id = input_id(given.get("input"), test, target.id, lookup)
+        if isinstance(id, Problem):
+            found.problems.append(id)
     return replace(test, parents=(target.id,))
 
 

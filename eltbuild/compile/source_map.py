@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from eltbuild.compile.dbt.context import open_scope
-from eltbuild.compile.introspect import Introspector
-from eltbuild.compile.rendering import Rendering
+from eltbuild.compile.introspect import BLANK
+from eltbuild.compile.rendering import Assumed, Rendering
 from eltbuild.compile.session import Session
 from eltbuild.errors import Place
 from eltbuild.jinja.environment import MACRO_PREFIX, macro_environment, text_environment
@@ -12,7 +12,9 @@ from eltbuild.jinja.locate import instrument, offset_of, read_markers
 from eltbuild.project.resources import Macro, Node
 
 
-def origin(session: Session, node: Node, introspector: Introspector, text: str, line: int, column: int) -> Place | None:
+def origin(
+    session: Session, node: Node, text: str, line: int, column: int, assumed: Assumed | None = None
+) -> Place | None:
     """The place in the template, or in the macro, that made line and column of `text`, the node's rendered query.
 
     None where a second rendering does not give the same text, so that no place is claimed wrongly.
@@ -20,7 +22,8 @@ def origin(session: Session, node: Node, introspector: Introspector, text: str, 
     if node.test is not None or node.language != "sql":
         return None
     macros: list[Macro] = []
-    rendering = Rendering(session, node, introspector)
+    rendering = Rendering(session, node, BLANK)
+    rendering.assumed = assumed
     scope = open_scope(rendering)
     rendering.modules = _Instrumented(rendering, macros)
     environment = text_environment()

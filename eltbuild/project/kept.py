@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,20 +73,25 @@ def keep(path: Path, key: str, project: Project) -> None:
 
 def _lasting(project: Project) -> bool:
     """Whether JSON gives back what is put in: no dates, no keys that are no text."""
-    for node in project.nodes.values():
-        if not _plain(node.config) or (node.test is not None and not _plain(node.test.kwargs)):
+    configs = [node.config for node in project.nodes.values()]
+    configs += [node.yaml_config for node in project.nodes.values() if node.yaml_config]
+    tested = [node.test.kwargs for node in project.nodes.values() if node.test is not None]
+    columns = [column.meta for node in project.nodes.values() for column in node.columns.values() if column.meta]
+    try:
+        # One call for all: it refuses dates, decimals and whatever else is no plain value.
+        marshal.dumps((configs, tested))
+    except ValueError:
+        if not _plain([configs, tested]):
             return False
-        if node.yaml_config and not _plain(node.yaml_config):
-            return False
-        if any(column.meta and not _plain(column.meta) for column in node.columns.values()):
-            return False
+    if not _plain([columns, [config["meta"] for config in configs if config.get("meta")]]):
+        return False
     for source in project.sources.values():
         if not (_plain(source.config) and _plain(source.meta) and _plain(source.source_meta)):
             return False
-    configs = [item.config for item in project.exposures.values()]
-    configs += [item.config for item in project.unmanaged.values()]
-    configs += [item.config for item in project.unit_tests.values()]
-    if not _plain(configs):
+    others = [item.config for item in project.exposures.values()]
+    others += [item.config for item in project.unmanaged.values()]
+    others += [item.config for item in project.unit_tests.values()]
+    if not _plain(others):
         return False
     if not all(_plain([t.given, t.expect, t.overrides]) for t in project.unit_tests.values()):
         return False

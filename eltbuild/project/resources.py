@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 from eltbuild.adapter import Target
@@ -179,6 +180,7 @@ class Node:
 
 
 _FIELDS = tuple(item.name for item in fields(Node))
+_values = attrgetter(*_FIELDS)
 
 
 def linked_node(node: Node, relation: Relation | None, parents: tuple[NodeId, ...], macros: tuple[str, ...]) -> Node:
@@ -188,8 +190,8 @@ def linked_node(node: Node, relation: Relation | None, parents: tuple[NodeId, ..
     """
     made = object.__new__(Node)
     put = object.__setattr__
-    for name in _FIELDS:
-        put(made, name, getattr(node, name))
+    for name, value in zip(_FIELDS, _values(node), strict=True):
+        put(made, name, value)
     put(made, "relation", relation)
     put(made, "parents", parents)
     put(made, "macros", macros)

@@ -97,7 +97,7 @@ def _with_rows(
         return rows
     form, text, name = rows.get("format"), rows.get("rows"), rows.get("fixture")
     if form == "dict":
-        return rows if text is not None else {**rows, "rows": []}
+        return rows
     if name is not None:
         text = _fixture(loading, str(name), str(form), fixtures, entry, place)
     if text is None:

@@ -111,19 +111,18 @@ def _without_near(
         candidates[rough(row)].append(index)
     taken: set[int] = set()
     left: list[Row] = []
-    tries = TRIES
+    tries = iter(range(TRIES))
     for number, row in enumerate(wanted):
-        for index in candidates.get(rough(row), ()):
-            tries -= 1
-            if tries < 0 or (index not in taken and all(map(_close, row, found[index], tolerances))):
-                break
-        else:
+        near = (
+            index
+            for index in candidates.get(rough(row), ())
+            if index not in taken and next(tries, None) is not None and all(map(_close, row, found[index], tolerances))
+        )
+        partner = next(near, None)
+        if partner is None:
             left.append(missing[number])
-            continue
-        if tries < 0:
-            left.append(missing[number])
         else:
-            taken.add(index)
+            taken.add(partner)
     return left, [row for index, row in enumerate(unexpected) if index not in taken], len(taken)
 
 

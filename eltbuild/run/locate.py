@@ -5,24 +5,25 @@ from __future__ import annotations
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import BLANK
+from eltbuild.compile.rendering import Assumed
 from eltbuild.compile.session import Session
 from eltbuild.compile.source_map import origin
 from eltbuild.errors import DatabaseError, EltbuildError, Place, Problem
 from eltbuild.project.resources import Node
 
 
-def located(session: Session, node: Node, error: DatabaseError) -> Problem:
+def located(session: Session, node: Node, error: DatabaseError, assumed: Assumed | None = None) -> Problem:
     """The warehouse's message with the line of the template that made the refused text, as far as that can be told."""
-    place = _place(session, node, error) or node.place or Place(node.project_path)
+    place = _place(session, node, error, assumed) or node.place or Place(node.project_path)
     hint = error.problems[0].hint if error.problems else ""
     return Problem(error.message, place, hint)
 
 
-def _place(session: Session, node: Node, error: DatabaseError) -> Place | None:
+def _place(session: Session, node: Node, error: DatabaseError, assumed: Assumed | None) -> Place | None:
     if not error.line or not error.sql or node.test is not None:
         return None
     try:
-        compiled = Compiler(session, BLANK).compile(node)
+        compiled = Compiler(session, BLANK).compile(node, assumed=assumed)
     except EltbuildError:
         return None
     if compiled.query is None or not compiled.query.strip():
@@ -31,7 +32,7 @@ def _place(session: Session, node: Node, error: DatabaseError) -> Place | None:
     if found is None:
         return None
     line, column = found
-    return origin(session, node, BLANK, compiled.query, line, column)
+    return origin(session, node, compiled.query, line, column, assumed)
 
 
 def _in_query(compiled: Compiled, error: DatabaseError) -> tuple[int, int] | None:

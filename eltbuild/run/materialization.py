@@ -8,7 +8,9 @@ from eltbuild.adapter import Answer
 from eltbuild.compile.introspect import Live
 from eltbuild.compile.strategy import strategy_sql
 from eltbuild.errors import CompileError, Problem
+from eltbuild.plan.incremental import is_whole
 from eltbuild.plan.nouns import Facts, Operation, Statement
+from eltbuild.plan.whole import table
 from eltbuild.project.resources import Macro, Node
 from eltbuild.relation import Column
 from eltbuild.run.events import Finished
@@ -45,22 +47,19 @@ def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> F
 def own_strategy(work: Work, facts: Facts, live: Live) -> tuple[Operation, ...] | None:
     """The operations of an incremental strategy that the project defines as `get_incremental_<name>_sql`.
 
-    None where the node is not incremental, is built whole, or names a built-in strategy that nothing overrides.
+    None where the node is not incremental, or names a built-in strategy that nothing overrides.
     """
     node = facts.node
-    if (
-        node.materialized != "incremental"
-        or facts.existing is None
-        or facts.full_refresh
-        or facts.existing.kind == "view"
-    ):
-        return None
     name = str(node.config.get("incremental_strategy") or "")
+    if node.materialized != "incremental" or not name:
+        return None
     macros = work.session.macros
     key = f"get_incremental_{name.replace('+', '_')}_sql"
     macro = macros.visible(key, node.package) or macros.overridden(key)
-    if macro is None or not name:
+    if macro is None:
         return None
+    if is_whole(facts):
+        return table(facts, work.writer)
     staged = work.writer.session(facts.relation, f"__dbt_tmp{facts.temporary}")
     text = strategy_sql(work.compiler, macro, live, node, staged, _columns(facts))
     return (

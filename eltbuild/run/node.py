@@ -14,12 +14,13 @@ from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem
 from eltbuild.plan.materialize import MATERIALIZATIONS
 from eltbuild.plan.nouns import Batch, Facts, Load, Operation, Recipe, Statement
-from eltbuild.project.resources import Node, NodeId, Source
+from eltbuild.project.resources import Node, NodeId, Source, UnitTest
 from eltbuild.quality import data_tests, freshness
 from eltbuild.run.batches import as_results, batches
 from eltbuild.run.events import Finished, Started, Status
 from eltbuild.run.locate import located
 from eltbuild.run.materialization import own_strategy, run_materialization
+from eltbuild.run.unit_test import run_unit_test
 from eltbuild.run.work import (
     Clock,
     Work,
@@ -47,6 +48,8 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
         elif isinstance(resource, Node):
             refuse_unreadable(work, resource)
             result = RUNNERS[resource.resource_type](work, resource, clock)
+        elif isinstance(resource, UnitTest):
+            result = run_unit_test(work, resource, clock)
         else:
             result = Finished(node=id, status="no-op")
     except EltbuildError as error:
@@ -68,7 +71,7 @@ def explained(work: Work, resource: Any, error: EltbuildError) -> Problem:
     if isinstance(error, DatabaseError) and isinstance(resource, Node):
         return located(work.session, resource, error)
     problem = error.problems[0] if error.problems else Problem(str(error))
-    if problem.place is None and isinstance(resource, Node):
+    if problem.place is None and isinstance(resource, (Node, UnitTest)):
         return replace(problem, place=resource.place)
     return problem
 

@@ -92,7 +92,7 @@ def run_model(node: Node, context: ModelContext, session: Any) -> Any:
         result = names["model"](context, session)
     except CompileError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == node.project_path]
         line = frames[-1].lineno or 0 if frames else getattr(error, "lineno", 0) or 0
         raise CompileError(Problem(f"{type(error).__name__}: {error}", Place(node.project_path, line))) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
@@ -99,7 +100,8 @@ class Workers:
                 worker.queue.put(None)
         for worker in self.all:
             if worker.thread is not None and not self.abandoned:
-                worker.thread.join()
+                with suppress(RuntimeError):  # an interrupt came before it had begun
+                    worker.thread.join()
 
     def abandon(self) -> None:
         """Wait for nothing any more."""

@@ -14,6 +14,8 @@ from eltbuild.jinja.errors import TemplateError
 LAST_DAYS: Mapping[str, tuple[str, int]] = {"quarter": ("month", 3)}
 """Periods whose length is said in another unit, since not every engine adds quarters."""
 
+LONGEST_RANGE = 1_000_000
+
 COUNTED = frozenset(
     {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"}
 )
@@ -127,7 +129,7 @@ def _whole(value: Any, macro: str) -> int:
     try:
         return int(value if value is not None else 0)
     except (TypeError, ValueError):
-        raise TemplateError(f"{macro}() takes a whole number, got {value!r}") from None
+        raise TemplateError(f"{macro}() takes a whole number, got {str(value)[:40]!r}") from None
 
 
 def get_intervals_between(rendering: Rendering, start_date: Any, end_date: Any, datepart: Any) -> int:
@@ -176,6 +178,8 @@ def dates_in_range(
     end = start if end_date_str is None else convert(end_date_str, in_fmt)
     if end < start:
         raise TemplateError(f"dates_in_range(): the first date comes after the last ({start}, {end})")
+    if (end - start).days > LONGEST_RANGE:
+        raise TemplateError(f"dates_in_range(): {(end - start).days:,} days are too many for one list")
     return [(start + timedelta(days=day)).strftime(out_fmt) for day in range((end - start).days + 1)]
 
 

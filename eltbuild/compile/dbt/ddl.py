@@ -292,14 +292,40 @@ def drop_relation_if_exists(rendering: Rendering, relation: Any) -> str:
     return ""
 
 
-def get_rename_sql(rendering: Rendering, relation: Any, new_name: Any) -> str:
-    """The statement that gives a relation another name in its schema."""
-    form = spelling.RENAME.get(rendering.session.dialect, "alter {1} {0} rename to {3}")
+def get_rename_table_sql(rendering: Rendering, relation: Any, new_name: Any) -> str:
+    """The statement that gives a table another name in its schema."""
+    return _rename(rendering, relation, new_name, "table")
+
+
+def get_rename_view_sql(rendering: Rendering, relation: Any, new_name: Any) -> str:
+    """The statement that gives a view another name in its schema."""
+    return _rename(rendering, relation, new_name, "view")
+
+
+def get_rename_materialized_view_sql(rendering: Rendering, relation: Any, new_name: Any) -> str:
+    """The statement that gives a materialized view another name in its schema."""
+    return _rename(rendering, relation, new_name, "materialized view")
+
+
+def _rename(rendering: Rendering, relation: Any, new_name: Any, what: str) -> str:
     name, dialect = str(new_name), rendering.session.dialect
+    form = spelling.RENAME.get(dialect, "alter {1} {0} rename to {3}")
     place = relation.render()
     renamed = relation.incorporate(path={"identifier": name}).render()
     text = quote_identifier(name, dialect) if dialect != "tsql" else quote_string(name, dialect)
-    return form.format(place, kind(relation), quote_string(place, dialect), text, renamed)
+    return form.format(place, what, quote_string(place, dialect), text, renamed)
+
+
+def get_rename_sql(rendering: Rendering, relation: Any, new_name: Any) -> str:
+    """The statement that gives a relation of its type another name in its schema."""
+    macro = f"get_rename_{kind(relation).replace(' ', '_')}_sql"
+    found = rendering.scope.get(macro)
+    return str(found(relation, new_name)) if found else _rename(rendering, relation, new_name, kind(relation))
+
+
+def refresh_materialized_view(rendering: Rendering, relation: Any) -> str:
+    """The statement that brings a materialized view up to date."""
+    return f"refresh materialized view {relation.render()}"
 
 
 def rename_relation(rendering: Rendering, from_relation: Any, to_relation: Any) -> str:
@@ -335,8 +361,10 @@ DDL: Mapping[str, Callable[..., Any]] = {
         drop_relation, drop_relation_if_exists, drop_table, drop_view, get_create_backup_sql,
         get_create_intermediate_sql, get_create_materialized_view_as_sql, get_create_sql, get_create_table_as_sql,
         get_create_view_as_sql, get_drop_backup_sql, get_drop_sql, get_or_create_relation,
-        get_rename_intermediate_sql, get_rename_sql, get_replace_sql, get_replace_table_sql, get_replace_view_sql,
+        get_rename_intermediate_sql, get_rename_materialized_view_sql, get_rename_sql, get_rename_table_sql,
+        get_rename_view_sql, get_replace_sql, get_replace_table_sql, get_replace_view_sql,
         handle_existing_table, load_cached_relation, load_relation, make_backup_relation,
-        make_intermediate_relation, make_temp_relation, rename_relation, truncate_relation,
+        make_intermediate_relation, make_temp_relation, refresh_materialized_view,
+        rename_relation, truncate_relation,
     )
 }  # fmt: skip

@@ -13,7 +13,27 @@ COUNTED_FROM_START = (
     "{delimiter_text}, ''))) / length({delimiter_text}) + 2 + {part_number} as integer))"
 )
 
+DUCKDB_AS_GENERATED = {
+    "cast_bool_to_text": "cast({field} as text)",
+    "concat": "({left}) || ({right})",
+    "date": "make_date({year}, {month}, {day})",
+    "date_trunc": "date_trunc('{datepart}', {date})",
+    "hash": "md5(cast({field} as text))",
+    "length": "length({expression})",
+    "local_timestamp": "cast(current_timestamp as timestamp)",
+    "position": "strpos({string_text}, {substring_text})",
+    "replace": "replace({field}, {old_chars}, {new_chars})",
+    "right": "right({string_text}, {length_expression})",
+}
+"""What sqlglot writes for DuckDB, said here so that the engine with which everybody begins needs no SQL parser for
+its macros: importing one costs more than rendering a hundred models."""
+
 DUCKDB = {
+    **DUCKDB_AS_GENERATED,
+    "array_append": "list_append({array}, {new_element})",
+    "array_concat": "list_concat({array_1}, {array_2})",
+    "array_construct": "[{inputs}]",
+    "same": "({expr1}) is not distinct from ({expr2})",
     # any_value() of DuckDB passes over NULLs; dbt's macro takes a row's value, NULL or not.
     "any_value": "arbitrary({expression})",
     # BOOLEAN already; sqlglot would cast.

@@ -175,11 +175,11 @@ def get_incremental_microbatch_sql(rendering: Rendering, arg_dict: Mapping[str, 
     if dialect in ("bigquery", "spark", "databricks", "athena"):
         return str(rendering.scope["get_incremental_insert_overwrite_sql"](arg_dict))
     if dialect == "postgres":
-        if not arg_dict.get("unique_key"):
+        if not arg_dict.get("unique_key") and not rendering.settling:
             raise TemplateError("the strategy `microbatch` needs a `unique_key` in postgres")
         return str(rendering.scope["get_incremental_merge_sql"](arg_dict))
     event_time = config.get("event_time")
-    if not event_time:
+    if not event_time and not rendering.settling:
         raise TemplateError("the strategy `microbatch` needs the config `event_time`")
     conditions = list(map(str, _listed(arg_dict.get("incremental_predicates"))))
     if rendering.batch is not None:

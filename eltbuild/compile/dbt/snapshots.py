@@ -72,7 +72,7 @@ def snapshot_timestamp_strategy(
     """A row has changed when its `updated_at` is later than when the row was taken."""
     key = _setting(rendering, model_config, "unique_key")
     moment = _setting(rendering, model_config, "updated_at")
-    if not moment:
+    if not moment and not rendering.settling:
         raise TemplateError("the snapshot strategy `timestamp` needs the config `updated_at`")
     changed = f"({snapshotted_rel}.{_meta(rendering)['dbt_valid_from']} < {current_rel}.{moment})"
     return _strategy(rendering, model_config, key, moment, changed)
@@ -120,6 +120,8 @@ def snapshot_check_all_get_existing_columns(
     code = node.get("compiled_code") or node.get("compiled_sql") if isinstance(node, Mapping) else None
     given = [column.name for column in scope["get_column_schema_from_query"](code)] if code else []
     if check_cols_config != "all":
+        if rendering.settling:
+            return [False, []]
         if not isinstance(check_cols_config, (list, tuple)) or not check_cols_config:
             raise TemplateError(f"`check_cols` is `all` or a list of columns, got {check_cols_config!r}")
         wanted = {str(name).lower() for name in check_cols_config}

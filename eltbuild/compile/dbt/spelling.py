@@ -19,6 +19,8 @@ HOLE = re.compile(r"__(\w+?)__", re.IGNORECASE)
 BRACED = re.compile(r"(?<!\w)\(\{(\w+)\}\)|\{(\w+)\}")
 CASE_SENSITIVE = frozenset({"clickhouse"})
 SIMPLE = re.compile(r"[\w.$\"`\[\]:@]+|'(?:[^']|'')*+'")
+LONGEST = 10_000
+"""Longer operands are not looked into: parentheses are always right."""
 OPENING = re.compile(r"[\w.]*\(")
 MARK = re.compile(r"'(?:[^']|'')*+'|\"[^\"]*+\"|\(|\)|--|/\*")
 
@@ -61,6 +63,8 @@ def _operand(hole: Hole, text: str) -> str:
 def enclosed(text: str) -> str:
     """The text, in parentheses unless it is one name, one literal, one call or enclosed already."""
     stripped = text.strip()
+    if len(stripped) > LONGEST:
+        return f"({text})"
     if SIMPLE.fullmatch(stripped):
         return text
     if OPENING.match(stripped):
@@ -88,13 +92,14 @@ def spelling(name: str, dialect: str, variant: str = "") -> Spelling:
     own = OVERRIDES.get(dialect, {})
     for key in (f"{name}:{variant}", f"{name}:{variant.lower()}", name):
         if key in own:
-            return _cut(BRACED, own[key])
+            return cut(BRACED, own[key])
     if name in PLAIN:
-        return _cut(BRACED, PLAIN[name])
-    return _cut(HOLE, _generated(EXPRESSIONS[name], dialect))
+        return cut(BRACED, PLAIN[name])
+    return cut(HOLE, write(EXPRESSIONS[name], dialect))
 
 
-def _cut(pattern: re.Pattern[str], text: str) -> Spelling:
+def cut(pattern: re.Pattern[str], text: str) -> Spelling:
+    """The text as pieces, with holes where the pattern (`HOLE` or `BRACED`) finds names."""
     pieces: list[str | Hole] = []
     position = 0
     for found in pattern.finditer(text):
@@ -110,7 +115,7 @@ def _cut(pattern: re.Pattern[str], text: str) -> Spelling:
     return Spelling(tuple(piece for piece in pieces if piece != ""))
 
 
-def _generated(expression: Callable[[Any], Any], dialect: str) -> str:
+def write(expression: Callable[[Any], Any], dialect: str) -> str:
     """What sqlglot writes, in lower case where that changes nothing. Raises `TemplateError` where it cannot."""
     from sqlglot import ErrorLevel, UnsupportedError, expressions
 

@@ -143,10 +143,17 @@ def _git(repository: Repository, *arguments: str) -> bytes:
         if process.poll() is None:
             _stop(process)
     if process.returncode:
-        said = err.decode("utf-8", "replace").strip()[-2000:]
-        lines = [line.removeprefix("fatal: ") for line in said.splitlines() if line.strip()]
-        raise ProjectError(Problem("; ".join(lines[-3:]) or f"git ended with exit code {process.returncode}"))
+        said = _complaints(err.decode("utf-8", "replace")[-10_000:])
+        raise ProjectError(Problem(said or f"git ended with exit code {process.returncode}"))
     return out
+
+
+def _complaints(text: str) -> str:
+    """What git complains of, without its advice; the last lines where nothing looks like a complaint."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    heads = ("fatal: ", "error: ", "remote: ", "ERROR: ")
+    found = [line for line in lines if line.startswith(heads)] or lines[-3:]
+    return "; ".join(line.removeprefix("fatal: ") for line in found[:5])
 
 
 def _fetch(repository: Repository, url: str, revision: str) -> str:

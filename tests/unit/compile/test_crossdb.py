@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from renderings import DuckDB, rendering, value
 
-from eltbuild.compile.dbt.spelling import enclosed
+from eltbuild.compile.dbt.dialects import DUCKDB_AS_GENERATED
+from eltbuild.compile.dbt.spelling import EXPRESSIONS, HOLE, cut, enclosed, spelling, write
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.project.resources import Settings
 
@@ -92,6 +97,26 @@ def test_spelling_in_every_dialect(update: bool) -> None:
     assert len(found) > 400
 
 
+def test_duckdb_needs_no_sql_parser() -> None:
+    calls = [line for line in (FIXTURES / "spelling.txt").read_text().splitlines() if line.startswith("dbt.")]
+    script = (
+        "import sys, json; from renderings import rendering, value; made = rendering()\n"
+        "for call in json.load(sys.stdin): value(call, made)\n"
+        "sys.exit('sqlglot' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=json.dumps(calls), text=True, env=environment, check=False
+    )
+    assert done.returncode == 0
+
+
+def test_what_is_written_for_duckdb_is_what_sqlglot_writes() -> None:
+    for name in DUCKDB_AS_GENERATED:
+        generated = cut(HOLE, write(EXPRESSIONS[name], "duckdb"))
+        assert spelling(name, "duckdb") == generated, name
+
+
 def test_arguments_reach_the_warehouse_untouched() -> None:
     odd = "CASE  WHEN \"Ä\" ->> '$.x' THEN __field__ END /* {{ }} */"
     made = rendering()
@@ -112,6 +137,13 @@ def test_parentheses_only_where_needed(text: str, plain: bool) -> None:
     assert enclosed(text) == (text if plain else f"({text})")
 
 
+@pytest.mark.parametrize("text", ["'" * 100_001, "(" * 100_000, '"' * 99_999, "f(" + "'" * 9_001])
+def test_odd_operands_cost_nothing(text: str) -> None:
+    started = time.process_time()
+    assert enclosed(text) == f"({text})"
+    assert time.process_time() - started < 1
+
+
 def test_operands_are_enclosed(duck: DuckDB) -> None:
     sql = value("""dbt.concat(["'a'", "case when true then 'b' else 'c' end", "'d'"])""", rendering())
     assert duck.database.execute(f"select {sql}").fetchone() == ("abd",)
@@ -127,6 +159,7 @@ def test_operands_are_enclosed(duck: DuckDB) -> None:
         ("dbt.get_powers_of_two(0)", "positive"),
         ("dbt.dates_in_range('20200202', '20200130')", "first date comes after"),
         ("dbt.dates_in_range('2020-02-02')", "does not match the format"),
+        ("dbt.dates_in_range('00010101', '99991231')", "too many for one list"),
         ("dbt.partition_range('a,b,c')", "`first` or `first,last`"),
         ("""dbt.listagg('x', "','", 'o desc')""", "begins with `order by`"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from renderings import DuckDB, T, rendering, rows, text, value
@@ -175,3 +176,25 @@ def test_schemas_are_created_and_dropped(duck: DuckDB) -> None:
     assert value("check_schema_exists('memory', 'extra').rows[0][0]", made) == "1"
     value("drop_schema(place)", made)
     assert value("check_schema_exists('memory', 'extra').rows[0][0]", made) == "0"
+
+
+# Python code -------------------------------------------------------------------------------------------------
+
+
+def test_the_code_behind_a_python_model_runs() -> None:
+    made = rendering(config={"limit": 5})
+    made.scope["ref"] = lambda *names, v=None: f"relation of {'.'.join(names)}"
+    made.scope["source"] = lambda *names: f"source of {'.'.join(names)}"
+    made.scope["given"] = {
+        "refs": [{"name": "a", "package": None, "version": None}, {"name": "b", "package": "p", "version": 2}],
+        "sources": [["raw", "t"]],
+        "config": {"limit": 5, "config_keys_used": ["limit", "other"], "config_keys_defaults": [1, 2]},
+    }
+    names: dict[str, Any] = {}
+    exec(value("py_script_postfix(given)", made), names)
+    dbt = names["dbtObj"](str.upper)
+    assert dbt.ref("a") == "RELATION OF A"
+    assert dbt.ref("p", "b", v=2) == "RELATION OF P.B"
+    assert dbt.source("raw", "t") == "SOURCE OF RAW.T"
+    assert (dbt.config.get("limit"), dbt.config.get("other"), dbt.config.get("none", 7)) == (5, 2, 7)
+    assert (dbt.this.identifier, dbt.is_incremental) == ("orders", False)

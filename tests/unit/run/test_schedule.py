@@ -604,8 +604,8 @@ def test_an_interrupt_at_any_moment_loses_nothing(delay: float) -> None:
     stream = schedule(graph, graph.order, work, threads=3)
     events.append(next(stream))
     thread = threading.Thread(target=fire)
-    thread.start()
     try:
+        thread.start()
         for event in stream:
             events.append(event)  # noqa: PERF402
     except KeyboardInterrupt:

@@ -89,6 +89,13 @@ def test_hostile_archives(tmp_path: Path, kind: str) -> None:
     assert only_entries(root) == {"dbt_project.yml", "packages.yml"}
 
 
+def test_folders_without_end(tmp_path: Path) -> None:
+    """Folders are no files, but a stream of them ends too."""
+    folders = hostile(tmp_path / "folders.tgz", *[(entry(f"d{n}", tarfile.DIRTYPE), b"") for n in range(200)])
+    with pytest.raises(ProjectError, match="more than a package may"):
+        write_tree(tar_members(folders, Bounds(files=10, bytes=1000)), tmp_path / "out", Bounds(files=10, bytes=1000))
+
+
 def test_bombs_end_early(tmp_path: Path) -> None:
     archive = tmp_path / "bomb.tgz"
     with gzip.open(archive, "wb", compresslevel=1) as file:

@@ -120,6 +120,16 @@ def test_addresses_that_would_run_programs(tmp_path: Path, address: str) -> None
     assert not (root / "dbt_packages").exists()
 
 
+def test_address_that_a_setting_of_git_turns_into_a_program(tmp_path: Path) -> None:
+    proof = tmp_path / "proof"
+    setting = f'[url "ext::sh -c touch% {proof}% "]\n\tinsteadOf = https://harmless.example/\n'
+    home = write(tmp_path / "home", {".gitconfig": setting})
+    root = project(tmp_path / "shop", {"git": "https://harmless.example/tools", "revision": "v1"})
+    with pytest.raises(ProjectError, match="transport 'ext' not allowed"):
+        install(root, {"HOME": str(home)})
+    assert not proof.exists()
+
+
 @pytest.mark.parametrize("revision", ["--upload-pack=x", "a:b", "v1 v2", "..", "+main", "v1^{tree}"])
 def test_revisions_that_are_none(tmp_path: Path, revision: str) -> None:
     with pytest.raises(ProjectError, match="revision"):
@@ -173,6 +183,8 @@ def test_secrets_stay_out_of_errors_lock_and_results(tmp_path: Path) -> None:
     assert "s3cr3t" not in text + repr(installed)
     assert lock(root)["packages"][0]["git"] == entry["git"]
     assert install(root, {"DBT_ENV_SECRET_PLACE": str(source)})["tools"].fetched is False
+    with pytest.raises(ProjectError, match="does not appear to be a git repository"):
+        install(project(tmp_path / "other", entry), {"DBT_ENV_SECRET_PLACE": str(source) + "-gone"})
     for bad in (str(source) + "-gone", "https://u:s3cr3t@127.0.0.1:1/x"):
         (root / "package-lock.yml").unlink(missing_ok=True)
         with pytest.raises(ProjectError) as caught:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http.server
 import threading
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from package_makers import hub, install, lock, project, version_of
+from package_makers import hub, install, lock, package, project, version_of
 
 from eltbuild.errors import EltbuildError, ProjectError
 
@@ -28,6 +29,8 @@ def test_hub_takes_the_newest_version_that_suits(tmp_path: Path) -> None:
         root = project(tmp_path / "shop", {"package": "org/tools", "version": asked})
         assert install(root, environment)["tools"].version == expected
         assert version_of(root, "tools") == expected
+    prereleases = {"package": "org/tools", "version": "<2.0.0", "install-prerelease": True}
+    assert install(project(tmp_path / "shop", prereleases), environment)["tools"].version == "1.10.0"
     root = project(tmp_path / "shop", {"package": "org/tools", "version": [">=1.0.0", "<1.10.0"]})
     assert install(root, environment)["tools"].version == "1.9.0"
     assert lock(root)["packages"] == [{"name": "tools", "package": "org/tools", "version": "1.9.0"}]
@@ -72,12 +75,18 @@ def test_hub_errors(tmp_path: Path) -> None:
 
 def test_packages_from_an_index_cannot_read_secrets_nor_folders(tmp_path: Path) -> None:
     thief = [{"git": "https://127.0.0.1:1/{{ env_var('DBT_ENV_SECRET_TOKEN') }}", "revision": "v1"}]
-    climber = [{"local": "../../../etc"}]
+    climber = [{"local": str(package(tmp_path / "private", "private"))}]
     environment = hub(tmp_path / "hub", {"org/thief": {"1.0.0": thief}, "org/climber": {"1.0.0": climber}})
-    for name in ("thief", "climber"):
+    # An index need not repeat what the package's own list says; then that list is read.
+    silent = hub(tmp_path / "silent", {"org/thief": {"1.0.0": thief}, "org/climber": {"1.0.0": climber}})
+    for place in (tmp_path / "silent/api/v1/org").iterdir():
+        listing = json.loads(place.read_text())
+        del listing["versions"]["1.0.0"]["packages"]
+        place.write_text(json.dumps(listing))
+    for name, index in product(("thief", "climber"), (environment, silent)):
         root = project(tmp_path / name, {"package": f"org/{name}", "version": "1.0.0"})
         with pytest.raises(EltbuildError) as caught:
-            install(root, {**environment, "DBT_ENV_SECRET_TOKEN": "t0k3n"})
+            install(root, {**index, "DBT_ENV_SECRET_TOKEN": "t0k3n"})
         assert "t0k3n" not in str(caught.value)
         assert "127.0.0.1" not in str(caught.value)
 
@@ -94,6 +103,11 @@ def test_hub_over_http_with_a_redirect_to_a_file(tmp_path: Path) -> None:
 
         def do_GET(self) -> None:
             seen.append(self.headers.get("Authorization"))
+            if self.path.startswith("/moved/"):
+                self.send_response(302)
+                self.send_header("Location", f"http://localhost:{server.server_port}/{self.path[7:]}")
+                self.end_headers()
+                return
             if "evil" in self.path:
                 self.send_response(302)
                 self.send_header("Location", (tmp_path / "shop/dbt_project.yml").as_uri())
@@ -112,6 +126,10 @@ def test_hub_over_http_with_a_redirect_to_a_file(tmp_path: Path) -> None:
         root = project(tmp_path / "shop", {"package": "org/tools", "version": "1.0.0"})
         assert install(root, environment)["tools"].version == "1.0.0"
         assert set(seen) == {"Basic dXNlcjpwYTU1"}
+        seen.clear()
+        root = project(tmp_path / "shop", {"tarball": f"{address}/moved/tools-1.0.0.tgz", "name": "tools"})
+        assert install(root, environment)["tools"].kind == "tarball"
+        assert seen == ["Basic dXNlcjpwYTU1", None], "a password does not follow a redirect"
         root = project(tmp_path / "shop", {"tarball": f"{address}/evil", "name": "evil"})
         with pytest.raises(ProjectError) as caught:
             install(root, environment)

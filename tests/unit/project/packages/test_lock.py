@@ -105,6 +105,16 @@ def test_broken_locks(tmp_path: Path, text: str) -> None:
     assert list(install(root, upgrade=True)) == ["tools"]
 
 
+def test_lock_that_calls_a_package_otherwise(tmp_path: Path) -> None:
+    package(tmp_path / "tools", "tools")
+    root = project(tmp_path / "shop", {"local": "../tools"})
+    install(root)
+    place = root / "package-lock.yml"
+    place.write_text(place.read_text().replace("name: tools", "name: spoons"))
+    with pytest.raises(ProjectError, match="is called `tools`, not `spoons`"):
+        install(root)
+
+
 def test_lock_only_installs_nothing(tmp_path: Path) -> None:
     package(tmp_path / "tools", "tools")
     root = project(tmp_path / "shop", {"local": "../tools"})

@@ -47,6 +47,7 @@ def test_a_kill_in_the_middle_leaves_the_old_packages_whole(tmp_path: Path) -> N
     )
     try:
         with open_when_read(fifo, child):
+            project(root, {"tarball": first.as_uri(), "name": "first"})
             with pytest.raises(UsageError, match="another"):
                 install(root)
             child.send_signal(signal.SIGKILL)
@@ -56,7 +57,6 @@ def test_a_kill_in_the_middle_leaves_the_old_packages_whole(tmp_path: Path) -> N
         child.wait()
     assert snapshot(root / "dbt_packages") == before
     assert any(name.startswith(".eltbuild-packages-") for name in only_entries(root))
-    project(root, {"tarball": first.as_uri(), "name": "first"})
     install(root, upgrade=True)
     assert snapshot(root / "dbt_packages") == before
     assert only_entries(root) == {"dbt_project.yml", "packages.yml", "package-lock.yml", "dbt_packages"}

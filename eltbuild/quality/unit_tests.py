@@ -1,0 +1,252 @@
+"""Unit tests: what their rows mean, as queries, and whether a model gave the rows that it should. Nothing is run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from eltbuild.compile.given import input_id
+from eltbuild.compile.lookup import Lookup
+from eltbuild.errors import CompileError, Problem, did_you_mean
+from eltbuild.project.resources import Node, NodeId, Source, UnitTest
+from eltbuild.quality.row_comparison import Row, compare
+from eltbuild.quality.row_difference import told
+from eltbuild.relation import Column
+from eltbuild.sql.inline import rows_query, suggested_type
+from eltbuild.sql.writer import Writer
+
+PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+UNTYPED = frozenset({"", "null", '"null"', "unknown"})
+"""What engines call the type of a column of nothing but NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixture:
+    """Rows as a unit test writes them: values under the names of columns, or a query that gives them."""
+
+    names: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    query: str | None = None
+    words: bool = False
+    """Whether the values are words from CSV, whose types are still to be told."""
+    absent: bool = False
+    """Whether the test says nothing of rows: those of a seed are its file's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input: the reference as the test writes it, and the rows that stand for what it means."""
+
+    text: str
+    fixture: Fixture
+
+
+Inputs = Mapping[NodeId, Input]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a unit test found: how many rows differ, and the difference as text."""
+
+    failures: int
+    message: str | None = None
+
+
+def fixture_of(given: Mapping[str, Any]) -> Fixture:
+    """The rows of an input or of the expectation, as the loader gives them. A column that a row lacks is NULL there."""
+    rows = given.get("rows")
+    if given.get("format") == "sql":
+        return Fixture(query=str(rows or ""), absent=not rows)
+    return replace(table_of(rows or ()), words=given.get("format") == "csv", absent=rows is None)
+
+
+def table_of(rows: Sequence[Mapping[Any, Any]]) -> Fixture:
+    """Mappings as a table. Names that differ only in their case are one column."""
+    names: dict[str, str] = {}
+    for row in rows:
+        for name in row:
+            names.setdefault(str(name).casefold(), str(name))
+    folded = [{str(name).casefold(): value for name, value in row.items()} for row in rows]
+    return Fixture(tuple(names.values()), tuple(tuple(row.get(name) for name in names) for row in folded))
+
+
+def inputs_of(test: UnitTest, tested: NodeId, lookup: Lookup) -> Inputs:
+    """What the test gives, by the resource that it stands for.
+
+    Raises `CompileError` for inputs that mean nothing, or the same thing twice.
+    """
+    found: dict[NodeId, Input] = {}
+    problems: list[Problem] = []
+    for given in test.given:
+        text = str(given.get("input")).strip()
+        id = input_id(text, test, tested, lookup)
+        if isinstance(id, Problem):
+            problems.append(id)
+        elif id in found:
+            problems.append(Problem(f"unit test `{test.name}` gives rows for {text} twice", test.place))
+        else:
+            found[id] = Input(text, fixture_of(given))
+    if problems:
+        raise CompileError(*problems)
+    return found
+
+
+def cte_names(resources: Sequence[Node | Source], writer: Writer) -> dict[NodeId, str]:
+    """The names of the CTEs that hold the inputs, as SQL spells them: all different, and like those of dbt."""
+    names: dict[NodeId, str] = {}
+    taken: set[str] = set()
+    for resource in resources:
+        version = resource.version if isinstance(resource, Node) else None
+        base = f"__dbt__cte__{resource.name}" + ("" if version is None else f"_v{version}")
+        name = writer.fitted(base)
+        number = 2
+        while name.casefold() in taken:
+            name = writer.fitted(base, f"__{number}")
+            number += 1
+        taken.add(name.casefold())
+        names[resource.id] = name if PLAIN_NAME.fullmatch(name) else writer.quote(name)
+    return names
+
+
+def given_query(
+    test: UnitTest, given: Input, known: Sequence[Column], declared: Mapping[str, str], writer: Writer
+) -> str:
+    """The query that gives an input's rows, with all columns that its relation has.
+
+    `known` are the relation's columns; where nothing is known, `declared` types by name, then the values decide. Raises
+    `CompileError` for a column that the relation lacks.
+    """
+    fixture = given.fixture
+    if fixture.query is not None:
+        if not fixture.query.strip():
+            raise CompileError(Problem(f"unit test `{test.name}` gives no query for {given.text}", test.place))
+        return fixture.query
+    columns = _of_relation(test, given, known) if known else _of_words(fixture, declared)
+    if not columns:
+        hint = "build it first, declare the `data_type` of its columns, or give the rows with `format: sql`"
+        raise CompileError(Problem(f"unit test `{test.name}`: no column of {given.text} is known", test.place, hint))
+    return rows_query(*_typed(columns, fixture, writer), writer)
+
+
+def _of_relation(test: UnitTest, given: Input, known: Sequence[Column]) -> tuple[Column, ...]:
+    names = given.fixture.names
+    problems = [
+        Problem(f"unit test `{test.name}`: {given.text} has no column `{name}`", test.place, _near(name, known))
+        for name, place in zip(names, _matched(names, known), strict=True)
+        if place is None
+    ]
+    if problems:
+        raise CompileError(*problems)
+    return tuple(known)
+
+
+def _of_words(fixture: Fixture, declared: Mapping[str, str]) -> tuple[Column, ...]:
+    folded = {name.casefold() for name in declared}
+    more = [Column(name) for name in fixture.names if name.casefold() not in folded]
+    return (*(Column(name, kind) for name, kind in declared.items()), *more)
+
+
+def _typed(columns: Sequence[Column], fixture: Fixture, writer: Writer) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
+    """The columns, typed by their values where no type is known, and the rows brought into their order."""
+    places = {place: index for index, place in enumerate(_matched(fixture.names, columns))}
+    order = [places.get(index) for index in range(len(columns))]
+    rows = tuple(tuple(None if at is None else row[at] for at in order) for row in fixture.rows)
+    typed = tuple(
+        column
+        if column.type.casefold() not in UNTYPED
+        else replace(column, type=suggested_type((row[index] for row in rows), writer, fixture.words))
+        for index, column in enumerate(columns)
+    )
+    return typed, rows
+
+
+def _matched(names: Sequence[str], columns: Sequence[Column]) -> list[int | None]:
+    """Where each name stands among the columns: spelled the same, else in another case."""
+    exact = {column.name: index for index, column in reversed(tuple(enumerate(columns)))}
+    folded = {column.name.casefold(): index for index, column in reversed(tuple(enumerate(columns)))}
+    return [exact.get(name, folded.get(name.casefold())) for name in names]
+
+
+def _near(name: str, columns: Sequence[Column]) -> str:
+    names = [column.name for column in columns]
+    return did_you_mean(name, names) or f"its columns: {', '.join(names)}"
+
+
+# The expectation ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The two queries whose rows are compared, and the columns that both give."""
+
+    columns: tuple[Column, ...]
+    expected: str
+    actual: str
+
+
+def questions(
+    test: UnitTest, model: Node, sql: str, given: Sequence[Column], named: Sequence[Column], writer: Writer
+) -> Questions:
+    """What to ask for a verdict. `given` are the columns of the model's query `sql`.
+
+    `named` are those of the expectation, where that is a query. Only columns that the test names are compared; all of
+    them, where it names none. Raises `CompileError` for a column that the model does not give.
+    """
+    fixture = fixture_of(test.expect)
+    names = fixture.names if fixture.query is None else tuple(column.name for column in named)
+    columns = _expected_columns(test, model, names, given)
+    typed, rows = _typed(columns, fixture, writer)
+    if fixture.query is None:
+        expected = rows_query(typed, rows, writer)
+    else:
+        own = writer.names(names or [column.name for column in columns])
+        expected = f"select {own} from {writer.lines(fixture.query)} as expected"
+    actual = f"select {writer.names(column.name for column in typed)} from {writer.lines(sql)} as actual"
+    return Questions(typed, expected, actual)
+
+
+def _expected_columns(test: UnitTest, model: Node, names: Sequence[str], given: Sequence[Column]) -> tuple[Column, ...]:
+    places = _matched(names, given)
+    problems = [
+        Problem(
+            f"unit test `{test.name}` expects column `{name}`, which model `{model.name}` does not give",
+            test.place,
+            _near(name, given),
+        )
+        for name, place in zip(names, places, strict=True)
+        if place is None
+    ]
+    if problems:
+        raise CompileError(*problems)
+    return tuple(given[place] for place in places if place is not None) if names else tuple(given)
+
+
+def verdict(model: Node, asked: Questions, expected: Sequence[Row], actual: Sequence[Row], dialect: str) -> Outcome:
+    """Whether the model gave the rows that were expected, each as often, in any order."""
+    comparison = compare(asked.columns, expected, actual, dialect)
+    if not comparison.lines:
+        return Outcome(0)
+    return Outcome(len(comparison.lines), told(comparison, f"model `{model.name}`"))
+
+
+# What is overridden ---------------------------------------------------------------------------------------
+
+
+def overridden(test: UnitTest, key: str) -> Mapping[str, Any]:
+    """`macros`, `vars` or `env_vars` that the test sets."""
+    found = test.overrides.get(key)
+    return {str(name): value for name, value in found.items()} if isinstance(found, Mapping) else {}
+
+
+def pretends_incremental(test: UnitTest) -> bool:
+    """Whether the model is to be rendered as on a run after its first."""
+    value = overridden(test, "macros").get("is_incremental")
+    return value is True or str(value).casefold() == "true"
+
+
+def unused(inputs: Inputs, used: Iterable[NodeId]) -> list[str]:
+    """The inputs that the model has no use for, as written."""
+    asked = frozenset(used)
+    return [given.text for id, given in inputs.items() if id not in asked]

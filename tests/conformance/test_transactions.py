@@ -1,0 +1,135 @@
+"""All or nothing."""
+
+from __future__ import annotations
+
+import pytest
+from conformance.bench import Bench
+
+from eltbuild.adapter import Connection
+from eltbuild.errors import DatabaseError
+
+
+class Stop(Exception):
+    """Raised by tests on purpose."""
+
+
+@pytest.fixture(autouse=True)
+def _can(bench: Bench) -> None:
+    if not bench.adapter.capabilities.transactional_ddl:
+        pytest.skip("tables are made and dropped outside of transactions")
+
+
+def test_what_is_inside_commits_together(bench: Bench) -> None:
+    with bench.connection.transaction():
+        bench.made("a")
+        bench.made("b")
+    assert len(bench.connection.relations([bench.schema])) == 2
+
+
+def test_an_exception_undoes_everything(bench: Bench) -> None:
+    bench.made("old")
+    with pytest.raises(Stop), bench.connection.transaction():
+        bench.made("new")
+        bench.connection.execute(f"insert into {bench.spelled('old')} values (2)")
+        bench.connection.execute(bench.writer.drop(bench.at("old")))
+        raise Stop
+    assert [info.relation.identifier for info in bench.connection.relations([bench.schema])] == ["old"]
+    assert bench.count("old") == 1
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_so_does_being_stopped(bench: Bench, stop: type[BaseException]) -> None:
+    with pytest.raises(stop), bench.connection.transaction():
+        bench.made("new")
+        raise stop
+    assert bench.connection.relation(bench.at("new")) is None
+
+
+@pytest.mark.parametrize(
+    "sql", ["select nothing_such", "selec 1", "select * from no_such_table", "select cast('x' as integer)"]
+)
+def test_a_refused_statement_undoes_everything_and_the_session_goes_on(bench: Bench, sql: str) -> None:
+    with pytest.raises(DatabaseError), bench.connection.transaction():
+        bench.made("new")
+        bench.connection.execute(sql)
+    assert bench.connection.relation(bench.at("new")) is None
+    with bench.connection.transaction():
+        bench.made("new")
+    assert bench.count("new") == 1
+
+
+def test_an_error_that_is_caught_inside_cannot_be_committed(bench: Bench) -> None:
+    with pytest.raises(DatabaseError, match="rolled back"), bench.connection.transaction():
+        bench.made("new")
+        with pytest.raises(DatabaseError):
+            bench.connection.execute("select nothing_such")
+    assert bench.connection.relation(bench.at("new")) is None
+    assert bench.connection.execute("select 1").scalar() == 1
+
+
+def test_one_inside_another_is_part_of_it(bench: Bench) -> None:
+    with bench.connection.transaction():
+        bench.made("a")
+        with bench.connection.transaction():
+            bench.made("b")
+        other = bench.adapter.connect()
+        assert other.relation(bench.at("b")) is None
+        other.close()
+    assert len(bench.connection.relations([bench.schema])) == 2
+
+
+def test_the_outer_one_undoes_the_inner_one(bench: Bench) -> None:
+    with pytest.raises(Stop), bench.connection.transaction():
+        with bench.connection.transaction():
+            bench.made("inner")
+        raise Stop
+    assert bench.connection.relation(bench.at("inner")) is None
+
+
+def test_the_inner_one_undoes_the_outer_one(bench: Bench) -> None:
+    with pytest.raises(DatabaseError, match="rolled back"), bench.connection.transaction():
+        bench.made("outer")
+        with pytest.raises(Stop), bench.connection.transaction():
+            bench.made("inner")
+            raise Stop
+    assert list(bench.connection.relations([bench.schema])) == []
+
+
+def test_an_empty_one_does_nothing(connection: Connection) -> None:
+    with connection.transaction():
+        pass
+    with connection.transaction(), connection.transaction():
+        pass
+    assert connection.execute("select 1").scalar() == 1
+
+
+def test_others_see_what_is_committed_and_nothing_before(bench: Bench) -> None:
+    name = bench.made("t")
+    reader = bench.adapter.connect()
+    with bench.connection.transaction():
+        bench.connection.execute(f"insert into {name} values (2)")
+        assert bench.count("t") == 2
+        assert reader.execute(f"select count(*) from {name}").scalar() == 1
+    assert reader.execute(f"select count(*) from {name}").scalar() == 2
+    reader.close()
+
+
+def test_a_session_closed_within_one_leaves_nothing(bench: Bench) -> None:
+    other = bench.adapter.connect()
+    with pytest.raises(Stop), other.transaction():
+        other.execute(bench.writer.create_table_as(bench.at("new"), "select 1 as a"))
+        other.close()
+        raise Stop
+    assert bench.connection.relation(bench.at("new")) is None
+
+
+def test_a_table_changes_places_with_another_in_one_step(bench: Bench) -> None:
+    bench.made("t", "select 1 as a")
+    reader = bench.adapter.connect()
+    with bench.connection.transaction():
+        bench.made("t_new", "select 2 as a")
+        bench.connection.execute(bench.writer.drop(bench.at("t")))
+        bench.connection.execute(bench.writer.rename(bench.at("t_new"), bench.at("t")))
+        assert reader.execute(f"select a from {bench.spelled('t')}").scalar() == 1
+    assert reader.execute(f"select a from {bench.spelled('t')}").scalar() == 2
+    reader.close()
