@@ -13,15 +13,18 @@ from unicodedata import combining, east_asian_width
 
 from eltbuild.errors import DatabaseError
 
-_PICTURE = re.compile(r"\n+LINE (?P<line>\d+): (?P<shown>.*)\n(?P<lead> *)\^[\^ ]*\s*\Z")
-_NEAR = re.compile(r'\n+Did you mean:? (?P<names>".*")\??\s*\Z', re.DOTALL)
-_CANDIDATES = re.compile(r'\n+Candidate bindings: (?P<names>".*")\s*\Z', re.DOTALL)
+_PICTURE = re.compile(r"\nLINE (?P<line>\d+): (?P<shown>.*)\n(?P<lead> *)\^[\^ ]*\s*\Z")
+_NEAR = re.compile(r'\nDid you mean:? (?P<names>".*")\??\s*\Z', re.DOTALL)
+_CANDIDATES = re.compile(r'\nCandidate bindings: (?P<names>".*")\s*\Z', re.DOTALL)
 _NAMED = re.compile(
     r'\A(?:Binder|Catalog) Error: (?:Referenced (?:column|table) "(?P<column>[^"\n]+)"'
     r'|[A-Z][A-Za-z ]* with name "?(?P<entry>[^"\s]+)"? (?:does not exist|is not in the catalog))'
 )
 _LATE = re.compile(r"\AInvalid Input Error: Attempting to execute an unsuccessful .*\nError: (?P<real>(?s:.*))")
 _LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+_OWN_TABLES = ("pg_", "duckdb_", "sqlite_", "information_schema", "pragma_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +143,16 @@ RULES: tuple[Rule, ...] = (
 KINDS: dict[str, str] = {"InterruptException": "the statement was cancelled"}
 """Messages for exceptions whose own text says nothing."""
 
+LONGEST = 20_000
+"""Characters of a message that are kept: a user's own `error(...)` may say anything."""
+
 CODECS = ("UnicodeEncodeError", "UnicodeDecodeError")
 
 
 def database_error(kind: str, text: str, sql: str = "") -> DatabaseError:
     """The error for an exception of DuckDB's, by its class name and text, raised by `sql`."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
     late = _LATE.match(text)
     text = late["real"] if late else text
     if kind in CODECS or "bad_cast" in text:
@@ -171,7 +179,7 @@ def hidden(text: str, secrets: Iterable[str]) -> str:
 
 def position(text: str, sql: str) -> tuple[int, int]:
     """Line and column in `sql`, from 1, of what a message points at; 0 for what it does not tell."""
-    picture = _PICTURE.search(text)
+    picture = _PICTURE.search(text[-LONGEST:])
     if picture is None:
         return _place_of_name(text, sql)
     start, row = _row(sql, int(picture["line"]))
@@ -179,6 +187,10 @@ def position(text: str, sql: str) -> tuple[int, int]:
         return 0, 0
     caret = len(picture["lead"]) - len(f"LINE {picture['line']}: ")
     column = _column(row, picture["shown"], caret)
+    if not column:
+        named = _place_of_name(text, sql)
+        if named[0]:
+            return named
     # Lines are counted as everybody else does, also where a lone carriage return is one to DuckDB.
     line = sql.count("\n", 0, start) + 1
     if not column:
@@ -205,15 +217,18 @@ def _without_picture(text: str) -> tuple[str, str]:
     body = (text[: picture.start()] if picture else text).strip()
     near = _NEAR.search(body)
     if near is not None:
-        return body[: near.start()], f"did you mean {_listed(near['names'], ' or ')}?"
+        names = _listed(near["names"], " or ")
+        return body[: near.start()].rstrip(), f"did you mean {names}?" if names else ""
     candidates = _CANDIDATES.search(body)
     if candidates is not None:
-        return body[: candidates.start()], f"columns with such names: {_listed(candidates['names'], ', ')}"
+        return body[: candidates.start()].rstrip(), f"columns with such names: {_listed(candidates['names'], ', ')}"
     return body, ""
 
 
 def _listed(names: str, between: str) -> str:
-    return between.join(f"`{name}`" for name in names.strip('"').split('", "'))
+    """The names as they are shown, without those of DuckDB's own tables, which nobody meant."""
+    proposed = names.strip('"').split('", "')
+    return between.join(f"`{name}`" for name in proposed if not name.startswith(_OWN_TABLES))
 
 
 def _row(sql: str, number: int) -> tuple[int, str | None]:

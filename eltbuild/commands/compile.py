@@ -38,8 +38,10 @@ def command(options: Options) -> int:
             if reporter.console is not None and not errors:
                 reporter.console.note(f"compiled {len(compiled):,} nodes into {opened.target_folder / 'compiled'}")
             reporter.completed(not errors)
-        if len(nodes) == 1 and opened.options.select and not errors:
-            _print(opened, nodes[0], compiled[nodes[0].id])
+        named = {word for text in opened.options.select for word in text.replace(",", " ").split()}
+        for node in nodes:
+            if node.name in named and node.id in compiled:
+                _print(opened, node, compiled[node.id])
         return EXIT.failed if errors else EXIT.ok
     finally:
         opened.adapter.close()

@@ -14,7 +14,7 @@ from typing import Any
 from eltbuild.adapter import Adapter, Target, open_adapter
 from eltbuild.commands.options import Options
 from eltbuild.compile.session import Invocation, Say, Session, silent
-from eltbuild.errors import Problem, ProjectError, UsageError
+from eltbuild.errors import Place, Problem, ProjectError, UsageError
 from eltbuild.project.resources import Project, Settings
 
 PROJECT_FILES = ("eltbuild.yml", "dbt_project.yml")
@@ -194,6 +194,8 @@ def _settled(base: Ground, session: Session) -> tuple[Project, bool]:
     from eltbuild.compile.settle import settle_all
     from eltbuild.project.load import load
 
+    check_packages(base)
+
     written = load(
         base.root,
         settings=base.settings,
@@ -226,6 +228,27 @@ def check_configs(session: Session) -> list[Problem]:
         lambda name, node: macros.materialization(name, node.package) is not None,
         lambda key, node: (macros.visible(key, node.package) or macros.overridden(key)) is not None,
     )
+
+
+def check_packages(base: Ground) -> None:
+    """Raise `ProjectError` where a project asks for more packages than lie in its packages folder."""
+    import yaml
+
+    from eltbuild.project.packages.install import installed_packages
+
+    for name in ("packages.yml", "dependencies.yml"):
+        try:
+            asked = yaml.safe_load((base.root / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            # `deps` tells what is wrong with the file; what lies in the folder is used as it lies.
+            continue
+        listed = asked.get("packages") if isinstance(asked, dict) else None
+        count = len(listed) if isinstance(listed, list) else 0
+        found = len(installed_packages(base.root, base.settings.packages_path))
+        if found < count:
+            packages = "1 package" if count == 1 else f"{count} packages"
+            text = f"{packages} asked for, and {found} installed in {base.settings.packages_path}"
+            raise ProjectError(Problem(text, Place(name), "install them: eltbuild deps"))
 
 
 def _folders(base: Ground) -> list[str]:

@@ -37,7 +37,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "compile": ("model", "snapshot", "test", "analysis", "seed"),
     "show": ("model", "snapshot", "test", "analysis", "seed"),
     "plan": BUILDABLE,
-    "ls": tuple(kind for kind in LISTED if kind != "analysis"),
+    "ls": LISTED,
     "freshness": ("source",),
     "docs": LISTED,
 }

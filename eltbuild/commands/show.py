@@ -65,7 +65,7 @@ def _show(opened: Opened, node: Node, connection: Connection) -> None:
     limit = DEFAULT_LIMIT if options.limit is None else options.limit
     writer = Writer(opened.adapter.dialect, opened.adapter.capabilities)
     try:
-        if node.resource_type == "seed" and node.relation is not None:
+        if (node.resource_type == "seed" or node.language == "python") and node.relation is not None:
             sql = f"select * from {writer.relation(node.relation)}"
         else:
             sql = Compiler(opened.session).compile(node, Live(connection)).sql or ""

@@ -69,6 +69,8 @@ class Rendering:
         self.batch: tuple[datetime, datetime] | None = None
         self.assumed: Assumed | None = None
         self.depth = 0
+        self.active: set[str] = set()
+        """Ids of the macros that are running, so that an override can call what it overrides."""
         self.extra_names: dict[str, Any] = {}
         self.statements: list[tuple[str, str]] = []
 
@@ -111,6 +113,8 @@ class BoundMacro:
         if rendering.depth > 150:
             rendering.depth = 0
             raise TemplateError(f"macro `{self.macro.name}` calls itself without end")
+        outermost = self.macro.id not in rendering.active
+        rendering.active.add(self.macro.id)
         try:
             return function(*args, **kwargs)
         except MacroReturn as returned:
@@ -121,6 +125,8 @@ class BoundMacro:
             raise
         finally:
             rendering.depth = max(rendering.depth - 1, 0)
+            if outermost:
+                rendering.active.discard(self.macro.id)
 
     def __str__(self) -> str:
         return f"<macro {self.macro.package}.{self.macro.name}>"

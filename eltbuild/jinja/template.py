@@ -129,6 +129,8 @@ def _render_pieces(parts: tuple[str | Piece, ...], scope: Scope) -> str | None:
                 value = value(*part.args, **part.kwargs)
             except Exception as error:
                 note_position(error, part.line, "")
+                if isinstance(error, TemplateError) and not error.line:
+                    error.line, error.column = part.line, part.column
                 if isinstance(error, (TypeError, RenderLimitError)):
                     raise TemplateError(str(error), part.line, part.column) from error
                 raise

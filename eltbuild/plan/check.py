@@ -1,4 +1,7 @@
-"""Configs that cannot work, found before anything is run: nothing is asked of the warehouse."""
+"""Configs that cannot work, found before anything is run: nothing is asked of the warehouse.
+
+What dbt refuses only at the node's turn is a warning here, and fails there: the rest of such a project is built as ever.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,8 @@ def _placed(problem: Problem, node: Node) -> Problem:
 def _model(node: Node, able: Capabilities, own_macro: Own) -> Iterator[Problem]:
     if node.materialized not in MATERIALIZATIONS:
         hint = did_you_mean(node.materialized, MATERIALIZATIONS) or f"one of {', '.join(sorted(MATERIALIZATIONS))}"
-        yield Problem(f"model `{node.name}`: there is no materialization `{node.materialized}`", node.place, hint)
+        text = f"model `{node.name}`: there is no materialization `{node.materialized}`"
+        yield Problem(text, node.place, hint, "warning")
     elif node.materialized == "incremental":
         yield from _incremental(node, able, own_macro)
 
@@ -66,14 +70,15 @@ def _incremental(node: Node, able: Capabilities, own_macro: Own) -> Iterator[Pro
         try:
             strategy_of(node, able)
         except CompileError as error:
-            yield from error.problems
+            yield from (replace(problem, severity="warning") for problem in error.problems)
     mode = node.config.get("on_schema_change")
     if mode and mode not in MODES:
         hint = did_you_mean(str(mode), MODES) or f"one of {', '.join(sorted(MODES))}"
-        yield Problem(f"`on_schema_change: {mode}` of `{node.name}` is unknown", node.place, hint)
+        text = f"`on_schema_change: {mode}` of `{node.name}` is unknown: taken as `ignore`"
+        yield Problem(text, node.place, hint, "warning")
     if listed(node.config.get("merge_update_columns")) and listed(node.config.get("merge_exclude_columns")):
         text = f"`{node.name}` gives both merge_update_columns and merge_exclude_columns"
-        yield Problem(text, node.place, "give one of them")
+        yield Problem(text, node.place, "give one of them", "warning")
     if given == "microbatch":
         for name in BATCHED:
             if not node.config.get(name):

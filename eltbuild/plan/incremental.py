@@ -52,9 +52,9 @@ def incremental(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
 
     Raises `CompileError` for a strategy that is unknown or that the engine does not have.
     """
-    name = strategy_name(facts, writer)
     if is_whole(facts):
         return table(facts, writer)
+    name = strategy_name(facts, writer)
     if facts.rows is not None:
         facts = replace(facts, columns=columns_of(facts.rows, writer))
     if not facts.columns:

@@ -47,12 +47,8 @@ def reconcile(facts: Facts, writer: Writer, keeps_gone: bool = False) -> Reconci
     Raises `CompileError` for an unknown mode, and where the mode forbids the difference.
     """
     mode = str(facts.node.config.get("on_schema_change") or "ignore")
-    decide = MODES.get(mode)
-    if decide is None:
-        hint = did_you_mean(mode, MODES) or f"one of {', '.join(sorted(MODES))}"
-        raise CompileError(
-            Problem(f"`on_schema_change: {mode}` of `{facts.node.name}` is unknown", facts.node.place, hint)
-        )
+    # An unknown mode has been warned of, and is none, as in dbt.
+    decide = MODES.get(mode, _ignore)
     return decide(facts, writer, difference(facts, writer), keeps_gone)
 
 

@@ -198,7 +198,13 @@ def _near(left: Any, right: Any, tolerance: float) -> bool:
 
 
 def _lines(missing: Sequence[Row], unexpected: Sequence[Row], equal: Callable[[int, Any, Any], bool]) -> Iterator[Line]:
-    """Rows that differ in some cells beside each other, then what is only on one side."""
+    """Rows that differ in some cells beside each other, then what is only on one side.
+
+    Rows belong together that have half of their cells in common, or that are alone on both sides.
+    """
+    if len(missing) == len(unexpected) == 1:
+        yield Line(missing[0], unexpected[0])
+        return
     scores = [
         (_likeness(row, other, equal), -number, -index)
         for number, row in enumerate(missing[:PAIRED])

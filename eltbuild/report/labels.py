@@ -58,7 +58,8 @@ def label_of(id: NodeId, resource: Resource | None, target_path: str = "target")
         case Exposure():
             return Label("exposure", resource.name, "exposure", resource.place)
         case UnitTest():
-            name = f"{resource.model}::{resource.name}"
+            version = "" if resource.version is None else f"_v{resource.version}"
+            name = f"{resource.model}::{resource.name}{version}"
             return Label("unit test", name, "unit_test", resource.place or Place(resource.original_path))
         case Unmanaged():
             kind = resource.resource_type.replace("_", " ")

@@ -14,7 +14,7 @@ from eltbuild.report.invocation import stamp, utc_text
 from eltbuild.report.labels import Lookup, labels
 from eltbuild.report.manifest import group_of
 from eltbuild.report.records import Record, node_info, problem_record, run_result, stat_line
-from eltbuild.report.run_results import message, status_of
+from eltbuild.report.run_results import failures, message, status_of
 from eltbuild.report.summary import done_line, finished_running, tally
 from eltbuild.report.text import count, duration
 from eltbuild.run.events import FAILED, Event, Finished, Message, RunFinished, RunStarted, Started
@@ -113,7 +113,7 @@ class Recorder:
         group = self._group(event.node) if name in ("LogModelResult", "LogTestResult") else {}
         yield Record(name, level, text, {**data, **group, "node_info": info}, thread, event.at)
         if name != "LogHookEndLine":
-            ended = {"node_info": info, "run_result": run_result(event), "num_failures": event.failures or 0}
+            ended = {"node_info": info, "run_result": run_result(event), "num_failures": failures(event) or 0}
             text = f"Finished running node {event.node}"
             yield Record("NodeFinished", "debug", text, ended, thread, event.at)
 
@@ -180,7 +180,7 @@ class Recorder:
             "status": event.status,
             "index": event.index,
             "num_models": event.total,
-            "num_failures": event.failures or 0,
+            "num_failures": failures(event) or 0,
             "execution_time": event.seconds,
             "attached_node": attached or "",
         }

@@ -12,7 +12,7 @@ from eltbuild.errors import Problem
 from eltbuild.project.projection import stands
 from eltbuild.project.resources import Node, NodeId, Project, Source, UnitTest
 from eltbuild.relation import Relation
-from eltbuild.report.run_results import adapter_response, message, status_of, timing_dict
+from eltbuild.report.run_results import adapter_response, failures, message, status_of, timing_dict
 from eltbuild.report.summary import plural
 from eltbuild.report.text import count
 from eltbuild.run.events import Finished
@@ -68,7 +68,7 @@ def run_result(event: Finished) -> dict[str, Any]:
         "thread": event.thread or "MainThread",
         "execution_time": event.seconds,
         "adapter_response": adapter_response(event),
-        "num_failures": event.failures or 0,
+        "num_failures": failures(event) or 0,
     }
 
 

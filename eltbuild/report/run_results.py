@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from eltbuild.errors import Problem
+from eltbuild.project.projection import stands
+from eltbuild.project.projection.frame import Spell, quoted
 from eltbuild.project.resources import NodeId, Project
 from eltbuild.report.invocation import Invocation, metadata, stamp
 from eltbuild.run.events import Finished, Results, Timing
@@ -15,9 +17,10 @@ SCHEMA = "run-results/v6"
 
 def run_results(results: Results, *, project: Project, invocation: Invocation, now: datetime) -> dict[str, Any]:
     """The results in order of completion, every key always there."""
+    spell = quoted(project.target.type)
     return {
         "metadata": metadata(SCHEMA, invocation, now),
-        "results": [result_dict(finished, project) for finished in results.finished],
+        "results": [result_dict(finished, project, spell) for finished in results.finished],
         "elapsed_time": results.seconds,
         "args": arguments(invocation),
     }
@@ -32,7 +35,7 @@ def arguments(invocation: Invocation) -> dict[str, Any]:
     }
 
 
-def result_dict(finished: Finished, project: Project) -> dict[str, Any]:
+def result_dict(finished: Finished, project: Project, spell: Spell) -> dict[str, Any]:
     """One node's result."""
     return {
         "status": status_of(finished),
@@ -41,11 +44,11 @@ def result_dict(finished: Finished, project: Project) -> dict[str, Any]:
         "execution_time": finished.seconds,
         "adapter_response": adapter_response(finished),
         "message": message(finished),
-        "failures": finished.failures,
+        "failures": failures(finished),
         "unique_id": finished.node,
         "compiled": None if _never_compiled(finished.node) else finished.compiled_code is not None,
         "compiled_code": finished.compiled_code,
-        "relation_name": finished.relation_name,
+        "relation_name": relation_name(finished, project, spell),
         "batch_results": batch_results(finished),
         "overload_results": None,
     }
@@ -54,6 +57,21 @@ def result_dict(finished: Finished, project: Project) -> dict[str, Any]:
 def status_of(finished: Finished) -> str:
     """The status in dbt's words, of which none says that a node was cancelled."""
     return "error" if finished.status == "cancelled" else finished.status
+
+
+def failures(finished: Finished) -> int | None:
+    """The failing rows; 0 for a test that passes with some, because its `error_if` lets them."""
+    return 0 if finished.status == "pass" and finished.failures is not None else finished.failures
+
+
+def relation_name(finished: Finished, project: Project, spell: Spell) -> str | None:
+    """Where the node's result stands or would stand, whatever became of it; none for seeds, as in dbt."""
+    node = project.nodes.get(finished.node)
+    if node is None or node.resource_type == "seed":
+        return None
+    if finished.relation_name is None and node.relation is not None and stands(node):
+        return spell(node.relation)
+    return finished.relation_name
 
 
 def timing_dict(timing: Timing) -> dict[str, str]:

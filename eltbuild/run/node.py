@@ -51,7 +51,7 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
         elif isinstance(resource, UnitTest):
             result = run_unit_test(work, resource, clock)
         else:
-            result = Finished(node=id, status="no-op")
+            result = Finished(node=id, status="no-op", failures=0)
     except EltbuildError as error:
         problem = explained(work, resource, error)
         result = Finished(node=id, status="error", error=problem, message=str(problem), compiled_code=clock.sql)
@@ -153,7 +153,8 @@ def run_batches(work: Work, node: Node, recipe: Recipe, clock: Clock) -> Finishe
     count = len(done["successful"])
     answer = Answer(affected=written, message=f"{count} of {len(planned)} batches")
     result = succeeded(work, node, answer, sql, status)
-    return replace(result, error=problem, batches=as_results(done), message=str(problem) if problem else result.message)
+    result = replace(result, error=problem, batches=as_results(done), failures=len(done["failed"]))
+    return replace(result, message=str(problem)) if problem else result
 
 
 def run_python(work: Work, node: Node, clock: Clock) -> Finished:

@@ -152,7 +152,8 @@ def test_constraints_that_are_enforced(bench: Bench, kind: str) -> None:
     columns, values = BREACHES[kind]
     if kind == "foreign_key":
         bench.connection.execute(f"create table {bench.spelled('parent')} (id integer primary key)")
-    line = columns.format(parent=bench.spelled("parent"))
+    # Named without its database: some engines take any name with one for another database.
+    line = columns.format(parent=bench.writer.relation(Relation(None, bench.schema.schema, "parent")))
 
     def breach() -> None:
         bench.connection.execute(f"create table {bench.spelled('child')} ({line})")

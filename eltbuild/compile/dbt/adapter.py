@@ -163,6 +163,15 @@ class AdapterName:
         """The relations of a schema."""
         return self.list_relations_without_caching(self.Relation.create(database, schema))
 
+    def _own_macro(self, name: str) -> Any:
+        """The project's macro that takes the place of an order or a question of the adapter, if it has one."""
+        rendering = self._rendering
+        macros = rendering.session.macros
+        macro = macros.visible(name, rendering.package) or macros.overridden(name)
+        if macro is None or macro.id in rendering.active:
+            return None
+        return rendering.macro(macro)
+
     # Orders ---------------------------------------------------------------------------------------------
 
     def execute(
@@ -193,14 +202,26 @@ class AdapterName:
 
     def create_schema(self, relation: Any) -> None:
         """Create the schema of a relation where there is none."""
+        own = self._own_macro("create_schema")
+        if own is not None:
+            own(relation)
+            return
         self._run(f"create schema if not exists {relation.without_identifier().render()}")
 
     def drop_schema(self, relation: Any) -> None:
         """Drop the schema of a relation with all it holds."""
+        own = self._own_macro("drop_schema")
+        if own is not None:
+            own(relation)
+            return
         self._run(f"drop schema if exists {relation.without_identifier().render()} cascade")
 
     def drop_relation(self, relation: Any) -> None:
         """Drop a relation where there is one."""
+        own = self._own_macro("drop_relation")
+        if own is not None:
+            own(relation)
+            return
         if relation is None:
             return
         kind = (relation.type or "table").replace("_", " ")
@@ -208,10 +229,18 @@ class AdapterName:
 
     def truncate_relation(self, relation: Any) -> None:
         """Delete all rows of a table."""
+        own = self._own_macro("truncate_relation")
+        if own is not None:
+            own(relation)
+            return
         self._run(f"truncate table {relation.render()}")
 
     def rename_relation(self, from_relation: Any, to_relation: Any) -> None:
         """Give a relation another name in its schema."""
+        own = self._own_macro("rename_relation")
+        if own is not None:
+            own(from_relation, to_relation)
+            return
         kind = (from_relation.type or "table").replace("_", " ")
         name = quote_identifier(str(to_relation.identifier), self._rendering.session.dialect)
         self._run(f"alter {kind} {from_relation.render()} rename to {name}")

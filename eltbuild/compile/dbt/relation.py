@@ -386,7 +386,8 @@ class TemplateColumn:
         """Whether it holds whole numbers."""
         return self.dtype.lower() in (
             "smallint", "integer", "bigint", "smallserial", "serial", "bigserial", "int2", "int4", "int8", "int",
-            "int64", "tinyint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "serial2", "serial4", "serial8",
+            "int64", "tinyint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "serial2", "serial4",
+            "serial8",
         )  # fmt: skip
 
     def is_numeric(self) -> bool:

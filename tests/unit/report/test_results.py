@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from eltbuild.project.projection.frame import quoted
 from eltbuild.project.resources import Project
 from eltbuild.relation import Column, Relation, RelationInfo
 from eltbuild.report.catalog import catalog
@@ -12,6 +14,10 @@ from eltbuild.report.invocation import Invocation
 from eltbuild.report.run_results import result_dict, run_results
 from eltbuild.report.sources import sources
 from eltbuild.run.events import Finished, Results
+
+
+def written(finished: Finished, project: Project) -> dict[str, Any]:
+    return result_dict(finished, project, quoted("duckdb"))
 
 
 def test_run_results(results: Results, project: Project, invocation: Invocation, noon: datetime) -> None:
@@ -38,13 +44,29 @@ def test_run_results(results: Results, project: Project, invocation: Invocation,
 
 
 def test_cancelled_is_written_as_error_because_readers_know_no_such_status(project: Project) -> None:
-    assert result_dict(Finished(node="model.shop.orders.v2", status="cancelled"), project)["status"] == "error"
+    assert written(Finished(node="model.shop.orders.v2", status="cancelled"), project)["status"] == "error"
 
 
 def test_batches(project: Project) -> None:
     batches = {"successful": [["a", "b"]]}
     one = Finished(node="model.shop.orders.v2", status="partial success", batches=batches)
-    assert result_dict(one, project)["batch_results"] == {"successful": [["a", "b"]], "failed": []}
+    assert written(one, project)["batch_results"] == {"successful": [["a", "b"]], "failed": []}
+
+
+def test_a_relation_is_named_whatever_became_of_the_node_but_never_for_a_seed(project: Project) -> None:
+    for status in ("success", "error", "skipped"):
+        one = written(Finished(node="model.shop.orders.v2", status=status), project)
+        assert one["relation_name"] == '"shop"."main"."orders_v2"'
+    seed = Finished(node="seed.shop.countries", status="success", relation_name='"shop"."main"."countries"')
+    assert written(seed, project)["relation_name"] is None
+    for id in ("test.shop.positive", "model.shop.small"):
+        assert written(Finished(node=id, status="skipped"), project)["relation_name"] is None
+
+
+def test_a_test_that_passes_has_no_failures_whatever_rows_it_found(project: Project) -> None:
+    one = Finished(node="test.shop.positive", status="pass", failures=3)
+    assert written(one, project)["failures"] == 0
+    assert written(replace(one, status="warn"), project)["failures"] == 3
 
 
 def test_sources_hold_only_what_was_asked(

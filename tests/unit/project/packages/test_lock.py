@@ -74,13 +74,19 @@ def test_lock_without_hashes_gets_them(tmp_path: Path) -> None:
 def test_digest_is_that_of_dbt() -> None:
     """Measured: what dbt 1.12 writes as `sha1_hash` for this list."""
     entries = [
-        {"local": "../lp"},
-        {"git": "/tmp/probe/gp", "revision": "v1.0"},
-        {"git": "/tmp/probe/gp", "subdirectory": "sub", "revision": "1.1"},
-        {"tarball": "http://127.0.0.1:8123/tp.tgz", "name": "tarpkg"},
-        {"package": "org/hubpkg", "version": [">=0.9.0", "<2.0.0"]},
+        {"local": "../tools"},
+        {"git": "https://example.org/calendar.git", "revision": "v1.0"},
+        {
+            "git": "https://example.org/mono.git",
+            "subdirectory": "libs/dates",
+            "revision": "1.1",
+            "warn-unpinned": False,
+        },
+        {"tarball": "https://example.org/tools.tgz", "name": "tools"},
+        {"package": "org/helpers", "version": [">=0.9.0", "<2.0.0"]},
+        {"package": "org/more", "version": "1.0.0", "install_prerelease": True},
     ]
-    assert wishes_digest(entries, entries) == "9a7af24a75d55bb0ef2927e4faf3390913368830"
+    assert wishes_digest(entries, entries) == "4186d8df175554ad7861168b8282256ec50b6821"
 
 
 @pytest.mark.parametrize(
