@@ -80,18 +80,26 @@ class DuckDBAdapter:
         with self._lock:
             if self._database is None:
                 self._database = OPEN.acquire(self.opening)
-            connection = DuckDBConnection(self._database, self.opening, self.target, self._connections.discard)
+            try:
+                connection = DuckDBConnection(self._database, self.opening, self.target, self._connections.discard)
+            except BaseException:
+                self._let_go()
+                raise
             self._connections.add(connection)
             return connection
 
     def close(self) -> None:
         """Every session is closed, and the database too unless another adapter uses it."""
-        from eltbuild_duckdb.databases import OPEN
-
         with self._lock:
             for connection in tuple(self._connections):
                 connection.close()
             self._connections.clear()
-            if self._database is not None:
-                OPEN.release(self._database)
-                self._database = None
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Give the database back unless a session uses it."""
+        if self._database is not None and not self._connections:
+            from eltbuild_duckdb.databases import OPEN
+
+            OPEN.release(self._database)
+            self._database = None

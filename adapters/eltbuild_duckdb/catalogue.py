@@ -27,11 +27,14 @@ _KINDS: dict[str, RelationKind] = {"table": "table", "view": "view"}
 
 def relations_query(places: Iterable[tuple[str, str]], identifier: str | None = None) -> str:
     """Rows `(database, schema, name, kind, comment)` of what stands in the schemas, sorted."""
-    return "\nunion all\n".join(
-        f"select database_name, schema_name, {kind}_name, '{kind}', coalesce(comment, '') from duckdb_{kind}s()"
-        f" where not internal and {_within(places, f'{kind}_name', identifier)}"
-        for kind in _KINDS
-    ) + "\norder by all"
+    return (
+        "\nunion all\n".join(
+            f"select database_name, schema_name, {kind}_name, '{kind}', coalesce(comment, '') from duckdb_{kind}s()"
+            f" where not internal and {_within(places, f'{kind}_name', identifier)}"
+            for kind in _KINDS
+        )
+        + "\norder by all"
+    )
 
 
 def views_query(place: tuple[str, str], identifier: str) -> str:
@@ -50,8 +53,13 @@ def columns_query(places: Iterable[tuple[str, str]], identifier: str | None = No
 
 def describe_relation(relation: Relation) -> str:
     """Rows whose first three values are name, type and `YES` or `NO` for nullable."""
+    return f"describe {spelled(relation)}"
+
+
+def spelled(relation: Relation) -> str:
+    """The place, quoted, without the parts that it leaves out."""
     parts = (relation.database, relation.schema, relation.identifier)
-    return "describe " + ".".join(quote_identifier(part, "duckdb") for part in parts if part)
+    return ".".join(quote_identifier(part, "duckdb") for part in parts if part)
 
 
 def relation_of(row: Sequence[Any], columns: Iterable[Column] = ()) -> RelationInfo:

@@ -13,11 +13,12 @@ import duckdb
 from eltbuild.adapter import Answer, Target
 from eltbuild.errors import DatabaseError
 from eltbuild.relation import Column, Relation, RelationInfo
-from eltbuild.sql.quoting import quote_identifier
 from eltbuild_duckdb import catalogue
+from eltbuild_duckdb.arrow import loadable
 from eltbuild_duckdb.databases import LONGEST_PAUSE, Database, run_step
-from eltbuild_duckdb.errors import database_error, hidden
+from eltbuild_duckdb.errors import database_error, without_secrets
 from eltbuild_duckdb.settings import Opening
+from eltbuild_duckdb.statements import beginning, goes_on, moved, pieces
 
 if TYPE_CHECKING:
     import pyarrow
@@ -35,8 +36,6 @@ _NO_QUERY = re.compile(
 )
 _RETURNING = re.compile(r"\breturning\b.*\bcount\b", re.IGNORECASE | re.DOTALL)
 _COMMENT_ON = re.compile(r"\bcomment\s+on\b", re.IGNORECASE)
-_BLANK = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|\Z))*")
-_BLOCK = re.compile(r"/\*|\*/")
 _TRIMS = int(duckdb.__version__.split(".", 1)[0]) >= 2
 """DuckDB 2 forgets the comments before a statement, and then counts places as if they were there."""
 
@@ -80,7 +79,7 @@ class DuckDBConnection:
         while True:
             attempt += 1
             try:
-                return self._several(sql) if ";" in sql and _goes_on(sql) else self._one(sql)
+                return self._several(sql) if ";" in sql and goes_on(sql) else self._one(sql)
             except DatabaseError as error:
                 if not self._tries_again(error, attempt):
                     raise
@@ -89,13 +88,13 @@ class DuckDBConnection:
         """One statement's answer."""
         if self._database.commented is False and _COMMENT_ON.search(sql):
             self._database.commented = True
-        start = _beginning(sql) if _TRIMS else 0
+        start = beginning(sql) if _TRIMS else 0
         if not start:
             return self._run(sql, sql)
         try:
             return self._run(sql[start:], sql[start:])
         except DatabaseError as error:
-            raise _moved(error, sql, start) from error.__cause__
+            raise moved(error, sql, start) from error.__cause__
 
     def _run(self, statement: Any, sql: str) -> Answer:
         cursor = self._cursor
@@ -125,7 +124,7 @@ class DuckDBConnection:
             return False
         if rows and _RETURNING.search(sql):
             return False
-        if _NO_QUERY.match(sql) and not _goes_on(sql):
+        if _NO_QUERY.match(sql) and not goes_on(sql):
             return True
         kinds = [statement.type.name for statement in self._cursor.extract_statements(sql)]
         return bool(kinds) and kinds[-1] not in ("SELECT", "EXPLAIN", "CALL", "PRAGMA")
@@ -138,17 +137,17 @@ class DuckDBConnection:
             raise self._refused(error, sql) from error
         if len(statements) < 2:
             return self._one(sql)
-        pieces = _pieces(sql, [statement.query for statement in statements])
+        texts = pieces(sql, [statement.query for statement in statements])
         answer = NOTHING
         for index, statement in enumerate(statements):
-            if pieces is None:
+            if texts is None:
                 answer = self._run(statement, sql)
                 continue
-            start, text = pieces[index]
+            start, text = texts[index]
             try:
                 answer = self._one(text)
             except DatabaseError as error:
-                raise _moved(error, sql, start) from error.__cause__
+                raise moved(error, sql, start) from error.__cause__
         return answer
 
     def _tries_again(self, error: DatabaseError, attempt: int) -> bool:
@@ -169,11 +168,7 @@ class DuckDBConnection:
         """The error for what DuckDB raised; a transaction in which it happens cannot be committed any more."""
         told = database_error(type(error).__name__, str(error), sql)
         if self._opening.secrets:
-            hint = hidden(told.problems[0].hint, self._opening.secrets)
-            message = hidden(told.message, self._opening.secrets)
-            told = DatabaseError(
-                message, sql=sql, line=told.line, column=told.column, code=told.code, transient=told.transient, hint=hint
-            )
+            told = without_secrets(told, self._opening.secrets)
         if self._depth and not self._failed:
             self._failed = told.message
         return told
@@ -184,12 +179,12 @@ class DuckDBConnection:
         """The rows of a query as Arrow. Raises `DatabaseError`."""
         import pyarrow
 
-        start = _beginning(sql) if _TRIMS else 0
+        start = beginning(sql) if _TRIMS else 0
         try:
             rows = self._cursor.sql(sql[start:])
             return pyarrow.table({}) if rows is None else rows.to_arrow_table()
         except Exception as error:
-            raise _moved(self._refused(error, sql[start:]), sql, start) from error
+            raise moved(self._refused(error, sql[start:]), sql, start) from error
 
     def load(self, relation: Relation, rows: pyarrow.Table | Any) -> int:
         """Append rows to a table, matched by column name; columns that the rows lack get their default or NULL.
@@ -199,14 +194,14 @@ class DuckDBConnection:
         import pyarrow
 
         try:
-            loadable = _loadable(rows)
+            table = loadable(rows)
         except (pyarrow.ArrowException, TypeError, ValueError) as error:
             raise DatabaseError(f"rows for `{relation}` have no Arrow form that DuckDB takes: {error}") from error
-        if loadable is None:
+        if table is None:
             return 0
-        sql = f"insert into {_spelled(relation)} by name select * from {_ROWS}"
+        sql = f"insert into {catalogue.spelled(relation)} by name select * from {_ROWS}"
         try:
-            self._cursor.register(_ROWS, loadable)
+            self._cursor.register(_ROWS, table)
             return int(self._cursor.execute(sql).fetchall()[0][0])
         except Exception as error:
             raise self._refused(error, sql) from error
@@ -412,106 +407,3 @@ class DuckDBConnection:
                         cursor.close()
             self._session = None
         self._forget(self)
-
-
-def _beginning(sql: str) -> int:
-    """Where the first statement begins, behind blanks, comments and semicolons."""
-    start = 0
-    while True:
-        blank = _BLANK.match(sql, start)
-        start = blank.end() if blank else start
-        if not sql.startswith("/*", start):
-            return start
-        depth = 0
-        for found in _BLOCK.finditer(sql, start):
-            depth += 1 if found[0] == "/*" else -1
-            if not depth:
-                start = found.end()
-                break
-        else:
-            return start
-
-
-def _goes_on(sql: str) -> bool:
-    """Whether something stands behind the first semicolon; it may stand in a text or a comment, too."""
-    start = sql.find(";")
-    return start >= 0 and bool(sql[start + 1 :].strip("; \t\r\n"))
-
-
-def _pieces(sql: str, texts: Sequence[str]) -> list[tuple[int, str]] | None:
-    """Where each statement's text stands; None when the texts are not those of the user.
-
-    DuckDB rewrites some statements into several, and then gives texts of its own.
-    """
-    found: list[tuple[int, str]] = []
-    end = 0
-    for text in texts:
-        start = sql.find(text, end)
-        if start < 0 or not text.strip("; \t\r\n") or sql[end:start].strip("; \t\r\n"):
-            return None
-        found.append((start, text))
-        end = start + len(text)
-    return found
-
-
-def _moved(error: DatabaseError, sql: str, start: int) -> DatabaseError:
-    """The error with its place counted in the whole text, in which its statement begins at `start`."""
-    if error.line == 1 and error.column:
-        error.column += start - (sql.rfind("\n", 0, start) + 1)
-    if error.line:
-        error.line += sql.count("\n", 0, start)
-    error.sql = sql
-    return error
-
-
-def _spelled(relation: Relation) -> str:
-    parts = (relation.database, relation.schema, relation.identifier)
-    return ".".join(quote_identifier(part, "duckdb") for part in parts if part)
-
-
-def _loadable(rows: Any) -> Any:
-    """The rows as DuckDB reads them, None when there is no column.
-
-    Raises `TypeError` or `ValueError` for what is no table, `pyarrow.ArrowException` for values that cannot be cast.
-    """
-    import pyarrow
-
-    if not isinstance(rows, (pyarrow.Table, pyarrow.RecordBatchReader)):
-        if not hasattr(rows, "__arrow_c_stream__"):
-            raise TypeError(f"a {type(rows).__name__} is no table")
-        rows = pyarrow.RecordBatchReader.from_stream(rows)
-    schema = rows.schema
-    twice = _twice(schema.names)
-    if twice:
-        raise ValueError(f"two of their columns are called {twice!r}")
-    if not schema.names:
-        if isinstance(rows, pyarrow.Table) and rows.num_rows:
-            raise ValueError("they have no columns")
-        return None
-    readable = pyarrow.schema([field.with_type(_readable(field.type)) for field in schema])
-    if readable.equals(schema):
-        return rows
-    table = rows if isinstance(rows, pyarrow.Table) else rows.read_all()
-    return table.cast(readable)
-
-
-def _twice(names: Sequence[str]) -> str:
-    """A name that stands there twice, letter case folded; empty when none does."""
-    seen: set[str] = set()
-    for name in names:
-        folded = name.lower()
-        if folded in seen:
-            return name
-        seen.add(folded)
-    return ""
-
-
-def _readable(kind: pyarrow.DataType) -> pyarrow.DataType:
-    """The type itself, or the nearest that DuckDB reads from Arrow."""
-    import pyarrow
-
-    if pyarrow.types.is_float16(kind):
-        return pyarrow.float32()
-    if pyarrow.types.is_decimal256(kind):
-        return pyarrow.decimal128(38, kind.scale) if kind.scale <= 38 else pyarrow.string()
-    return kind

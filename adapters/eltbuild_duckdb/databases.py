@@ -19,7 +19,8 @@ from typing import Any
 import duckdb
 
 from eltbuild.errors import DatabaseError, Problem, ProjectError
-from eltbuild_duckdb.errors import database_error, hidden
+from eltbuild_duckdb.errors import database_error, without_secrets
+from eltbuild_duckdb.literals import quoted
 from eltbuild_duckdb.settings import Extension, Opening, Step
 
 LONGEST_PAUSE = 10.0
@@ -128,7 +129,7 @@ def load_extension(root: duckdb.DuckDBPyConnection, extension: Extension, openin
     name = extension.name
     what = f"loading the extension `{name}`"
     if extension.is_file:
-        run_step(root, Step(what, f"load '{name.replace(chr(39), chr(39) * 2)}'"), opening)
+        run_step(root, Step(what, f"load {quoted(name)}"), opening)
         return
     held = root.execute(
         "select loaded, installed from duckdb_extensions() where extension_name = $1 or list_contains(aliases, $1)",
@@ -139,11 +140,11 @@ def load_extension(root: duckdb.DuckDBPyConnection, extension: Extension, openin
         return
     carried = None if installed or extension.repository else _carried(name)
     if carried is not None:
-        run_step(root, Step(what, f"load '{carried.replace(chr(39), chr(39) * 2)}'"), opening)
+        run_step(root, Step(what, f"load {quoted(carried)}"), opening)
         return
     if not installed or extension.repository:
         source = extension.repository
-        origin = source if source.isidentifier() else "'" + source.replace("'", "''") + "'"
+        origin = source if source.isidentifier() else quoted(source)
         run_step(root, Step(what, f"install {name}" + (f" from {origin}" if source else "")), opening)
     run_step(root, Step(what, f"load {name}"), opening)
 
@@ -222,9 +223,6 @@ def _failed(error: Exception, what: str, opening: Opening) -> DatabaseError:
     """The error without the statement and without any secret of the profile."""
     told = database_error(type(error).__name__, str(error))
     message = f"{what}: {told.message}" if what else told.message
-    return DatabaseError(
-        hidden(message, opening.secrets),
-        code=told.code,
-        transient=told.transient,
-        hint=hidden(told.problems[0].hint, opening.secrets),
-    )
+    hint = told.problems[0].hint
+    named = DatabaseError(message, code=told.code, transient=told.transient, hint=hint)
+    return without_secrets(named, opening.secrets)

@@ -46,7 +46,8 @@ def _rule(pattern: str, message: str | None = None, hint: str = "", transient: b
 
 RULES: tuple[Rule, ...] = (
     _rule(
-        r'Could not set lock on file "(?P<file>[^"]+)": Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)',
+        r'Could not set lock on file "(?P<file>[^"]+)": Conflicting lock is held in (?P<program>.+?)'
+        r" \(PID (?P<pid>\d+)\)",
         "the database `{file}` is open in another process (PID {pid}, {program})",
         "end process {pid} or close the database there; several processes can only read it, all with `read_only: true`",
         True,
@@ -164,9 +165,7 @@ def database_error(kind: str, text: str, sql: str = "") -> DatabaseError:
     if kind in KINDS:
         return DatabaseError(KINDS[kind], sql=sql, line=line, column=column, code=kind)
     message, hint, transient = _told(body)
-    return DatabaseError(
-        message, sql=sql, line=line, column=column, code=kind, transient=transient, hint=near or hint
-    )
+    return DatabaseError(message, sql=sql, line=line, column=column, code=kind, transient=transient, hint=near or hint)
 
 
 def hidden(text: str, secrets: Iterable[str]) -> str:
@@ -175,6 +174,19 @@ def hidden(text: str, secrets: Iterable[str]) -> str:
         for spelled in (secret, secret.replace("'", "''")):
             text = text.replace(spelled, "***")
     return text
+
+
+def without_secrets(error: DatabaseError, secrets: Iterable[str]) -> DatabaseError:
+    """The same error, with every secret in its message and hint hidden; the statement is kept as it was."""
+    return DatabaseError(
+        hidden(error.message, secrets),
+        sql=error.sql,
+        line=error.line,
+        column=error.column,
+        code=error.code,
+        transient=error.transient,
+        hint=hidden(error.problems[0].hint, secrets),
+    )
 
 
 def position(text: str, sql: str) -> tuple[int, int]:

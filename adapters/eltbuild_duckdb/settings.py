@@ -13,11 +13,10 @@ from typing import Any
 
 from eltbuild.adapter import Target
 from eltbuild.errors import Problem, did_you_mean
-from eltbuild.sql.quoting import quote_identifier, quote_string
+from eltbuild_duckdb.literals import WORD, identifier, is_word, literal, passwords, quoted, scalar, texts, unquoted
 
 MEMORY = ":memory:"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 _LAYERS = re.compile(r"(?:ducklake:|sqlite:|duckdb:)+", re.IGNORECASE)
 """Prefixes of paths behind which the path of a file stands."""
 _MOTHERDUCK = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
@@ -121,12 +120,12 @@ class _Reading:
             folder="" if read_only else folder,
             read_only=read_only,
             config=config,
-            manners=tuple(self._manners(extensions, config, settings)),
+            manners=tuple(self._manners(extensions, {*config, *settings})),
             extensions=extensions,
             credentials=self._credentials(),
             filesystems=self._filesystems(),
             attach=attach,
-            session=self._session(settings),
+            session=tuple(self._session(settings, config)),
             modules=tuple(self._resolved(str(folder)) for folder in self._items("module_paths")),
             connect_attempts=self._count(retries, "connect_attempts"),
             query_attempts=self._count(retries, "query_attempts"),
@@ -221,6 +220,9 @@ class _Reading:
             return location, location, ""
         if _SCHEME.match(path):
             return path, path, ""
+        if "\0" in path or not path.isprintable():
+            self._wrong("`path` holds a character that no path has")
+            return MEMORY, "", ""
         location = self._resolved(path)
         return location, os.path.realpath(location), os.path.dirname(location)
 
@@ -240,9 +242,9 @@ class _Reading:
         for name, value in self._mapping("config_options").items():
             if value is None:
                 continue
-            config[name] = value if isinstance(value, (list, dict)) else _scalar(value)
+            config[name] = value if isinstance(value, (list, dict)) else scalar(value)
             if _SECRET_NAMES.search(name):
-                self.secrets.add(_scalar(value))
+                self.secrets.add(scalar(value))
         return config
 
     def _extensions(self) -> tuple[Extension, ...]:
@@ -252,21 +254,18 @@ class _Reading:
             if isinstance(item, Mapping):
                 name, repository = item.get("name"), str(item.get("repo") or item.get("repository") or "")
             extension = Extension(str(name), repository)
-            if not isinstance(name, str) or not (extension.is_file or _WORD.match(name)):
-                self._wrong("an entry of `extensions` has no name", "write `- httpfs` or `- {name: h3, repo: community}`")
+            if not isinstance(name, str) or not (extension.is_file or WORD.match(name)):
+                self._wrong(
+                    "an entry of `extensions` has no name", "write `- httpfs` or `- {name: h3, repo: community}`"
+                )
                 continue
             found.append(Extension(self._resolved(name)) if extension.is_file else extension)
         return tuple(found)
 
-    def _manners(
-        self, extensions: Iterable[Extension], config: Mapping[str, Any], settings: Mapping[str, Any]
-    ) -> Iterable[Step]:
-        asked = {*config, *settings}
+    def _manners(self, extensions: Iterable[Extension], asked: Iterable[str]) -> Iterable[Step]:
         named = any(extension.repository.lower() == "community" for extension in extensions)
         if not named and "allow_community_extensions" not in asked:
             yield Step("closing the door to community extensions", "set allow_community_extensions = false")
-        if "file_search_path" not in asked and "," not in self.root and self.root != os.path.abspath(self.working_folder):
-            yield Step("naming the project's folder", f"set file_search_path = {_quoted(self.root)}")
 
     def _credentials(self) -> tuple[Step, ...]:
         steps: list[Step] = []
@@ -274,7 +273,7 @@ class _Reading:
         if self._text("use_credential_provider"):
             given.append(self._credential_chain())
         for number, item in enumerate(given, 1):
-            if not isinstance(item, Mapping) or not _is_word(item.get("type")):
+            if not isinstance(item, Mapping) or not is_word(item.get("type")):
                 self._wrong(f"entry {number} of `secrets` has no type", "write a mapping such as `{type: s3, ...}`")
                 continue
             steps.append(self._secret_step(number, {str(key): value for key, value in item.items()}))
@@ -293,14 +292,14 @@ class _Reading:
         for key, value in item.items():
             if value is None:
                 continue
-            if not _WORD.match(key):
+            if not WORD.match(key):
                 self._wrong(f"secret `{name}`: `{key}` cannot be the name of an option")
                 continue
             if key.lower() not in _OPEN_WORDS:
-                self.secrets.update(_texts(value))
-            bare = key.lower() in ("type", "provider") and _is_word(value)
-            options.append(f"{key} {value if bare else _literal(value)}")
-        sql = f"create or replace{kept} secret {_name(name)} ({', '.join(options)})"
+                self.secrets.update(texts(value))
+            bare = key.lower() in ("type", "provider") and is_word(value)
+            options.append(f"{key} {value if bare else literal(value)}")
+        sql = f"create or replace{kept} secret {identifier(name)} ({', '.join(options)})"
         return Step(f"creating secret `{name}` of type {item['type']}", sql)
 
     def _filesystems(self) -> tuple[Mapping[str, Any], ...]:
@@ -311,7 +310,7 @@ class _Reading:
                 continue
             for key, value in item.items():
                 if _SECRET_NAMES.search(str(key)):
-                    self.secrets.update(_texts(value))
+                    self.secrets.update(texts(value))
             found.append({str(key): value for key, value in item.items()})
         return tuple(found)
 
@@ -319,7 +318,7 @@ class _Reading:
         steps: list[Step] = []
         if token:
             # Needed by what is attached, not by the database itself.
-            steps.append(Step("setting the MotherDuck token", f"set motherduck_token = {_quoted(token)}"))
+            steps.append(Step("setting the MotherDuck token", f"set motherduck_token = {quoted(token)}"))
         for number, item in enumerate(self._items("attach"), 1):
             fields = {"path": item} if isinstance(item, str) else item
             if not isinstance(fields, Mapping) or not isinstance(fields.get("path"), str):
@@ -347,8 +346,8 @@ class _Reading:
         path, kind = item["path"], str(options.get("type") or "").lower()
         return Step(
             f"attaching {shown}",
-            f"attach if not exists {_quoted(self._attach_path(path, kind))}"
-            + (f" as {_name(alias)}" if alias else "")
+            f"attach if not exists {quoted(self._attach_path(path, kind))}"
+            + (f" as {identifier(alias)}" if alias else "")
             + self._attach_options(shown, options),
         )
 
@@ -356,7 +355,7 @@ class _Reading:
         if _MOTHERDUCK.match(path):
             # Parameters belong to the connection; ATTACH takes none.
             return path.split("?", 1)[0]
-        self.secrets.update(_passwords(path))
+        self.secrets.update(passwords(path))
         if path.startswith(MEMORY) or kind not in _FILE_TYPES:
             return path
         if _LAYERS.match(path):
@@ -367,89 +366,36 @@ class _Reading:
     def _attach_options(self, shown: str, options: Mapping[str, Any]) -> str:
         written: list[str] = []
         for key, value in options.items():
-            if not _WORD.match(key):
+            if not WORD.match(key):
                 self._wrong(f"{shown}: `{key}` cannot be the name of an option")
             elif isinstance(value, bool) or key == "read_only":
                 if self._flag(key, options, f" of {shown}"):
                     written.append(key)
             elif key in ("type", "secret"):
-                written.append(f"{key} {_name(str(value))}")
+                written.append(f"{key} {identifier(str(value))}")
             elif key == "data_path" and isinstance(value, str) and not _SCHEME.match(value):
-                written.append(f"{key} {_quoted(self._resolved(value) + '/')}")
+                written.append(f"{key} {quoted(self._resolved(value) + '/')}")
             else:
-                written.append(f"{key} {value if isinstance(value, (int, float)) else _literal(_unquoted(value))}")
+                written.append(f"{key} {value if isinstance(value, (int, float)) else literal(unquoted(value))}")
         return f" ({', '.join(written)})" if written else ""
 
-    def _session(self, settings: Mapping[str, Any]) -> tuple[Step, ...]:
-        steps = [
-            # On, it writes to stdout.
-            Step("switching the progress bar off", "set enable_progress_bar = false"),
-            # A table that is missing must not be found among the local variables of whoever runs the query.
-            Step("closing the door to Python's variables", "set python_enable_replacements = false"),
-        ]
+    def _session(self, settings: Mapping[str, Any], config: Mapping[str, Any]) -> Iterable[Step]:
+        # On, it writes to stdout.
+        yield Step("switching the progress bar off", "set enable_progress_bar = false")
+        # A table that is missing must not be found among the local variables of whoever runs the query.
+        yield Step("closing the door to Python's variables", "set python_enable_replacements = false")
+        away = self.root != os.path.abspath(self.working_folder) and "," not in self.root
+        if away and "file_search_path" not in {*settings, *config}:
+            yield Step("naming the project's folder", f"set file_search_path = {quoted(self.root)}")
         for name, value in settings.items():
-            if not _WORD.match(name):
+            if not WORD.match(name):
                 self._wrong(f"`{name}` under `settings` cannot be the name of a setting")
             elif value is None:
                 self._wrong(f"`{name}` under `settings` has no value")
             else:
                 if _SECRET_NAMES.search(name):
-                    self.secrets.update(_texts(value))
-                steps.append(Step(f"setting `{name}`", f"set {name} = {_literal(value)}"))
-        return tuple(steps)
-
-
-def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and bool(_WORD.match(value))
-
-
-def _name(name: str) -> str:
-    return quote_identifier(name, "duckdb")
-
-
-def _quoted(text: str) -> str:
-    return quote_string(text, "duckdb")
-
-
-def _scalar(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _unquoted(value: Any) -> Any:
-    """A text without the quotes that dbt-duckdb lets users write around it."""
-    if isinstance(value, str) and len(text := value.strip()) >= 2 and text[0] == text[-1] and text[0] in "'\"":
-        return text[1:-1].replace(text[0] * 2, text[0])
-    return value
-
-
-def _literal(value: Any) -> str:
-    """The value as DuckDB reads it: texts (cast to what is wanted), lists and maps of texts."""
-    if isinstance(value, Mapping):
-        return "map {" + ", ".join(f"{_quoted(str(key))}: {_literal(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_literal, value)) + "]"
-    return _quoted(_scalar(value))
-
-
-def _texts(value: Any) -> Iterable[str]:
-    """All texts in a value that are long enough to be secrets."""
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
-    elif not isinstance(value, bool) and value is not None and len(str(value)) >= 3:
-        yield str(value)
-
-
-_PASSWORD = re.compile(r"(?:password|passwd|pwd|token)\s*=\s*(?:'((?:[^'\\]|\\.)+)'|([^\s'&;]+))|://[^/@:\s]*:([^/@\s]+)@", re.I)
-
-
-def _passwords(path: str) -> Iterable[str]:
-    """What stands for passwords in a connection string or URL."""
-    for found in _PASSWORD.finditer(path):
-        yield next(group for group in found.groups() if group)
+                    self.secrets.update(texts(value))
+                yield Step(f"setting `{name}`", f"set {name} = {literal(value)}")
 
 
 ATTACH_FIELDS = ("path", "type", "alias", "secret", "read_only", "options", "is_ducklake")
@@ -466,4 +412,3 @@ KNOWN: frozenset[str] = frozenset({
     "external_root", "use_credential_provider", "attach", "filesystems", "disable_transactions", "keep_open",
     "module_paths", "retries", "is_ducklake", "motherduck_token", *UNSUPPORTED,
 })  # fmt: skip
-

@@ -333,9 +333,16 @@ def sample_window(text: str | None) -> tuple[datetime, datetime] | None:
     return window(text, datetime.now(UTC))
 
 
+WARN_ERROR_KEYS = ("error", "warn", "silence", "include", "exclude")
+
+
 def judged(problems: tuple[Problem, ...], options: Options) -> tuple[Problem, ...]:
-    """The warnings that remain warnings. Raises `ProjectError` with those that the flags make errors."""
+    """The warnings that remain. Raises `ProjectError` with those that the flags make errors, or `UsageError`."""
     given = options.warn_error_options or {}
+    for key in given:
+        if key not in WARN_ERROR_KEYS:
+            hint = did_you_mean(str(key), WARN_ERROR_KEYS) or "write {error: [...], warn: [...], silence: [...]}"
+            raise UsageError(Problem(f"--warn-error-options has no `{key}`", hint=hint))
     silenced = {str(name) for name in given.get("silence") or ()}
     warned = {str(name) for name in given.get("warn") or given.get("exclude") or ()}
     listed = given.get("error") or given.get("include") or ()

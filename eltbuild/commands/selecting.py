@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eltbuild.commands.opening import Opened, folder_of
+from eltbuild.commands.opening import Opened, folder_of, judged
 from eltbuild.commands.options import Options
 from eltbuild.errors import Problem, UsageError, did_you_mean
 from eltbuild.graph.graph import Graph
@@ -72,7 +72,7 @@ def choose(opened: Opened, command: str) -> Chosen:
     selection = select(project, graph, selector, context)
     wanted = types_of(options, command)
     ids = [id for id in selection.ids if _type(project, id) in wanted]
-    return Chosen(graph, graph.sort(ids), warnings(project, selection))
+    return Chosen(graph, graph.sort(ids), judged(warnings(project, selection), options))
 
 
 def of_ids(opened: Opened, ids: Iterable[NodeId]) -> Chosen:

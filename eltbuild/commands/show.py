@@ -13,7 +13,7 @@ from eltbuild.commands.reporting import EXIT, masking
 from eltbuild.commands.selecting import choose
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import Live
-from eltbuild.errors import DatabaseError, Problem, ProjectError, UsageError
+from eltbuild.errors import CompileError, DatabaseError, Problem, UsageError
 from eltbuild.project.resources import Node
 from eltbuild.report.show import Rows, shown
 from eltbuild.report.terminal import terminal_of
@@ -71,7 +71,7 @@ def _show(opened: Opened, node: Node, connection: Connection) -> None:
             sql = Compiler(opened.session).compile(node, Live(connection)).sql or ""
         answer = connection.execute(writer.limited(sql, limit + 1) if limit >= 0 else sql)
     except DatabaseError as error:
-        raise ProjectError(located(opened.session, node, error)) from error
+        raise CompileError(located(opened.session, node, error)) from error
     rows = answer.rows[:limit] if limit >= 0 else answer.rows
     terminal = terminal_of(sys.stdout, opened.project.environment, colours=options.use_colors)
     found = Rows(

@@ -13,7 +13,8 @@ from eltbuild.compile.dbt.builtins import BUILTINS
 from eltbuild.compile.dbt.context import CALLS, ON_DEMAND, open_scope
 from eltbuild.compile.dbt.functions import STATIC
 from eltbuild.compile.introspect import BLANK, Introspector
-from eltbuild.compile.names import compile_error, cte_name, problem_of
+from eltbuild.compile.places import compile_error, problem_of
+from eltbuild.compile.relations import cte_name
 from eltbuild.compile.rendering import Assumed, MacroReturn, Rendering
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Place, Problem, did_you_mean

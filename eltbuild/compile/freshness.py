@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eltbuild.compile.introspect import BLANK
-from eltbuild.compile.names import source_relation
+from eltbuild.compile.relations import source_relation
 from eltbuild.compile.rendering import Rendering
 from eltbuild.compile.session import Session
 from eltbuild.project.resources import Source

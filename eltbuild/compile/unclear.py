@@ -8,7 +8,7 @@ from typing import Any
 
 from eltbuild.compile.compiler import render_node, test_arguments, with_hint
 from eltbuild.compile.introspect import BLANK
-from eltbuild.compile.names import problem_of
+from eltbuild.compile.places import problem_of
 from eltbuild.compile.rendering import Rendering
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Problem

@@ -31,14 +31,12 @@ def check(nodes: Iterable[Node], writer: Writer, own_materialization: Own, own_m
     able = writer.capabilities
     found: list[Problem] = []
     for node in nodes:
-        before = len(found)
-        if node.resource_type == "snapshot":
-            found += config_problems(node) if not own_materialization("snapshot", node) else ()
+        if node.resource_type == "snapshot" and not own_materialization("snapshot", node):
+            found += (_placed(problem, node) for problem in config_problems(node))
         elif node.resource_type == "model" and not own_materialization(node.materialized, node):
-            found += _model(node, able, own_macro)
+            found += (_placed(problem, node) for problem in _model(node, able, own_macro))
         if node.resource_type in ("model", "seed", "snapshot"):
             found += (*contract.warnings(node, writer), *extras.warnings(node, writer))
-        found[before:] = [p if p.severity == "warning" else _placed(p, node) for p in found[before:]]
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from eltbuild.errors import CompileError, Problem, did_you_mean
+from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.nouns import Facts, Operation, Statement
 from eltbuild.relation import Column
 from eltbuild.sql.types import same_type, wider_text
@@ -44,7 +44,7 @@ def reconcile(facts: Facts, writer: Writer, keeps_gone: bool = False) -> Reconci
     """Bring the table and the query together as the node's `on_schema_change` says.
 
     `keeps_gone`: the strategy can write fewer columns than the table has, so that under `ignore` none need be there.
-    Raises `CompileError` for an unknown mode, and where the mode forbids the difference.
+    Raises `CompileError` where the mode forbids the difference.
     """
     mode = str(facts.node.config.get("on_schema_change") or "ignore")
     # An unknown mode has been warned of, and is none, as in dbt.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from eltbuild.errors import CompileError, DatabaseError, Problem, did_you_mean
 from eltbuild.plan.rows import columns_of
 from eltbuild.project.resources import Node, Source, UnitTest
 from eltbuild.quality import unit_tests
-from eltbuild.quality.unit_tests import Input, Inputs, Questions
+from eltbuild.quality.unit_tests import Input, Inputs, Outcome
 from eltbuild.relation import Column
 from eltbuild.run.events import Finished
 from eltbuild.run.locate import located
@@ -44,8 +45,8 @@ def run_unit_test(work: Work, test: UnitTest, clock: Clock) -> Finished:
     try:
         outcome = judged(work, test, model, sql, connection)
     except DatabaseError as error:
-        problem = refused(test, inputs, assumed, connection) or located(work.session, model, error, assumed)
-        raise CompileError(problem) from error
+        check_inputs(test, inputs, assumed, connection)
+        raise CompileError(located(work.session, model, error, assumed)) from error
     return Finished(
         node=test.id,
         status="fail" if outcome.failures else "pass",
@@ -157,37 +158,34 @@ def warn(work: Work, test: UnitTest, what: str) -> None:
     work.session.say(f"{place}unit test `{test.name}` {what}", "warn", "warning", test.id)
 
 
-def judged(work: Work, test: UnitTest, model: Node, sql: str, connection: Connection) -> unit_tests.Outcome:
-    """The verdict. Raises `DatabaseError` where the warehouse refuses the rows or the query."""
+def judged(work: Work, test: UnitTest, model: Node, sql: str, connection: Connection) -> Outcome:
+    """The verdict. Raises `DatabaseError` where the warehouse refuses the model's query."""
     given = connection.columns(sql)
-    expect = unit_tests.fixture_of(test.expect)
-    named = connection.columns(expect.query) if expect.query else ()
+    query = unit_tests.fixture_of(test.expect).query
+    with blaming(test, "the expected rows"):
+        named = connection.columns(query) if query else ()
     asked = unit_tests.questions(test, model, sql, given, named, work.writer)
     actual = connection.execute(work.writer.limited(asked.actual, ROWS + 1)).rows
     if len(actual) > ROWS:
         raise CompileError(Problem(f"model `{model.name}` gives more than {ROWS:,} rows", test.place))
-    expected = expected_rows(test, asked, connection)
+    with blaming(test, "the expected rows"):
+        expected = connection.execute(asked.expected).rows
     return unit_tests.verdict(model, asked, expected, actual, work.session.dialect)
 
 
-def expected_rows(test: UnitTest, asked: Questions, connection: Connection) -> tuple[tuple[object, ...], ...]:
-    """The expected rows, as values of the model's types. Raises `CompileError` where they cannot be that."""
+def check_inputs(test: UnitTest, inputs: Inputs, assumed: Assumed, connection: Connection) -> None:
+    """Ask for the rows of each input alone. Raises `CompileError` for those that the warehouse does not take."""
+    for id, rows in assumed.rows.items():
+        with blaming(test, f"the rows given for {inputs[id].text}"):
+            connection.execute(rows.sql)
+
+
+@contextmanager
+def blaming(test: UnitTest, rows: str) -> Iterator[None]:
+    """What the warehouse refuses inside is the fault of those rows: it becomes a `CompileError` placed in the test."""
     try:
-        return connection.execute(asked.expected).rows
+        yield
     except DatabaseError as error:
         problem = error.problems[0]
-        raise CompileError(
-            replace(problem, message=f"the expected rows do not fit the model: {problem.message}", place=test.place)
-        ) from error
-
-
-def refused(test: UnitTest, inputs: Inputs, assumed: Assumed, connection: Connection) -> Problem | None:
-    """What the warehouse does not take of the rows that are given; None when it takes them all."""
-    for id, rows in assumed.rows.items():
-        try:
-            connection.execute(rows.sql)
-        except DatabaseError as error:
-            problem = error.problems[0]
-            message = f"the rows given for {inputs[id].text} do not fit: {problem.message}"
-            return replace(problem, message=message, place=test.place)
-    return None
+        message = f"{rows} cannot be used: {problem.message}"
+        raise CompileError(replace(problem, message=message, place=test.place)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -76,13 +76,36 @@ def _literal(value: Any, type_name: str, writer: Writer) -> str:
 
 
 def _nested(value: Any, type_name: str, writer: Writer) -> str:
-    """A list or a record: as JSON, which engines cast to types of their own; in PostgreSQL lists are arrays."""
-    if writer.dialect == "postgres" and isinstance(value, (list, tuple)) and not is_json(type_name):
-        if not value:
-            return "'{}'"
+    """A list or a record: in the engine's own words where the column's type is nested, else as JSON."""
+    own = NESTED.get(writer.dialect)
+    if own is not None and type_name.casefold().startswith(("struct", "map", "list")) | type_name.endswith("]"):
+        return own(value, type_name, writer)
+    return quote_string(json.dumps(value, default=_json_value, ensure_ascii=False), writer.dialect)
+
+
+def _duckdb_nested(value: Any, type_name: str, writer: Writer) -> str:
+    """`[...]` and `{...}`, their values as texts: the cast types each, and members that are not there become NULL."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_duckdb_nested(item, '', writer) for item in value)}]"
+    if isinstance(value, dict):
+        members = (
+            f"{quote_string(str(name), writer.dialect)}: {_duckdb_nested(item, '', writer)}"
+            for name, item in value.items()
+        )
+        return f"{{{', '.join(members)}}}" if value else "map {}"
+    if isinstance(value, (bool, int, float, Decimal)):
+        return quote_string(str(value).lower(), writer.dialect)
+    return _literal(value, "", writer)
+
+
+def _postgres_nested(value: Any, type_name: str, writer: Writer) -> str:
+    if isinstance(value, (list, tuple)) and value:
         return f"array[{', '.join(_literal(item, type_name, writer) for item in value)}]"
-    text = quote_string(json.dumps(value, default=_json_value, ensure_ascii=False), writer.dialect)
-    return f"cast({text} as json)" if writer.dialect == "duckdb" else text
+    return "'{}'"
+
+
+NESTED: Mapping[str, Callable[[Any, str, Writer], str]] = {"duckdb": _duckdb_nested, "postgres": _postgres_nested}
+"""How dialects write lists and records that become values of a nested type."""
 
 
 def _json_value(value: Any) -> Any:

@@ -79,7 +79,9 @@ def materialized_views(bench: Bench) -> None:
 
 def indexes(bench: Bench) -> None:
     bench.made("t", "select 1 as a, 2 as b")
-    bench.connection.execute(bench.writer.create_index(bench.at("t"), ["a", "b"], name="conformance_index", unique=True))
+    bench.connection.execute(
+        bench.writer.create_index(bench.at("t"), ["a", "b"], name="conformance_index", unique=True)
+    )
     with pytest.raises(DatabaseError):
         bench.connection.execute(f"insert into {bench.spelled('t')} values (1, 2)")
 
@@ -89,7 +91,7 @@ def comments(bench: Bench) -> None:
     before = bench.connection.relation(bench.at("t"))
     assert before is not None
     assert (before.comment, [column.comment for column in before.columns]) == ("", ["", ""])
-    text = "it's said: \"Grüße\" 😀\nin two lines; -- really"
+    text = 'it\'s said: "Grüße" 😀\nin two lines; -- really'
     bench.connection.execute(bench.writer.comment_on(bench.at("t"), "table", text))
     for sql in bench.writer.comment_on_columns(bench.at("t"), "table", {"b": text}):
         bench.connection.execute(sql)

@@ -31,7 +31,9 @@ def test_types_are_spelled_as_the_engine_takes_them(bench: Bench) -> None:
     bench.with_columns("t", **{f"c{index}": kind for index, kind in enumerate(kinds)})
     first = bench.connection.relation(bench.at("t"))
     assert first is not None
-    bench.connection.execute(bench.writer.create_table(bench.at("u"), list(map(bench.writer.definition, first.columns))))
+    bench.connection.execute(
+        bench.writer.create_table(bench.at("u"), list(map(bench.writer.definition, first.columns)))
+    )
     second = bench.connection.relation(bench.at("u"))
     assert second is not None
     assert second.columns == first.columns
@@ -97,7 +99,9 @@ def test_temporary_tables_are_nobody_s_business(bench: Bench) -> None:
     place = bench.writer.session(bench.at("passing"), "")
     bench.connection.execute(bench.writer.create_table_as(place, "select 1 as a", temporary=True))
     assert list(bench.connection.relations([bench.schema])) == []
-    assert [column.name for column in bench.connection.columns(f"select * from {bench.writer.relation(place)}")] == ["a"]
+    assert [column.name for column in bench.connection.columns(f"select * from {bench.writer.relation(place)}")] == [
+        "a"
+    ]
     other = bench.adapter.connect()
     with pytest.raises(DatabaseError):
         other.execute(f"select * from {bench.writer.relation(place)}")

@@ -9,23 +9,22 @@ from typing import Any
 
 from jinja2.utils import missing
 
+from eltbuild.compile.config_name import ConfigName
 from eltbuild.compile.dbt.adapter import AdapterName, Api, Response
 from eltbuild.compile.dbt.builtins import BUILTINS
 from eltbuild.compile.dbt.functions import STATIC, Exceptions
 from eltbuild.compile.dbt.table import Table
 from eltbuild.compile.names import (
-    ConfigName,
-    EnvVarName,
     Execute,
     Flags,
     RefName,
     SourceName,
-    VarName,
     is_incremental,
     target_dict,
-    this_relation,
 )
+from eltbuild.compile.relations import this_relation
 from eltbuild.compile.rendering import Namespace, Rendering
+from eltbuild.compile.variables import EnvVarName, VarName
 from eltbuild.jinja.environment import TICK, Clock, Scope, text_environment
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.template import load, render

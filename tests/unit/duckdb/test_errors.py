@@ -79,7 +79,11 @@ def test_the_caret_counts_cells_and_we_count_characters() -> None:
     ],
 )
 def test_lines_are_counted_by_line_feeds(sql: str, number: int, place: tuple[int, int]) -> None:
-    assert position("Binder Error: x" + picture(number, " bogus", 1), sql)[: 2 if place[0] else 1] in (place, place[:1], (1,))
+    assert position("Binder Error: x" + picture(number, " bogus", 1), sql)[: 2 if place[0] else 1] in (
+        place,
+        place[:1],
+        (1,),
+    )
     if place[0]:
         assert position("Binder Error: x" + picture(number, " bogus", 1), sql) == place
 
@@ -91,7 +95,7 @@ def test_lines_are_counted_by_line_feeds(sql: str, number: int, place: tuple[int
         ("Catalog Error: Table with name nope does not exist!", "drop table s.nope", (1, 14)),
         ('Catalog Error: Scalar Function with name "st_area" is not in the catalog', "select\nST_AREA(1)", (2, 1)),
         ("Catalog Error: Table with name nope does not exist!", "select nope from nope", (0, 0)),
-        ("Catalog Error: Table with name nope does not exist!", "select nopes from \"nope's\"", (1, 20)),
+        ("Catalog Error: Table with name nope does not exist!", 'select nopes from "nope\'s"', (1, 20)),
         ('Catalog Error: Table with name "t" already exists!', "create table t(a int)", (0, 0)),
         ('Constraint Error: Duplicate key "id: 1"', "select id", (0, 0)),
     ],

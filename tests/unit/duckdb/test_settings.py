@@ -11,8 +11,12 @@ from eltbuild.adapter import Target
 ROOT = "/project"
 
 
-def opening(working_folder: str = ROOT, root: str = ROOT, known: frozenset[str] = frozenset(), **fields: Any) -> Opening:
-    target = Target("shop", "dev", "duckdb", "shop", "main", root=root, fields={"type": "duckdb", **fields}, secrets=known)
+def opening(
+    working_folder: str = ROOT, root: str = ROOT, known: frozenset[str] = frozenset(), **fields: Any
+) -> Opening:
+    target = Target(
+        "shop", "dev", "duckdb", "shop", "main", root=root, fields={"type": "duckdb", **fields}, secrets=known
+    )
     return read_opening(target, working_folder)
 
 
@@ -28,7 +32,13 @@ def said(**fields: Any) -> list[str]:
 
 def test_nothing_asked_for_is_a_private_database_in_memory() -> None:
     found = good()
-    assert (found.path, found.shared, found.folder, found.read_only, dict(found.config)) == (":memory:", "", "", False, {})
+    assert (found.path, found.shared, found.folder, found.read_only, dict(found.config)) == (
+        ":memory:",
+        "",
+        "",
+        False,
+        {},
+    )
     assert [step.sql for step in found.session] == [
         "set enable_progress_bar = false",
         "set python_enable_replacements = false",
@@ -137,11 +147,14 @@ def test_extensions_without_a_name(item: Any) -> None:
 
 
 def test_files_are_looked_for_in_the_project_too() -> None:
-    steps = opening(working_folder="/elsewhere").manners
-    assert [step.sql for step in steps][1] == "set file_search_path = '/project'"
-    assert len(opening(working_folder="/elsewhere", settings={"file_search_path": "/data"}).manners) == 1
-    assert len(opening(working_folder="/elsewhere", root="/a,b").manners) == 1
-    assert len(opening(working_folder="/project/", root=".").manners) == 1
+    def wanted(**options: Any) -> list[str]:
+        return [step.sql for step in opening(**options).session][2:]
+
+    assert wanted(working_folder="/elsewhere") == ["set file_search_path = '/project'"]
+    assert wanted(working_folder="/elsewhere", settings={"file_search_path": "/x"}) == ["set file_search_path = '/x'"]
+    assert wanted(working_folder="/elsewhere", config_options={"file_search_path": "/x"}) == []
+    assert wanted(working_folder="/elsewhere", root="/a,b") == []
+    assert wanted(working_folder="/project/", root=".") == []
 
 
 def test_secrets_become_statements() -> None:
@@ -188,9 +201,17 @@ def test_attached_databases_become_statements() -> None:
             {"path": "/data/a'b.duckdb", "alias": "al ias", "read_only": True},
             {"path": "lite.db", "type": "sqlite", "alias": "lite"},
             {"path": "dbname=shop password=geheim", "type": "postgres", "alias": "pg", "secret": "pg_secret"},
-            {"path": "ducklake:meta.ducklake", "alias": "lake", "options": {"data_path": "files", "encrypted": True, "x": False}},
+            {
+                "path": "ducklake:meta.ducklake",
+                "alias": "lake",
+                "options": {"data_path": "files", "encrypted": True, "x": False},
+            },
             {"path": ":memory:", "alias": "scratch"},
-            {"path": "s3://bucket/x.duckdb", "alias": "far", "options": {"read_only": True, "storage_version": "'v1.0.0'"}},
+            {
+                "path": "s3://bucket/x.duckdb",
+                "alias": "far",
+                "options": {"read_only": True, "storage_version": "'v1.0.0'"},
+            },
             {"path": "md:shop?motherduck_token=abc", "alias": "duck", "is_ducklake": True},
         ]
     )
@@ -287,7 +308,9 @@ def test_retries() -> None:
 
 
 def test_the_rest() -> None:
-    found = good(disable_transactions=True, module_paths=["lib", "/abs"], filesystems=[{"fs": "gcs", "token": "geheim"}])
+    found = good(
+        disable_transactions=True, module_paths=["lib", "/abs"], filesystems=[{"fs": "gcs", "token": "geheim"}]
+    )
     assert (found.transactions, found.modules) == (False, ("/project/lib", "/abs"))
     assert [dict(item) for item in found.filesystems] == [{"fs": "gcs", "token": "geheim"}]
     assert "geheim" in found.secrets

@@ -1,0 +1,179 @@
+"""How relations of nodes and sources print in a rendering: a name, a file, a CTE, a filtered subquery."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eltbuild.compile.dbt.relation import TemplateRelation
+from eltbuild.compile.rendering import Assumed, Rendering
+from eltbuild.jinja.errors import TemplateError
+from eltbuild.project.resources import Node, NodeId, Source
+from eltbuild.relation import Relation
+
+
+def cte_name(node: Node) -> str:
+    """The name under which an ephemeral model stands in front of a query."""
+    return f"__dbt__cte__{node.name}"
+
+
+def check_parent(rendering: Rendering, id: NodeId, call: str) -> None:
+    """A template may only refer to what settling found, so that the order of the run is right."""
+    node = rendering.node
+    if node is None or node.resource_type == "operation" or id in node.parents:
+        return
+    raise TemplateError(
+        f"{call} was not seen when the dependencies were read",
+        hint=f"write `-- depends_on: {{{{ {call} }}}}` at the top of the file, outside of any condition",
+    )
+
+
+def stand_in(rendering: Rendering, assumed: Assumed, id: NodeId, call: str) -> TemplateRelation:
+    """The CTE of the rows that are assumed for a relation. Raises `TemplateError` where none are."""
+    rows = assumed.rows.get(id)
+    if rows is None:
+        raise TemplateError(f"{call} has no rows in the unit test", hint=f"add `- input: {call}` under `given`")
+    if id not in rendering.ctes:
+        rendering.ctes.append(id)
+    return TemplateRelation(None, None, rows.name, type="cte", dialect=rendering.session.dialect, plain=rows.name)
+
+
+def call_of(name: str, args: tuple[Any, ...], version: str | None = None) -> str:
+    """The call as a template would write it, for messages."""
+    words = [repr(str(arg)) for arg in args] + ([] if version is None else [f"v={version}"])
+    return f"{name}({', '.join(words)})"
+
+
+def guess(rendering: Rendering, name: str) -> TemplateRelation:
+    """A stand-in for a relation whose name is not settled."""
+    target = rendering.session.project.target
+    return TemplateRelation(target.database, target.schema, name, dialect=rendering.session.dialect)
+
+
+def node_relation(rendering: Rendering, target: Node) -> TemplateRelation:
+    """The relation of a node as this rendering prints it: a CTE's name, a filtered subquery, or the plain name."""
+    if target.ephemeral:
+        if target.id not in rendering.ctes:
+            rendering.ctes.append(target.id)
+        name = cte_name(target)
+        return TemplateRelation(None, None, name, type="cte", dialect=rendering.session.dialect, plain=name)
+    cache = rendering.session.relations
+    relation = cache.get(target.id)
+    if relation is None:
+        assert target.relation is not None
+        relation = cache[target.id] = TemplateRelation.of(
+            target.relation,
+            rendering.session.dialect,
+            quoted=quoting(rendering, target.config.get("quoting")),
+        )
+    return narrowed(rendering, relation, target.config.get("event_time"))
+
+
+def quoting(rendering: Rendering, own: Any = None) -> tuple[bool, bool, bool]:
+    """Which parts of a relation are quoted: the resource's own word, the project's, else all of them."""
+    settings = {**rendering.session.project.settings.quoting, **(own or {})}
+    return tuple(settings.get(part) is not False for part in ("database", "schema", "identifier"))  # type: ignore[return-value]
+
+
+def narrowed(rendering: Rendering, relation: TemplateRelation, event_time: Any) -> TemplateRelation:
+    """The relation under `--empty` or `--sample`, or within a microbatch: a subquery that gives only those rows."""
+    session = rendering.session
+    if session.flag("EMPTY") and rendering.node is not None and rendering.node.resource_type in ("model", "snapshot"):
+        return relation._copy(
+            text=f"(select * from {relation.render()} where false limit 0) _dbt_limit_subq_{relation.identifier}",
+            plain=relation.render(),
+        )
+    window = rendering.batch or session.flag("SAMPLE_WINDOW")
+    if window and event_time and rendering.node is not None and rendering.node.resource_type in ("model", "snapshot"):
+        start, end = (moment.strftime("%Y-%m-%d %H:%M:%S+00:00") for moment in window)
+        return relation._copy(
+            text=f"(select * from {relation.render()} where {event_time} >= '{start}' and {event_time} < '{end}')"
+            f" _dbt_et_filter_subq_{relation.identifier}",
+            plain=relation.render(),
+        )
+    return relation
+
+
+def source_relation(rendering: Rendering, source: Source) -> TemplateRelation:
+    """The relation of a source as this rendering prints it: its name, or the file it lies in."""
+    cache = rendering.session.relations
+    relation = cache.get(source.id)
+    if relation is None:
+        place = source.relation or Relation(None, None, source.name)
+        text = external_text(rendering, source)
+        relation = cache[source.id] = TemplateRelation.of(
+            place, rendering.session.dialect, type="external" if text else None,
+            quoted=quoting(rendering, source.quoting), plain=text,
+        )  # fmt: skip
+    return narrowed(rendering, relation, source.config.get("event_time"))
+
+
+def external_text(rendering: Rendering, source: Source) -> str | None:
+    """What reads a source straight from its files; None for a source that is a table.
+
+    `external_location` may hold `{name}`, `{identifier}` and `{schema}`; a relative path is meant against the
+    project's folder; text with a parenthesis is taken as SQL as it stands.
+    """
+    from eltbuild.sql.files import reader
+
+    given = source.config.get("external_location") or source.meta.get("external_location")
+    if not given:
+        given = source.source_meta.get("external_location")
+    if not given:
+        return None
+    names = {
+        "name": source.name, "identifier": source.identifier or source.name, "source_name": source.source_name,
+        "schema": source.relation.schema if source.relation else "",
+    }  # fmt: skip
+    formatter = source.config.get("formatter") or source.meta.get("formatter") or "newstyle"
+    location = _format(str(given), names, str(formatter))
+    text = reader(location, rendering.session.project.root, rendering.session.dialect)
+    if text is None:
+        return None
+    return text
+
+
+def _format(text: str, names: Mapping[str, Any], formatter: str) -> str:
+    from string import Formatter, Template
+
+    try:
+        if formatter == "oldstyle":
+            return text % names
+        if formatter == "template":
+            return Template(text).substitute(names)
+        for _, field, _, _ in Formatter().parse(text):
+            if field is not None and field not in names:
+                raise KeyError(field)
+        return text.format(**names)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise TemplateError(
+            f"external_location `{text}` cannot be filled in: {error}",
+            hint=f"it may use {', '.join('{' + n + '}' for n in names)}",
+        ) from None
+
+
+def this_relation(rendering: Rendering) -> TemplateRelation | None:
+    """`this`: where the node's result stands."""
+    node = rendering.node
+    if node is None:
+        return None
+    if rendering.assumed is not None:
+        return _own_stand_in(rendering, rendering.assumed, node)
+    if node.relation is None:
+        if node.ephemeral:
+            name = cte_name(node)
+            target = rendering.session.project.target
+            return TemplateRelation(target.database, target.schema, name, dialect=rendering.session.dialect)
+        return guess(rendering, str(node.config.get("alias") or node.name))
+    return TemplateRelation.of(
+        node.relation, rendering.session.dialect, quoted=quoting(rendering, node.config.get("quoting")),
+        type=None if node.resource_type != "model" else ("view" if node.materialized == "view" else "table"),
+    )  # fmt: skip
+
+
+def _own_stand_in(rendering: Rendering, assumed: Assumed, node: Node) -> TemplateRelation:
+    """`this` in a unit test: the rows given for it; else a name with nothing behind it, so that no table is read."""
+    if node.id in assumed.rows:
+        return stand_in(rendering, assumed, node.id, "this")
+    place = node.relation or Relation(None, None, node.name)
+    return TemplateRelation.of(place, rendering.session.dialect, type="cte", plain=cte_name(node))
