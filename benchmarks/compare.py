@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run the same project through eltbuild, dbt-core and the bare engine, one after another, and print CPU seconds.
 
-    compare.py --models 1000 --rows 1000 --python PYTHON [--dbt DBT] [--rounds 3]
+    compare.py --models 1000 --rows 1000 --python PYTHON [--dbt DBT] [--rounds 3] [--dbt-rounds 1]
 
 PYTHON is the interpreter of an environment with eltbuild and duckdb; DBT the `dbt` program of an environment of its
 own, with dbt-core and dbt-duckdb (for dbt-core 1.12 install with an override that leaves `dbt-core-experimental-parser`
@@ -67,6 +67,7 @@ class Bench:
         self.python = arguments.python
         self.dbt = arguments.dbt
         self.rounds = arguments.rounds
+        self.dbt_rounds = arguments.dbt_rounds
         self.source = Path(arguments.out) / f"p{arguments.models}"
         self.rows: list[tuple[str, Measure | None, Measure | None, Measure | None]] = []
         self.environ = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_PROFILES_DIR": "."}
@@ -97,8 +98,7 @@ class Bench:
         ours = best(self.rounds, lambda: self.prepare("eltbuild", prepare), lambda: self.run("eltbuild", self.ours(*words)))
         theirs = engine = None
         if self.dbt:
-            rounds = 1 if self.rounds == 1 else 2
-            theirs = best(rounds, lambda: self.prepare("dbt", prepare), lambda: self.run("dbt", self.theirs(*words)))
+            theirs = best(self.dbt_rounds, lambda: self.prepare("dbt", prepare), lambda: self.run("dbt", self.theirs(*words)))
         if plain:
             engine = best(self.rounds, lambda: self.prepare("plain", prepare), lambda: self.run("plain", self.plain(plain)))
         self.rows.append((label, ours, theirs, engine))
@@ -144,6 +144,7 @@ def main() -> None:
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--dbt", default="")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dbt-rounds", type=int, default=1)
     parser.add_argument("--out", default=str(HERE / "out"))
     arguments = parser.parse_args()
     bench = Bench(arguments)

@@ -61,6 +61,9 @@ class Capabilities:
     identifier_length: int = 0
     default_incremental_strategy: str = "append"
     incremental_strategies: frozenset[str] = frozenset({"append", "delete+insert", "microbatch"})
+    reads_csv: bool = False
+    """dbt loads seeds with the engine's own reader of CSV files: `'` may quote values, the word null is text, and
+    offsets of times are dropped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ CAPABILITIES = Capabilities(
     enforced_constraints=frozenset({"not_null", "check", "unique", "primary_key", "foreign_key"}),
     default_incremental_strategy="delete+insert",
     incremental_strategies=frozenset({"append", "delete+insert", "merge", "microbatch"}),
+    reads_csv=True,
 )
 
 LAKE = replace(CAPABILITIES, indexes=False, enforced_constraints=frozenset({"not_null"}))

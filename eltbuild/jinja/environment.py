@@ -11,11 +11,13 @@ from typing import Any
 
 import jinja2
 from jinja2 import nodes
+from jinja2.compiler import CodeGenerator
 from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.parser import Parser
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
+from eltbuild.jinja.bounds import FILTERS, bounded, check_binop, check_call, joined
 from eltbuild.jinja.errors import RenderLimitError
 
 MACRO_PREFIX = "macro__"
@@ -26,7 +28,6 @@ TICK = "__tick"
 
 RENDER_SECONDS = 60.0
 RENDER_TICKS = 5_000_000
-REPEAT_LIMIT = 50_000_000
 
 
 class Clock:
@@ -167,10 +168,29 @@ class MacroFileParser(BlockParser):
     prefix = MACRO_PREFIX
 
 
-class TemplateEnvironment(SandboxedEnvironment):
-    """Text rendering: the sandbox, with a bound on what `*` and `**` may make."""
+class BoundedCode(CodeGenerator):
+    """Jinja's code, in which `~` asks the environment."""
 
-    intercepted_binops = frozenset({"*", "**"})
+    def visit_Concat(self, node: nodes.Concat, frame: Any) -> None:
+        """`a ~ b`."""
+        self.write("environment.joined((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+
+class BoundedNativeCode(NativeCodeGenerator):
+    """The same for values that keep their type."""
+
+    visit_Concat = BoundedCode.visit_Concat  # type: ignore[assignment]
+
+
+class TemplateEnvironment(SandboxedEnvironment):
+    """Text rendering: the sandbox, with a bound on what each operation may make."""
+
+    intercepted_binops = frozenset({"*", "**", "+", "%"})
+    code_generator_class = BoundedCode
     parser_class: type[BlockParser] = BlockParser
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -187,19 +207,18 @@ class TemplateEnvironment(SandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Multiplication and powers, refused where the result would fill the memory."""
-        if operator == "**" and isinstance(left, int) and isinstance(right, int):
-            if abs(left).bit_length() * max(right, 0) > 100_000:
-                raise RenderLimitError("`**` would make a number of more than 100,000 bits")
-        elif operator == "*":
-            for size, times in ((left, right), (right, left)):
-                if (
-                    isinstance(size, (str, list, tuple, bytes))
-                    and isinstance(times, int)
-                    and len(size) * times > REPEAT_LIMIT
-                ):
-                    raise RenderLimitError("`*` would make more than 50 million elements")
+        """An operator, refused where the result would fill the memory."""
+        check_binop(operator, left, right)
         return super().call_binop(context, operator, left, right)
+
+    def call(self, context: Any, called: Any, *args: Any, **named: Any) -> Any:
+        """A call, refused where the result would fill the memory."""
+        check_call(called, args, named)
+        return super().call(context, called, *args, **named)
+
+    def joined(self, parts: tuple[Any, ...]) -> str:
+        """What `~` makes."""
+        return joined(parts)
 
 
 class MacroFileEnvironment(TemplateEnvironment):
@@ -254,7 +273,7 @@ def _native_concat(values: Iterable[Any]) -> Any:
 class NativeTemplateEnvironment(TemplateEnvironment):
     """Rendering of YAML values: a single expression keeps its type."""
 
-    code_generator_class = NativeCodeGenerator
+    code_generator_class = BoundedNativeCode
     concat = staticmethod(_native_concat)
 
 
@@ -269,6 +288,8 @@ def _is_list(value: Any) -> bool:
 def _furnish(environment: TemplateEnvironment, native: bool) -> TemplateEnvironment:
     for name in ("text", "bool", "native", "number"):
         environment.filters[f"as_{name}"] = _marker(name) if native else _identity
+    for name in FILTERS:
+        environment.filters[name] = bounded(name, environment.filters[name], name == "replace")
     environment.filters["is_list"] = _is_list
     environment.tests["list"] = _is_list
     environment.globals[TICK] = Clock()

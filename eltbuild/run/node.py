@@ -206,7 +206,7 @@ def run_seed(work: Work, node: Node, clock: Clock) -> Finished:
 
     connection = connection_for(work, node)
     live = Live(connection)
-    rows = read_seed(node, Path(work.session.project.root))
+    rows = read_seed(node, Path(work.session.project.root), work.writer.capabilities)
     clock.mark(None)
     recipe = recipe_of(node)
     facts = facts_of(work, node, connection, recipe, "", rows=rows)

@@ -78,8 +78,12 @@ def _literal(value: Any, type_name: str, writer: Writer) -> str:
 def _nested(value: Any, type_name: str, writer: Writer) -> str:
     """A list or a record: in the engine's own words where the column's type is nested, else as JSON."""
     own = NESTED.get(writer.dialect)
-    if own is not None and type_name.casefold().startswith(("struct", "map", "list")) | type_name.endswith("]"):
+    if own is not None and (type_name.endswith("]") or type_name.casefold().startswith(("struct", "map", "list"))):
         return own(value, type_name, writer)
+    return _as_json(value, writer)
+
+
+def _as_json(value: Any, writer: Writer) -> str:
     return quote_string(json.dumps(value, default=_json_value, ensure_ascii=False), writer.dialect)
 
 
@@ -99,9 +103,9 @@ def _duckdb_nested(value: Any, type_name: str, writer: Writer) -> str:
 
 
 def _postgres_nested(value: Any, type_name: str, writer: Writer) -> str:
-    if isinstance(value, (list, tuple)) and value:
-        return f"array[{', '.join(_literal(item, type_name, writer) for item in value)}]"
-    return "'{}'"
+    if isinstance(value, dict):
+        return _as_json(value, writer)
+    return f"array[{', '.join(_literal(item, type_name, writer) for item in value)}]" if value else "'{}'"
 
 
 NESTED: Mapping[str, Callable[[Any, str, Writer], str]] = {"duckdb": _duckdb_nested, "postgres": _postgres_nested}

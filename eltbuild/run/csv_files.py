@@ -1,0 +1,222 @@
+"""CSV files of seeds read into Arrow, with the types that dbt gives them. Nothing is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eltbuild.adapter import Capabilities
+from eltbuild.errors import CompileError, Place, Problem
+from eltbuild.project.resources import Node
+from eltbuild.run.csv_values import as_moments, as_whole_numbers, looks_dated
+
+if TYPE_CHECKING:
+    import pyarrow
+
+TEXT_TYPES = frozenset({"varchar", "text", "string", "char", "character varying", "character", "bpchar", "nvarchar"})
+
+
+def text_columns(node: Node) -> frozenset[str]:
+    """The columns that the config gives a text type, lower case."""
+    types = node.config.get("column_types") or {}
+    return frozenset(
+        str(name).lower() for name, kind in types.items() if str(kind).lower().split("(")[0].strip() in TEXT_TYPES
+    )
+
+
+def read_csv(node: Node, path: Path, able: Capabilities) -> pyarrow.Table:
+    """A CSV file, its delimiter from the config.
+
+    Columns whose `column_types` say text stay text (leading zeros and all); other types are left to what the values
+    look like, as dbt reads them: whole numbers, decimals, dates, timestamps, booleans, text; empty is NULL.
+    Raises `CompileError` with the line of the file.
+    """
+    import pyarrow
+
+    declared = {str(name).lower() for name in node.config.get("column_types") or {}} | text_columns(node)
+    delimiter = str(node.config.get("delimiter") or ",")
+    if len(delimiter) != 1:
+        place = node.patch_place or node.place
+        raise CompileError(Problem(f"seed `{node.name}`: the delimiter must be one character", place))
+    # Whatever column has a declared type is read as text: the warehouse casts it, and nothing is lost on the way.
+    kinds = {name: pyarrow.string() for name in _header(node, path) if name.lower() in declared}
+    table = _parsed(node, path, delimiter, kinds)
+    table = _retyped(node, path, delimiter, table, declared, able)
+    if able.reads_csv:
+        table = _as_engine(node, path, delimiter, table)
+    return _nulls_typed(table)
+
+
+def _retyped(
+    node: Node,
+    path: Path,
+    delimiter: str,
+    table: pyarrow.Table,
+    declared: frozenset[str] | set[str],
+    able: Capabilities,
+) -> pyarrow.Table:
+    """The rows with the types of undeclared columns as dbt gives them, where Arrow has its own mind."""
+    import pyarrow
+    from pyarrow import types
+
+    guessed = [field for field in table.schema if field.name.strip().lower() not in declared]
+    hex_digits = any(types.is_integer(field.type) for field in guessed) and _holds(path, rb"0[xX]")
+    doubtful = [
+        field.name
+        for field in guessed
+        if types.is_temporal(field.type)
+        and not types.is_date(field.type)
+        or hex_digits
+        and types.is_integer(field.type)
+    ]
+    texts = _parsed(node, path, delimiter, dict.fromkeys(doubtful, pyarrow.string())) if doubtful else None
+    for number, field in enumerate(table.schema):
+        column = table.column(number)
+        if field not in guessed:
+            continue
+        if field.name in doubtful and texts is not None:
+            found = _settled(texts.column(number), column, able)
+        elif types.is_string(field.type) and looks_dated(column):
+            found = as_moments(column, able.reads_csv)
+        elif types.is_floating(field.type):
+            found = as_whole_numbers(column)
+        else:
+            continue
+        table = table.set_column(number, field.name, found)
+    return table
+
+
+def _settled(texts: Any, guess: Any, able: Capabilities) -> Any:
+    """A column that Arrow took for times, or for whole numbers where some are written as `0x1f`."""
+    from pyarrow import compute, types
+
+    if types.is_integer(guess.type):
+        hexadecimal = compute.any(compute.match_substring_regex(texts, "^-?0[xX]")).as_py()
+        return texts if hexadecimal else guess
+    return as_moments(texts, able.reads_csv)
+
+
+def _as_engine(node: Node, path: Path, delimiter: str, table: pyarrow.Table) -> pyarrow.Table:
+    """The rows with texts as an engine's own reader takes them: `'` may quote values, and null is a word."""
+    import pyarrow
+    from pyarrow import compute, types
+
+    names = [field.name for field in table.schema if types.is_string(field.type)]
+    quote = "'" if names and _quotes_singly(path, delimiter) else '"'
+    if not names or (quote == '"' and not _holds(path, rb"(?i)null")):
+        return table
+    texts = _parsed(node, path, delimiter, dict.fromkeys(table.column_names, pyarrow.string()), quote, words=True)
+    for number, field in enumerate(table.schema):
+        if field.name in names:
+            column = texts.column(number)
+            empty = compute.equal(column, "")
+            found = compute.if_else(empty, pyarrow.scalar(None, pyarrow.string()), column)
+            table = table.set_column(number, field.name, found)
+    return table
+
+
+def _holds(path: Path, pattern: bytes) -> bool:
+    """Whether the pattern occurs in the file."""
+    import mmap
+
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return re.search(pattern, content) is not None
+
+
+def _quotes_singly(path: Path, delimiter: str) -> bool:
+    """Whether values stand between `'`, each of them closed, and none between double quotes."""
+    start = rb"(?m)(?:^|" + re.escape(delimiter.encode()) + rb")"
+    after = rb"(?=" + re.escape(delimiter.encode()) + rb"|\r|$)"
+    return (
+        _holds(path, start + rb"'")
+        and not _holds(path, start + rb'"')
+        and not _holds(path, start + rb"'(?!(?:[^']|'')*+'" + after + rb")")
+    )
+
+
+def _parsed(
+    node: Node, path: Path, delimiter: str, kinds: Mapping[str, Any], quote: str = '"', words: bool = False
+) -> pyarrow.Table:
+    """The rows, with the columns of `kinds` in those types and the others in what they look like.
+
+    `words`: text keeps what would otherwise be NULL, the empty text included.
+    """
+    import pyarrow
+    from pyarrow import csv
+
+    skipped: list[Any] = []
+
+    def skip(row: Any) -> str:
+        skipped.append(row)
+        return "skip"
+
+    parsing = csv.ParseOptions(delimiter=delimiter, quote_char=quote, newlines_in_values=True, invalid_row_handler=skip)
+    converting = csv.ConvertOptions(
+        column_types=dict(kinds),
+        strings_can_be_null=not words,
+        quoted_strings_can_be_null=not words,
+        null_values=["", "null", "NULL", "Null"],
+        true_values=["true", "True", "TRUE"],
+        false_values=["false", "False", "FALSE"],
+    )
+    try:
+        table = csv.read_csv(path, csv.ReadOptions(use_threads=False), parsing, converting)
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowKeyError) as error:
+        raise CompileError(
+            Problem(f"seed `{node.name}` cannot be read as CSV: {error}", Place(node.project_path))
+        ) from None
+    if skipped:
+        row = skipped[0]
+        raise CompileError(
+            Problem(
+                f"seed `{node.name}`: a row has {row.actual_columns} values, the header {row.expected_columns}",
+                Place(node.project_path, _line_of(path, row.text)),
+                "quote values that hold the delimiter",
+            )
+        )
+    return table
+
+
+def _line_of(path: Path, text: str) -> int:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            if line.rstrip("\r\n") == text.rstrip("\r\n"):
+                return number
+    return 0
+
+
+def _header(node: Node, path: Path) -> list[str]:
+    import csv
+
+    with path.open(encoding="utf-8-sig", newline="", errors="strict") as file:
+        try:
+            rows = csv.reader(file, delimiter=str(node.config.get("delimiter") or ",")[:1])
+            header = [name.strip() for name in next(rows, [])]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise CompileError(
+                Problem(f"seed `{node.name}` is no CSV in UTF-8: {error}", Place(node.project_path))
+            ) from None
+    if not header or header == [""]:
+        raise CompileError(
+            Problem(f"seed `{node.name}` is empty", Place(node.project_path), "the first line names the columns")
+        )
+    lowered = [name.lower() for name in header]
+    twice = next((name for name in header if lowered.count(name.lower()) > 1), None)
+    if twice is not None:
+        raise CompileError(Problem(f"seed `{node.name}` names column `{twice}` twice", Place(node.project_path, 1)))
+    if "" in header:
+        raise CompileError(Problem(f"seed `{node.name}` has a column without a name", Place(node.project_path, 1)))
+    return header
+
+
+def _nulls_typed(table: pyarrow.Table) -> pyarrow.Table:
+    """Columns of nothing but NULL become whole numbers, as dbt makes them."""
+    import pyarrow
+
+    fields = [
+        pyarrow.field(field.name.strip(), pyarrow.int32() if pyarrow.types.is_null(field.type) else field.type)
+        for field in table.schema
+    ]
+    return table.rename_columns([field.name for field in fields]).cast(pyarrow.schema(fields))
