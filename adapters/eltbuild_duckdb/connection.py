@@ -37,7 +37,7 @@ _NO_QUERY = re.compile(
 _RETURNING = re.compile(r"\breturning\b.*\bcount\b", re.IGNORECASE | re.DOTALL)
 _COMMENT_ON = re.compile(r"\bcomment\s+on\b", re.IGNORECASE)
 _TRIMS = int(duckdb.__version__.split(".", 1)[0]) >= 2
-"""DuckDB 2 forgets the comments before a statement, and then counts places as if they were there."""
+"""DuckDB 2 drops the comments before a statement, and then counts places as if they were there."""
 
 
 class DuckDBConnection:
@@ -88,7 +88,7 @@ class DuckDBConnection:
         """One statement's answer."""
         if self._database.commented is False and _COMMENT_ON.search(sql):
             self._database.commented = True
-        start = beginning(sql) if _TRIMS else 0
+        start = _first(sql)
         if not start:
             return self._run(sql, sql)
         try:
@@ -179,7 +179,7 @@ class DuckDBConnection:
         """The rows of a query as Arrow. Raises `DatabaseError`."""
         import pyarrow
 
-        start = beginning(sql) if _TRIMS else 0
+        start = _first(sql)
         try:
             rows = self._cursor.sql(sql[start:])
             return pyarrow.table({}) if rows is None else rows.to_arrow_table()
@@ -407,3 +407,9 @@ class DuckDBConnection:
                         cursor.close()
             self._session = None
         self._forget(self)
+
+
+def _first(sql: str) -> int:
+    """Where the text begins that DuckDB is given: with its comments where it can count the places behind them."""
+    start = beginning(sql)
+    return start if _TRIMS or ";" in sql[:start] else 0

@@ -37,7 +37,9 @@ def command(options: Options) -> int:
             if errors:
                 reporter.problems([problem.as_error() for error in errors for problem in error.problems])
             if reporter.console is not None and not errors:
-                reporter.console.note(f"compiled {count(len(compiled), 'node')} into {opened.target_folder / 'compiled'}")
+                reporter.console.note(
+                    f"compiled {count(len(compiled), 'node')} into {opened.target_folder / 'compiled'}"
+                )
             reporter.completed(not errors)
         named = {word for text in opened.options.select for word in text.replace(",", " ").split()}
         for node in nodes:

@@ -9,13 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eltbuild.adapter import Adapter, Target, open_adapter
 from eltbuild.commands.options import Options
 from eltbuild.compile.session import Invocation, Say, Session, silent
-from eltbuild.errors import Place, Problem, ProjectError, UsageError
+from eltbuild.errors import Place, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.resources import Project, Settings
+
+if TYPE_CHECKING:
+    from eltbuild.project.fingerprint import Fingerprint
 
 PROJECT_FILES = ("eltbuild.yml", "dbt_project.yml")
 
@@ -183,14 +186,17 @@ def _settled(base: Ground, session: Session) -> tuple[Project, bool]:
 
     options = base.options
     store = None
-    key = ""
+    mark = None
     if options.partial_parse is not False:
-        folders = _folders(base)
-        key = fingerprint(base.root, folders, base.target, options.vars, base.environment, session.dialect)
+        mark = fingerprint(base.root, _folders(base), base.target, options.vars, base.environment, session.dialect)
         store = cache_folder(base) / f"project-{_variant(base)}.json"
-        found = restore(store, key, base.root, base.target, options.vars, base.environment)
+        kept = restore(store, base.root, base.target, options.vars, base.environment)
+        if kept is not None and kept[0] == mark:
+            return kept[1], False
+        found = _patched(base, session, mark, *kept) if kept is not None else None
         if found is not None:
-            return found, False
+            keep(store, mark, found)
+            return found, True
     from eltbuild.compile.settle import settle_all
     from eltbuild.project.load import load
 
@@ -211,9 +217,32 @@ def _settled(base: Ground, session: Session) -> tuple[Project, bool]:
     project = replace(project, problems=(*project.problems, *(p for p in checked if p.severity == "warning")))
     if any(problem.severity == "error" for problem in checked):
         raise ProjectError(*(p for p in checked if p.severity == "error"), *project.problems)
-    if store is not None:
-        keep(store, key, project)
+    if store is not None and mark is not None:
+        keep(store, mark, project)
     return project, True
+
+
+def _patched(base: Ground, session: Session, now: Fingerprint, before: Fingerprint, kept: Project) -> Project | None:
+    """The kept project with the models whose text changed since; None where more has changed."""
+    if now.rest != before.rest or now.files.keys() != before.files.keys():
+        return None
+    changed = [path for path, digest in now.files.items() if before.files[path] != digest]
+    if not all(path.endswith(".sql") for path in changed):
+        return None
+    from eltbuild.compile.patch import MOST, patched
+    from eltbuild.graph.graph import Graph
+    from eltbuild.project.read import read_file
+
+    if len(changed) > MOST:
+        return None
+    try:
+        texts = {path: read_file(base.root, path, base.settings.name).text for path in changed}
+    except ProjectError:
+        return None
+    found = patched(replace(session, project=kept), texts)
+    if found is not None:
+        Graph.of(found)
+    return found
 
 
 def check_configs(session: Session) -> list[Problem]:

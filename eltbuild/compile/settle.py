@@ -226,7 +226,7 @@ def _linked(project: Project, places: Mapping[NodeId, Relation | None], macros: 
     lookup = Lookup.of(project)
     nodes: dict[NodeId, Node] = {}
     for id, node in project.nodes.items():
-        parents, problems = _parents(node, lookup, project)
+        parents, problems = parents_of(node, lookup, project)
         if problems and node.resource_type == "test":
             found.disabled.append(node)
             found.problems += [replace(p, severity="warning", name="NodeNotFoundOrDisabled") for p in problems]
@@ -246,7 +246,7 @@ def _linked(project: Project, places: Mapping[NodeId, Relation | None], macros: 
     )
 
 
-def _parents(node: Node, lookup: Lookup, project: Project) -> tuple[tuple[NodeId, ...], list[Problem]]:
+def parents_of(node: Node, lookup: Lookup, project: Project) -> tuple[tuple[NodeId, ...], list[Problem]]:
     ids: dict[NodeId, None] = {}
     problems: list[Problem] = []
     for ref in node.refs:

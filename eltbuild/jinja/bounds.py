@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 from eltbuild.jinja.errors import RenderLimitError
@@ -99,31 +100,40 @@ METHODS: Mapping[str, Callable[..., None]] = {
 """Methods of texts and lists that can make much of little, and the check that goes before each."""
 
 BUILTIN = type("".join)
+JINJA_OWN = frozenset({"_loop_vars", "_block_vars"})
 
 
 def check_call(called: Any, args: Sequence[Any], named: Mapping[str, Any]) -> None:
     """Raise `RenderLimitError` where a method of a text or a list would make too much."""
-    if type(called) is BUILTIN:
-        check = METHODS.get(called.__name__)
-        if check is not None and isinstance(called.__self__, SIZED):
-            check(called.__name__, called.__self__, *args, **named)
+    # Jinja wraps `format` of texts in a function of its own.
+    method: Any = getattr(called, "__wrapped__", called) if type(called) is FunctionType else called
+    if type(method) is BUILTIN:
+        check = METHODS.get(method.__name__)
+        if check is not None and isinstance(method.__self__, SIZED):
+            check(method.__name__, method.__self__, *args, **{k: v for k, v in named.items() if k not in JINJA_OWN})
+
+
+def _check_joined(name: str, parts: Any, separator: Any = "", *_: Any, **__: Any) -> None:
+    check_join(name, separator, parts)
 
 
 FILTERS: Mapping[str, Callable[..., None]] = {
     "center": check_width, "indent": check_width, "replace": check_replace, "format": _check_formatted,
+    "join": _check_joined,
 }  # fmt: skip
 """Filters of the same kind."""
 
 
-def bounded(name: str, filter: Callable[..., Any], takes_context: bool) -> Callable[..., Any]:
-    """The filter with its check before it; `takes_context`: Jinja hands something of its own over first."""
+def bounded(name: str, filter: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter with its check before it."""
     check = FILTERS[name]
+    kind = getattr(filter, "jinja_pass_arg", None)
 
     def checked(*args: Any, **named: Any) -> Any:
-        check(name, *args[takes_context:], **named)
+        # Some filters are handed something of Jinja's own first.
+        check(name, *args[kind is not None :], **named)
         return filter(*args, **named)
 
-    kind = getattr(filter, "jinja_pass_arg", None)
     if kind is not None:
         checked.jinja_pass_arg = kind  # type: ignore[attr-defined]
     return checked

@@ -183,14 +183,14 @@ class BoundedCode(CodeGenerator):
 class BoundedNativeCode(NativeCodeGenerator):
     """The same for values that keep their type."""
 
-    visit_Concat = BoundedCode.visit_Concat  # type: ignore[assignment]
+    visit_Concat = BoundedCode.visit_Concat
 
 
 class TemplateEnvironment(SandboxedEnvironment):
     """Text rendering: the sandbox, with a bound on what each operation may make."""
 
     intercepted_binops = frozenset({"*", "**", "+", "%"})
-    code_generator_class = BoundedCode
+    code_generator_class: type[CodeGenerator] = BoundedCode
     parser_class: type[BlockParser] = BlockParser
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -289,7 +289,7 @@ def _furnish(environment: TemplateEnvironment, native: bool) -> TemplateEnvironm
     for name in ("text", "bool", "native", "number"):
         environment.filters[f"as_{name}"] = _marker(name) if native else _identity
     for name in FILTERS:
-        environment.filters[name] = bounded(name, environment.filters[name], name == "replace")
+        environment.filters[name] = bounded(name, environment.filters[name])
     environment.filters["is_list"] = _is_list
     environment.tests["list"] = _is_list
     environment.globals[TICK] = Clock()

@@ -155,8 +155,10 @@ def explain(error: Exception, path: str) -> Exception:
         return error
     if isinstance(error, jinja2.TemplateSyntaxError):
         return syntax_error(error, error.source or "")
-    if isinstance(error, (RecursionError, MemoryError)):
+    if isinstance(error, RecursionError):
         return TemplateError("the template calls itself without end", line, path=inner)
+    if isinstance(error, MemoryError):
+        return TemplateError("the template makes more than fits into the memory", line, path=inner)
     if isinstance(error, jinja2.UndefinedError | jinja2.TemplateError | RenderLimitError) or _plain(error):
         text = error.message if isinstance(error, jinja2.TemplateError) else _words(error)
         return TemplateError(text or type(error).__name__, line, path=inner)

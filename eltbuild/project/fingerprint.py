@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,24 @@ _FILES = ("eltbuild.yml", "dbt_project.yml", "selectors.yml", "vars.yml", "packa
           "package-lock.yml", ".env", ".dbtignore", ".eltbuildignore")  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a settled project comes from: a digest of every file, and one of all else that counts."""
+
+    files: Mapping[str, str]
+    """Digests by path, relative to the project's folder."""
+    rest: str
+    """Target, vars, version, and the environment variables that the files name."""
+
+    @property
+    def key(self) -> str:
+        """One digest over all of it."""
+        digest = blake2b(self.rest.encode(), digest_size=20)
+        for path, of_file in self.files.items():
+            digest.update(f"{path}\0{of_file}\0".encode(errors="surrogateescape"))
+        return digest.hexdigest()
+
+
 def fingerprint(
     root: Path,
     folders: Iterable[str],
@@ -31,35 +50,36 @@ def fingerprint(
     vars: Mapping[str, Any],
     environment: Mapping[str, str],
     more: str = "",
-) -> str:
-    """The digest of the files in `folders` (relative to `root`), the project's own files, target, vars and version.
+) -> Fingerprint:
+    """The fingerprint of the files in `folders` (relative to `root`), the project's own files, and what goes with them.
 
     Environment variables count where a file names them in `env_var('...')`; all of them where a name is computed.
     """
-    digest = blake2b(digest_size=20)
     names: set[str] = set()
+    files: dict[str, str] = {}
     computed = False
-    digest.update(repr((__version__, RECIPE, _target(target), sorted(vars.items(), key=str), more)).encode())
     for path in _paths(root, folders):
         full = os.path.join(root, path)
-        digest.update(path.encode(errors="surrogateescape"))
         try:
             if path.endswith(_TEXT) or os.path.getsize(full) <= LARGE:
                 with open(full, "rb") as file:
                     data = file.read()
-                digest.update(blake2b(data, digest_size=16).digest())
+                files[path] = blake2b(data, digest_size=16).hexdigest()
                 if b"env_var" in data:
                     found = _ENVIRONMENT.findall(data)
                     names.update(name.decode() for name in found if name)
                     computed |= any(not name for name in found)
             else:
                 state = os.stat(full)
-                digest.update(repr((state.st_size, state.st_mtime_ns)).encode())
+                files[path] = f"{state.st_size} {state.st_mtime_ns}"
         except OSError:
-            digest.update(b"\0unreadable")
+            files[path] = "unreadable"
     chosen = sorted(environment) if computed else sorted(names)
-    digest.update(repr([(name, environment.get(name)) for name in chosen]).encode())
-    return digest.hexdigest()
+    others = (
+        __version__, RECIPE, _target(target), sorted(vars.items(), key=str), more,
+        [(name, environment.get(name)) for name in chosen],
+    )  # fmt: skip
+    return Fingerprint(files, blake2b(repr(others).encode(errors="surrogateescape"), digest_size=20).hexdigest())
 
 
 def _target(target: Target) -> tuple[Any, ...]:

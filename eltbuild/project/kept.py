@@ -11,6 +11,7 @@ from typing import Any
 
 from eltbuild.adapter import Target
 from eltbuild.errors import Problem
+from eltbuild.project.fingerprint import Fingerprint
 from eltbuild.project.resources import (
     Doc,
     Exposure,
@@ -48,8 +49,8 @@ class Kept:
     problems: tuple[Problem, ...] = ()
 
 
-def keep(path: Path, key: str, project: Project) -> None:
-    """Write the project beside its key, in one step. What JSON cannot hold, or a folder refuses, is not kept."""
+def keep(path: Path, mark: Fingerprint, project: Project) -> None:
+    """Write the project with its fingerprint, in one step; what JSON cannot hold, or a folder refuses, is not kept."""
     import tempfile
 
     import msgspec
@@ -57,7 +58,7 @@ def keep(path: Path, key: str, project: Project) -> None:
     try:
         if not _lasting(project):
             return
-        head = msgspec.json.encode({"key": key, "nodes": len(project.nodes)})
+        head = msgspec.json.encode({"key": mark.key, "rest": mark.rest, "files": mark.files})
         body = msgspec.json.encode(_kept(project))
     except (TypeError, ValueError, OverflowError, RecursionError):
         return
@@ -134,20 +135,10 @@ def _kept(project: Project) -> Kept:
     )
 
 
-def is_kept(path: Path, key: str) -> bool:
-    """Whether the file holds the project of that key; its content is not looked at."""
-    try:
-        with path.open("rb") as file:
-            head = file.readline(4096)
-    except OSError:
-        return False
-    return head.startswith(b'{"key":"' + key.encode() + b'"')
-
-
 def restore(
-    path: Path, key: str, root: Path, target: Target, vars: Mapping[str, Any], environment: Mapping[str, str]
-) -> Project | None:
-    """The project of that key; None where it is not kept, or the file is damaged."""
+    path: Path, root: Path, target: Target, vars: Mapping[str, Any], environment: Mapping[str, str]
+) -> tuple[Fingerprint, Project] | None:
+    """The project that lies there, and the fingerprint under which it was kept; None where nothing can be trusted."""
     import msgspec
 
     try:
@@ -155,13 +146,12 @@ def restore(
     except OSError:
         return None
     head, _, body = data.partition(b"\n")
-    if not head.startswith(b'{"key":"' + key.encode() + b'"'):
-        return None
     try:
+        mark = msgspec.json.decode(head, type=Fingerprint)
         kept = msgspec.json.decode(body, type=Kept)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
-    return Project(
+    return mark, Project(
         root=str(root),
         settings=kept.settings,
         packages=kept.packages,

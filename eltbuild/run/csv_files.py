@@ -66,10 +66,8 @@ def _retyped(
     doubtful = [
         field.name
         for field in guessed
-        if types.is_temporal(field.type)
-        and not types.is_date(field.type)
-        or hex_digits
-        and types.is_integer(field.type)
+        if (types.is_temporal(field.type) and not types.is_date(field.type))
+        or (hex_digits and types.is_integer(field.type))
     ]
     texts = _parsed(node, path, delimiter, dict.fromkeys(doubtful, pyarrow.string())) if doubtful else None
     for number, field in enumerate(table.schema):

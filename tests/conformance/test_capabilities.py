@@ -17,10 +17,15 @@ from eltbuild.sql.writer import SOURCE, TARGET
 
 def transactional_ddl(bench: Bench) -> None:
     bench.made("old")
-    with pytest.raises(ZeroDivisionError), bench.connection.transaction():
-        bench.made("new")
-        bench.connection.execute(bench.writer.drop(bench.at("old")))
-        raise ZeroDivisionError
+
+    def work() -> None:
+        with bench.connection.transaction():
+            bench.made("new")
+            bench.connection.execute(bench.writer.drop(bench.at("old")))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
     assert [info.relation.identifier for info in bench.connection.relations([bench.schema])] == ["old"]
 
 

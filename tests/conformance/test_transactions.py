@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
 import pytest
 from conformance.bench import Bench
 
@@ -11,6 +15,32 @@ from eltbuild.errors import DatabaseError
 
 class Stop(Exception):
     """Raised by tests on purpose."""
+
+
+def within(bench: Bench, *steps: Callable[[], Any]) -> None:
+    """Take the steps in one transaction."""
+    with bench.connection.transaction():
+        for step in steps:
+            step()
+
+
+def stop(error: type[BaseException] = Stop) -> Callable[[], Any]:
+    """A step that raises."""
+
+    def step() -> None:
+        raise error
+
+    return step
+
+
+def making(bench: Bench, name: str) -> Callable[[], Any]:
+    """A step that makes a table."""
+    return lambda: bench.made(name)
+
+
+def running(bench: Bench, sql: str) -> Callable[[], Any]:
+    """A step that runs a statement."""
+    return lambda: bench.connection.execute(sql)
 
 
 @pytest.fixture(autouse=True)
@@ -28,20 +58,18 @@ def test_what_is_inside_commits_together(bench: Bench) -> None:
 
 def test_an_exception_undoes_everything(bench: Bench) -> None:
     bench.made("old")
-    with pytest.raises(Stop), bench.connection.transaction():
-        bench.made("new")
-        bench.connection.execute(f"insert into {bench.spelled('old')} values (2)")
-        bench.connection.execute(bench.writer.drop(bench.at("old")))
-        raise Stop
+    insert = running(bench, f"insert into {bench.spelled('old')} values (2)")
+    drop = running(bench, bench.writer.drop(bench.at("old")))
+    with pytest.raises(Stop):
+        within(bench, making(bench, "new"), insert, drop, stop())
     assert [info.relation.identifier for info in bench.connection.relations([bench.schema])] == ["old"]
     assert bench.count("old") == 1
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_so_does_being_stopped(bench: Bench, stop: type[BaseException]) -> None:
-    with pytest.raises(stop), bench.connection.transaction():
-        bench.made("new")
-        raise stop
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_so_does_being_stopped(bench: Bench, error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        within(bench, making(bench, "new"), stop(error))
     assert bench.connection.relation(bench.at("new")) is None
 
 
@@ -49,9 +77,8 @@ def test_so_does_being_stopped(bench: Bench, stop: type[BaseException]) -> None:
     "sql", ["select nothing_such", "selec 1", "select * from no_such_table", "select cast('x' as integer)"]
 )
 def test_a_refused_statement_undoes_everything_and_the_session_goes_on(bench: Bench, sql: str) -> None:
-    with pytest.raises(DatabaseError), bench.connection.transaction():
-        bench.made("new")
-        bench.connection.execute(sql)
+    with pytest.raises(DatabaseError):
+        within(bench, making(bench, "new"), running(bench, sql))
     assert bench.connection.relation(bench.at("new")) is None
     with bench.connection.transaction():
         bench.made("new")
@@ -59,10 +86,12 @@ def test_a_refused_statement_undoes_everything_and_the_session_goes_on(bench: Be
 
 
 def test_an_error_that_is_caught_inside_cannot_be_committed(bench: Bench) -> None:
-    with pytest.raises(DatabaseError, match="rolled back"), bench.connection.transaction():
-        bench.made("new")
-        with pytest.raises(DatabaseError):
+    def careless() -> None:
+        with suppress(DatabaseError):
             bench.connection.execute("select nothing_such")
+
+    with pytest.raises(DatabaseError, match="rolled back"):
+        within(bench, making(bench, "new"), careless)
     assert bench.connection.relation(bench.at("new")) is None
     assert bench.connection.execute("select 1").scalar() == 1
 
@@ -79,19 +108,18 @@ def test_one_inside_another_is_part_of_it(bench: Bench) -> None:
 
 
 def test_the_outer_one_undoes_the_inner_one(bench: Bench) -> None:
-    with pytest.raises(Stop), bench.connection.transaction():
-        with bench.connection.transaction():
-            bench.made("inner")
-        raise Stop
+    with pytest.raises(Stop):
+        within(bench, lambda: within(bench, making(bench, "inner")), stop())
     assert bench.connection.relation(bench.at("inner")) is None
 
 
 def test_the_inner_one_undoes_the_outer_one(bench: Bench) -> None:
-    with pytest.raises(DatabaseError, match="rolled back"), bench.connection.transaction():
-        bench.made("outer")
-        with pytest.raises(Stop), bench.connection.transaction():
-            bench.made("inner")
-            raise Stop
+    def careless() -> None:
+        with suppress(Stop):
+            within(bench, making(bench, "inner"), stop())
+
+    with pytest.raises(DatabaseError, match="rolled back"):
+        within(bench, making(bench, "outer"), careless)
     assert list(bench.connection.relations([bench.schema])) == []
 
 
@@ -116,10 +144,15 @@ def test_others_see_what_is_committed_and_nothing_before(bench: Bench) -> None:
 
 def test_a_session_closed_within_one_leaves_nothing(bench: Bench) -> None:
     other = bench.adapter.connect()
-    with pytest.raises(Stop), other.transaction():
-        other.execute(bench.writer.create_table_as(bench.at("new"), "select 1 as a"))
-        other.close()
-        raise Stop
+
+    def work() -> None:
+        with other.transaction():
+            other.execute(bench.writer.create_table_as(bench.at("new"), "select 1 as a"))
+            other.close()
+            raise Stop
+
+    with pytest.raises(Stop):
+        work()
     assert bench.connection.relation(bench.at("new")) is None
 
 

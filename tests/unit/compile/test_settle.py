@@ -61,7 +61,9 @@ def test_a_ref_inside_a_macro_makes_a_parent(tmp_path):
     project = load(
         tmp_path,
         {
-            "macros/m.sql": "{% macro inner() %}{{ ref('a') }}{% endmacro %}{% macro outer() %}{{ inner() }}{% endmacro %}",
+            "macros/m.sql": (
+                "{% macro inner() %}{{ ref('a') }}{% endmacro %}{% macro outer() %}{{ inner() }}{% endmacro %}"
+            ),
             "models/a.sql": "select 1 as id",
             "models/b.sql": "select * from {{ outer() }}",
         },

@@ -15,6 +15,8 @@ from unit.duckdb.conftest import Opened
 from eltbuild.errors import DatabaseError
 from eltbuild.relation import Relation, RelationInfo
 
+MAP = pyarrow.map_(pyarrow.string(), pyarrow.int32())
+
 
 def at(name: str) -> Relation:
     return Relation("memory", "main", name)
@@ -297,14 +299,14 @@ def test_rows_that_could_not_be_loaded_are_let_go(opened: Opened) -> None:
         (pyarrow.array([[1, 2]]), "integer[]", [1, 2]),
         (pyarrow.array([[1, 2]], pyarrow.list_(pyarrow.int32(), 2)), "integer[2]", (1, 2)),
         (pyarrow.array([{"b": "x", "a": 1}]), "struct(a integer, b varchar)", {"a": 1, "b": "x"}),
-        (pyarrow.array([[("k", 1)]], pyarrow.map_(pyarrow.string(), pyarrow.int32())), "map(varchar, integer)", {"k": 1}),
+        (pyarrow.array([[("k", 1)]], MAP), "map(varchar, integer)", {"k": 1}),
         (pyarrow.array([b"\x00\xff"]), "blob", b"\x00\xff"),
         (pyarrow.array([2**64 - 1], pyarrow.uint64()), "hugeint", 2**64 - 1),
         (pyarrow.array(['{"a": 1}']), "json", '{"a": 1}'),
         (pyarrow.array(["x"]), "enum('x', 'y')", "x"),
     ],
     ids=["list", "array", "struct", "map", "blob", "uint64", "json", "enum"],
-)  # fmt: skip
+)
 def test_nested_and_other_types_are_loaded(opened: Opened, array: Any, kind: str, value: Any) -> None:
     connection = opened().connect()
     connection.execute(f"create table t (v {kind})")

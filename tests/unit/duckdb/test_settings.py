@@ -167,11 +167,13 @@ def test_secrets_become_statements() -> None:
         ]
     )
     assert [step.sql for step in found.credentials] == [
-        "create or replace secret \"eltbuild_secret_1\" (type s3, region 'eu-west-1', key_id 'AKIA', secret 'it''s hidden', "
+        "create or replace secret \"eltbuild_secret_1\" (type s3, region 'eu-west-1', key_id 'AKIA', "
+        "secret 'it''s hidden', "
         "use_ssl 'false')",
         "create or replace persistent secret \"my gcs\" (type gcs, scope ['gcs://a', 'gcs://b'])",
         "create or replace secret \"eltbuild_secret_3\" (type s3, provider credential_chain, chain 'env;config')",
-        "create or replace secret \"eltbuild_secret_4\" (type http, extra_http_headers map {'Authorization': 'Bearer abc'})",
+        'create or replace secret "eltbuild_secret_4" (type http, extra_http_headers map '
+        "{'Authorization': 'Bearer abc'})",
     ]
     assert found.secrets == {"AKIA", "it's hidden", "Bearer abc"}
     assert not any("hidden" in step.what for step in found.credentials)

@@ -49,7 +49,7 @@ def lookup() -> Lookup:
             target=Target("shop", "dev", "duckdb", "shop", "main"),
             nodes={one.id: one for one in nodes},
             sources={source.id: source},
-        )  # fmt: skip
+        )
     )
 
 
@@ -117,7 +117,8 @@ def test_names_of_ctes_are_all_different():
     odd = node({}, "odd-name")
     names = unit_tests.cte_names([node({}, "orders"), source, versioned("dim", 1), versioned("dim", 2), odd], writer())
     assert list(names.values()) == [
-        "__dbt__cte__orders", "__dbt__cte__orders__2", "__dbt__cte__dim_v1", "__dbt__cte__dim_v2", '"__dbt__cte__odd-name"',
+        "__dbt__cte__orders", "__dbt__cte__orders__2", "__dbt__cte__dim_v1", "__dbt__cte__dim_v2",
+        '"__dbt__cte__odd-name"',
     ]  # fmt: skip
     long = unit_tests.cte_names([node({}, "x" * 90), node({}, "x" * 90 + "y")], writer("postgres"))
     assert all(len(name) <= 63 for name in long.values())
@@ -139,7 +140,7 @@ def test_given_rows_have_all_columns_of_their_relation():
 
 
 def test_names_in_the_same_case_win():
-    columns, rows = rows_of(Fixture(("a", "A"), ((1, 2),)), (Column("A", "INTEGER"), Column("a", "INTEGER")))
+    _, rows = rows_of(Fixture(("a", "A"), ((1, 2),)), (Column("A", "INTEGER"), Column("a", "INTEGER")))
     assert rows == [(2, 1)]
 
 
