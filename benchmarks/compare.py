@@ -95,12 +95,18 @@ class Bench:
 
     def pair(self, label: str, words: list[str], prepare: str = "", plain: str = "") -> None:
         """One line of the table: both programs, and the bare engine where there is a file of plain SQL."""
-        ours = best(self.rounds, lambda: self.prepare("eltbuild", prepare), lambda: self.run("eltbuild", self.ours(*words)))
+        ours = best(
+            self.rounds, lambda: self.prepare("eltbuild", prepare), lambda: self.run("eltbuild", self.ours(*words))
+        )
         theirs = engine = None
         if self.dbt:
-            theirs = best(self.dbt_rounds, lambda: self.prepare("dbt", prepare), lambda: self.run("dbt", self.theirs(*words)))
+            theirs = best(
+                self.dbt_rounds, lambda: self.prepare("dbt", prepare), lambda: self.run("dbt", self.theirs(*words))
+            )
         if plain:
-            engine = best(self.rounds, lambda: self.prepare("plain", prepare), lambda: self.run("plain", self.plain(plain)))
+            engine = best(
+                self.rounds, lambda: self.prepare("plain", prepare), lambda: self.run("plain", self.plain(plain))
+            )
         self.rows.append((label, ours, theirs, engine))
         print(self.line(self.rows[-1]), flush=True)
 
@@ -131,8 +137,12 @@ class Bench:
         label, ours, theirs, engine = row
         assert ours is not None
         cells = [label, f"{ours.cpu:.2f}", f"{ours.memory:.0f}"]
-        cells += [f"{theirs.cpu:.1f}", f"{theirs.memory:.0f}", f"{theirs.cpu / ours.cpu:.0f}x"] if theirs else ["", "", ""]
-        cells += [f"{engine.cpu:.2f}", f"{engine.memory:.0f}", f"{ours.cpu / engine.cpu:.2f}"] if engine else ["", "", ""]
+        cells += (
+            [f"{theirs.cpu:.1f}", f"{theirs.memory:.0f}", f"{theirs.cpu / ours.cpu:.0f}x"] if theirs else ["", "", ""]
+        )
+        cells += (
+            [f"{engine.cpu:.2f}", f"{engine.memory:.0f}", f"{ours.cpu / engine.cpu:.2f}"] if engine else ["", "", ""]
+        )
         return "| " + " | ".join(cells) + " |"
 
 

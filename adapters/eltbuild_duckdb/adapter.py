@@ -1,4 +1,7 @@
-"""The adapter for DuckDB: what it can do, and its sessions. DuckDB is imported when the first one is opened."""
+"""The adapter for DuckDB: what it can do, and its sessions.
+
+DuckDB, and what reads profiles for it, is imported when the first session is opened.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from eltbuild.adapter import Capabilities, Target
 from eltbuild.errors import Problem, ProjectError
-from eltbuild_duckdb.settings import Opening, read_opening
 
 if TYPE_CHECKING:
     from eltbuild_duckdb.connection import DuckDBConnection
     from eltbuild_duckdb.databases import Database
+    from eltbuild_duckdb.settings import Opening
 
 CAPABILITIES = Capabilities(
     transactional_ddl=True,
@@ -53,12 +56,16 @@ class DuckDBAdapter:
     @property
     def capabilities(self) -> Capabilities:
         """What DuckDB can do; less where the database is a DuckLake."""
-        return LAKE if self.opening.lake else CAPABILITIES
+        fields = self.target.fields
+        is_lake = str(fields.get("path")).lower().startswith("ducklake:") or fields.get("is_ducklake") is True
+        return LAKE if is_lake else CAPABILITIES
 
     @property
     def opening(self) -> Opening:
         """What the profile asks for, read once."""
         if self._opening is None:
+            from eltbuild_duckdb.settings import read_opening
+
             self._opening = read_opening(self.target, os.getcwd())
         return self._opening
 

@@ -86,7 +86,7 @@ class DuckDBConnection:
 
     def _one(self, sql: str) -> Answer:
         """One statement's answer."""
-        if self._database.commented is False and _COMMENT_ON.search(sql):
+        if self._database.commented is False and ("omment" in sql or "OMMENT" in sql) and _COMMENT_ON.search(sql):
             self._database.commented = True
         start = _first(sql)
         if not start:
@@ -141,7 +141,7 @@ class DuckDBConnection:
         answer = NOTHING
         for index, statement in enumerate(statements):
             if texts is None:
-                answer = self._run(statement, sql)
+                answer = self._unplaced(statement, sql)
                 continue
             start, text = texts[index]
             try:
@@ -149,6 +149,14 @@ class DuckDBConnection:
             except DatabaseError as error:
                 raise moved(error, sql, start) from error.__cause__
         return answer
+
+    def _unplaced(self, statement: Any, sql: str) -> Answer:
+        """The answer of a statement whose text DuckDB has changed: places in that say nothing of the user's."""
+        try:
+            return self._run(statement, sql)
+        except DatabaseError as error:
+            error.line = error.column = 0
+            raise
 
     def _tries_again(self, error: DatabaseError, attempt: int) -> bool:
         """Whether the profile asks for another attempt; waits before it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from unicodedata import combining, east_asian_width
+from unicodedata import category, combining, east_asian_width
 
 from eltbuild.errors import DatabaseError
 
@@ -271,15 +271,23 @@ def _column(row: str, shown: str, caret: int) -> int:
 
 
 def _characters(shown: str, cells: int) -> int:
-    """How many characters take that many cells of a terminal."""
-    if shown.isascii():
-        return cells
+    """The index of the character that begins after so many cells of a terminal."""
     used = 0
     for index, character in enumerate(shown):
-        if used >= cells:
+        width = _width(character)
+        if used >= cells and width:
             return index
-        used += 0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1
+        used += width
     return len(shown)
+
+
+def _width(character: str) -> int:
+    """How many cells a character takes: none for tabs and accents, two for wide ones."""
+    if " " <= character <= "~":
+        return 1
+    if combining(character) or category(character) in ("Cc", "Cf", "Mn", "Me"):
+        return 0
+    return 2 if east_asian_width(character) in "WF" else 1
 
 
 def _place_of_name(text: str, sql: str) -> tuple[int, int]:

@@ -22,6 +22,8 @@ _LAYERS = re.compile(r"(?:ducklake:|sqlite:|duckdb:)+", re.IGNORECASE)
 _MOTHERDUCK = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
 _FILE_TYPES = frozenset({"", "duckdb", "sqlite", "ducklake"})
 _SECRET_NAMES = re.compile(r"secret|token|password|pass\b|key|credential|connection_string|headers", re.IGNORECASE)
+LIKELY_SECRET = 8
+"""Characters from which on any other option of a secret is hidden, too."""
 _OPEN_WORDS = frozenset({"type", "provider", "scope", "region", "endpoint", "url_style", "use_ssl", "name", "chain"})
 """Fields of a secret whose values are no secrets."""
 
@@ -75,8 +77,6 @@ class Opening:
     query_attempts: int = 1
     retryable: frozenset[str] = frozenset()
     transactions: bool = True
-    lake: bool = False
-    """Whether the database is a DuckLake, which has no keys and no indexes."""
     secrets: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
 
@@ -131,7 +131,6 @@ class _Reading:
             query_attempts=self._count(retries, "query_attempts"),
             retryable=frozenset(map(str, retries.get("retryable_exceptions") or ("IOException",))),
             transactions=not self._flag("disable_transactions"),
-            lake=self._flag("is_ducklake") or path.lower().startswith("ducklake:"),
             secrets=frozenset(self.secrets),
             problems=tuple(self.problems),
         )
@@ -296,7 +295,8 @@ class _Reading:
                 self._wrong(f"secret `{name}`: `{key}` cannot be the name of an option")
                 continue
             if key.lower() not in _OPEN_WORDS:
-                self.secrets.update(texts(value))
+                told = bool(_SECRET_NAMES.search(key))
+                self.secrets.update(text for text in texts(value) if told or len(text) >= LIKELY_SECRET)
             bare = key.lower() in ("type", "provider") and is_word(value)
             options.append(f"{key} {value if bare else literal(value)}")
         sql = f"create or replace{kept} secret {identifier(name)} ({', '.join(options)})"

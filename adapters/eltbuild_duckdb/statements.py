@@ -45,7 +45,8 @@ def pieces(sql: str, texts: Sequence[str]) -> list[tuple[int, str]] | None:
     end = 0
     for text in texts:
         start = sql.find(text, end)
-        if start < 0 or not text.strip(_ENDS) or sql[end:start].strip(_ENDS):
+        gap = sql[end:start]
+        if start < 0 or not text.strip(_ENDS) or beginning(gap) < len(gap):
             return None
         found.append((start, text))
         end = start + len(text)

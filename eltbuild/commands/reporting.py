@@ -216,7 +216,8 @@ class CompiledFiles:
         """One text. A folder that cannot be written is no reason to fail."""
         from eltbuild.project.projection import compiled_path
 
-        node = self._opened.project.nodes.get(id)
+        project = self._opened.project
+        node = project.nodes.get(id) or project.unit_tests.get(id)
         if node is None or node.resource_type in ("seed", "operation"):
             return
         path = compiled_path(node, self._opened.options.target_path or self._opened.project.settings.target_path)

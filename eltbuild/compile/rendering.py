@@ -62,6 +62,7 @@ class Rendering:
         self.config: dict[str, Any] = {}
         self.ctes: list[NodeId] = []
         self.macros: dict[str, None] = {}
+        """Ids of the macros that the text itself has called; those that they call in turn are not among them."""
         self.results: dict[str, Any] = {}
         self.problems: list[Problem] = []
         self.introspective = False
@@ -91,7 +92,6 @@ class Rendering:
 
     def macro(self, macro: Macro) -> BoundMacro:
         """The macro, ready to be called in this rendering."""
-        self.macros.setdefault(macro.id)
         return BoundMacro(self, macro)
 
 
@@ -109,6 +109,8 @@ class BoundMacro:
         function = rendering.modules.get(self.macro.id)
         if function is None:
             function = rendering.modules[self.macro.id] = load_macro(self.macro, rendering.scope)
+        if not rendering.depth:
+            rendering.macros.setdefault(self.macro.id)
         rendering.depth += 1
         if rendering.depth > 150:
             rendering.depth = 0
@@ -130,6 +132,28 @@ class BoundMacro:
 
     def __str__(self) -> str:
         return f"<macro {self.macro.package}.{self.macro.name}>"
+
+
+class BoundBuiltin:
+    """A built-in macro, called with the names of the template that calls it."""
+
+    __slots__ = ("function", "name", "rendering")
+
+    def __init__(self, rendering: Rendering, name: str, function: Callable[..., Any]) -> None:
+        self.rendering = rendering
+        self.name = name
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        rendering = self.rendering
+        if rendering.depth:
+            return self.function(rendering, *args, **kwargs)
+        rendering.macros.setdefault(f"macro.dbt.{self.name}")
+        rendering.depth = 1
+        try:
+            return self.function(rendering, *args, **kwargs)
+        finally:
+            rendering.depth = 0
 
 
 def _arguments(message: str) -> str:

@@ -14,7 +14,10 @@ from typing import Any
 from eltbuild.compile.given import input_id
 from eltbuild.compile.lookup import Lookup
 from eltbuild.compile.macro_index import MacroIndex
+from eltbuild.compile.macro_links import depends_on_path, used_by
+from eltbuild.compile.macro_links import linked as macros_linked
 from eltbuild.compile.schemas import Naming
+from eltbuild.compile.semantic_links import semantic_links
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Place, Problem, ProjectError
 from eltbuild.jinja.literal import expression
@@ -33,6 +36,7 @@ from eltbuild.project.resources import (
     Unmanaged,
     linked_node,
 )
+from eltbuild.project.variables import has_templated_vars
 from eltbuild.relation import Relation
 
 QUERIES = frozenset({"view", "ephemeral", "materialized_view"})
@@ -78,12 +82,12 @@ def settle(session: Session) -> Project:
     """
     project = session.project
     found = _Found([], list(project.disabled))
-    reach = Reach(session.macros)
+    reach = Reach(session.macros, has_templated_vars(project))
     nodes = _rendered(session, reach, found)
     project = replace(project, nodes=nodes, disabled=tuple(found.disabled))
     places = Naming(session).relations(project, found.problems)
     linked = _linked(project, places, session.macros, found)
-    linked = replace(linked, macros=_macro_links(linked.macros, session.macros), disabled=tuple(found.disabled))
+    linked = replace(linked, macros=macros_linked(linked.macros, session.macros), disabled=tuple(found.disabled))
     errors = [problem for problem in found.problems if problem.severity == "error"]
     if errors:
         raise ProjectError(*_sorted(errors))
@@ -102,8 +106,9 @@ def _sorted(problems: Iterable[Problem]) -> list[Problem]:
 class Reach:
     """Whether a call of a macro can lead to ref, source or config; followed through the macros that it calls."""
 
-    def __init__(self, macros: MacroIndex) -> None:
-        self._macros = macros
+    def __init__(self, macros: MacroIndex, templated_vars: bool = False) -> None:
+        self.macros = macros
+        self._unclear = frozenset({"var", "env_var"} if templated_vars else {"env_var"})
         self._known: dict[str, bool] = {}
 
     def touches(self, macro: Macro) -> bool:
@@ -119,13 +124,14 @@ class Reach:
     def unclear(self, name: str, package: str) -> bool:
         """Whether a name as written in a template leads somewhere that must be rendered."""
         if name.startswith("adapter.dispatch:"):
-            return any(self.touches(macro) for macro in self._macros.candidates(name.partition(":")[2]))
-        macro = self._macros.find(name, package)
+            return any(self.touches(macro) for macro in self.macros.candidates(name.partition(":")[2]))
+        macro = self.macros.find(name, package)
         if macro is not None:
             return self.touches(macro)
-        # A variable of the environment that is not set is a mistake of the project, told with all others.
+        # A variable of the environment that is not set is a mistake of the project, told with all others; and a var
+        # may be a template that refers to something.
         head = name.partition(".")[0]
-        if head == "env_var":
+        if head in self._unclear:
             return True
         from eltbuild.compile.compiler import is_known
 
@@ -178,7 +184,9 @@ def _clear(node: Node, reach: Reach) -> bool:
         return False
     if not node.complete:
         return False
-    return not any(reach.unclear(name, node.package) for name in node.macro_names)
+    if any(reach.unclear(name, node.package) for name in node.macro_names):
+        return False
+    return not depends_on_path(node, reach.macros)
 
 
 def _plain_arguments(node: Node) -> bool:
@@ -232,16 +240,15 @@ def _linked(project: Project, places: Mapping[NodeId, Relation | None], macros: 
             found.problems += [replace(p, severity="warning", name="NodeNotFoundOrDisabled") for p in problems]
             continue
         found.problems += problems
-        used = node.macros
-        if not used and node.macro_names:
-            used = tuple(m.id for m in (macros.find(name, node.package) for name in node.macro_names) if m)
-        node = linked_node(node, places[id], parents, used)
+        node = linked_node(node, places[id], parents, used_by(node, macros))
         nodes[id] = node
     project = replace(project, nodes=nodes)
     return replace(
         project,
         exposures={id: _with_parents(item, lookup, project, found) for id, item in project.exposures.items()},
-        unmanaged={id: _with_parents(item, lookup, project, found) for id, item in project.unmanaged.items()},
+        unmanaged=semantic_links(
+            {id: _with_parents(item, lookup, project, found) for id, item in project.unmanaged.items()}
+        ),
         unit_tests={id: _unit_test(item, lookup, found) for id, item in project.unit_tests.items()},
     )
 
@@ -335,19 +342,3 @@ def _unit_test(test: UnitTest, lookup: Lookup, found: _Found) -> UnitTest:
         if isinstance(id, Problem):
             found.problems.append(id)
     return replace(test, parents=(target.id,))
-
-
-def _macro_links(macros: Mapping[str, Macro], index: MacroIndex) -> dict[str, Macro]:
-    """Each macro with the ids of the macros that it calls."""
-    out = {}
-    for id, macro in macros.items():
-        called: dict[str, None] = {}
-        for name in macro.macro_names:
-            if name.startswith("adapter.dispatch:"):
-                called.update(dict.fromkeys(m.id for m in index.candidates(name.partition(":")[2])))
-                continue
-            target = index.find(name, macro.package)
-            if target is not None and target.id != id:
-                called[target.id] = None
-        out[id] = replace(macro, macros=tuple(called)) if called else macro
-    return out

@@ -14,6 +14,7 @@ from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Problem
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.project.config import Configs
+from eltbuild.project.config_keys import check_keys
 from eltbuild.project.resources import Node, Ref, SourceRef
 
 SECTIONS: Mapping[str, str] = {
@@ -36,6 +37,8 @@ def rendered(
         _render(rendering, node)
     config, unrendered = node.config, node.unrendered_config
     if rendering.config:
+        if not node.complete and not node.root:
+            rendering.problems += check_keys(SECTIONS[node.resource_type], rendering.config, node.place)
         resolved = configs.resolve(
             SECTIONS[node.resource_type], node.package, node.fqn, node.yaml_config, rendering.config,
             unrendered_infile={**rendering.config, **_kept(node.unrendered_config)},

@@ -8,6 +8,8 @@ from typing import Any
 from eltbuild.compile.rendering import Rendering
 from eltbuild.errors import did_you_mean
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.native import has_jinja
+from eltbuild.jinja.template import load, render
 
 _ABSENT = object()
 
@@ -44,7 +46,7 @@ class VarName:
     def __call__(self, name: str, default: Any = _ABSENT) -> Any:
         found = self._find(str(name))
         if found is not _ABSENT:
-            return found
+            return self._rendered(str(name), found) if isinstance(found, str) and has_jinja(found) else found
         if default is not _ABSENT:
             return default
         if self._rendering.settling:
@@ -55,6 +57,18 @@ class VarName:
             hint=did_you_mean(str(name), known)
             or f"give it with --vars '{{{name}: ...}}' or under `vars:` in the project file",
         )
+
+    def _rendered(self, name: str, text: str) -> str:
+        """The text of a var that is a template itself, with the names of the template that asks."""
+        rendering = self._rendering
+        key = f"var {name}"
+        if key in rendering.active:
+            raise TemplateError(f"var `{name}` refers to itself")
+        rendering.active.add(key)
+        try:
+            return str(render(load(text), rendering.scope))
+        finally:
+            rendering.active.discard(key)
 
     def has_var(self, name: str) -> bool:
         """Whether it is set anywhere."""

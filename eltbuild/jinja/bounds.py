@@ -106,11 +106,13 @@ JINJA_OWN = frozenset({"_loop_vars", "_block_vars"})
 def check_call(called: Any, args: Sequence[Any], named: Mapping[str, Any]) -> None:
     """Raise `RenderLimitError` where a method of a text or a list would make too much."""
     # Jinja wraps `format` of texts in a function of its own.
-    method: Any = getattr(called, "__wrapped__", called) if type(called) is FunctionType else called
-    if type(method) is BUILTIN:
-        check = METHODS.get(method.__name__)
-        if check is not None and isinstance(method.__self__, SIZED):
-            check(method.__name__, method.__self__, *args, **{k: v for k, v in named.items() if k not in JINJA_OWN})
+    method = getattr(called, "__wrapped__", called) if type(called) is FunctionType else called
+    if type(method) is not BUILTIN:
+        return
+    check = METHODS.get(method.__name__)
+    own = getattr(method, "__self__", None)
+    if check is not None and isinstance(own, SIZED):
+        check(method.__name__, own, *args, **{key: value for key, value in named.items() if key not in JINJA_OWN})
 
 
 def _check_joined(name: str, parts: Any, separator: Any = "", *_: Any, **__: Any) -> None:

@@ -27,7 +27,7 @@ TICK = "__tick"
 """The name that loop bodies call, so that an endless loop ends."""
 
 RENDER_SECONDS = 60.0
-RENDER_TICKS = 5_000_000
+RENDER_TICKS = 2_000_000
 
 
 class Clock:

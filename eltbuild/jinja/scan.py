@@ -192,9 +192,24 @@ def _visit(walk: _Walk, node: Any, nodes: Any, local: set[str], conditional: boo
             return
     elif kind in ("Extends", "Include", "Import", "FromImport"):
         walk.complete = False
+    elif kind in ("Filter", "Test") and not conditional:
+        _check_known(walk, node, kind.lower())
     inner = conditional or kind in _CONDITIONAL
     for child in node.iter_child_nodes():
         _visit(walk, child, nodes, local, inner)
+
+
+def _check_known(walk: _Walk, node: Any, kind: str) -> None:
+    """Refuse a filter or test that there is none of, as Jinja does when it compiles the text."""
+    from eltbuild.errors import did_you_mean
+    from eltbuild.jinja.environment import text_environment
+    from eltbuild.jinja.errors import TemplateError
+
+    known = text_environment().filters if kind == "filter" else text_environment().tests
+    if node.name not in known:
+        row = walk.rows[node.lineno - 1] if node.lineno <= len(walk.rows) else ""
+        hint = did_you_mean(str(node.name), known)
+        raise TemplateError(f"there is no {kind} `{node.name}`", node.lineno, row.find(str(node.name)) + 1, hint)
 
 
 def _visit_call(walk: _Walk, node: Any, nodes: Any, local: set[str], conditional: bool) -> bool:

@@ -1,6 +1,6 @@
 """Configs that cannot work, found before anything is run: nothing is asked of the warehouse.
 
-What dbt refuses only at the node's turn is a warning here, and fails there: the rest of such a project is built as ever.
+What dbt refuses only at the node's turn is a warning here, and fails there: the rest of such a project is built.
 """
 
 from __future__ import annotations

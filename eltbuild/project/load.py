@@ -293,3 +293,4 @@ def _unused(loading: Loading, enabled: Mapping[str, Node], nodes: Nodes, declare
             yield "unit_tests", test.package, test.fqn
 
     loading.problems.extend(loading.configs.unused(told()))
+    loading.problems.extend(loading.configs.unknown_keys())

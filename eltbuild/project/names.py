@@ -8,6 +8,7 @@ from typing import Any
 
 from eltbuild.adapter import Target
 from eltbuild.errors import CompileError, EltbuildError, Place, Problem, did_you_mean
+from eltbuild.jinja.native import has_jinja
 from eltbuild.project.environment import is_secret
 from eltbuild.project.yaml import Listed, Mapped
 
@@ -29,21 +30,38 @@ Skip = Callable[[tuple[Any, ...]], bool]
 
 
 class Vars:
-    """`var()` as a template calls it: the value of a variable, else the default, else `CompileError`."""
+    """`var()` as a template calls it: the value of a variable, else the default, else `CompileError`.
 
-    __slots__ = ("given",)
+    A value that is a template itself is rendered with `names`.
+    """
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    __slots__ = ("_active", "_names", "given")
+
+    def __init__(self, given: Mapping[str, Any], names: Mapping[str, Any]) -> None:
         self.given = given
+        self._names = names
+        self._active: set[str] = set()
 
     def __call__(self, name: str, default: Any = _NOT_GIVEN) -> Any:
         if name in self.given:
-            return self.given[name]
+            value = self.given[name]
+            return self._rendered(name, value) if isinstance(value, str) and has_jinja(value) else value
         if default is not _NOT_GIVEN:
             return default
         hint = f"give it with --vars, or a default: var('{name}', ...)"
         hint = did_you_mean(str(name), map(str, self.given)) or hint
         raise CompileError(Problem(f"Required var '{name}' not found", hint=hint))
+
+    def _rendered(self, name: str, text: str) -> str:
+        from eltbuild.jinja.template import load, render
+
+        if name in self._active:
+            raise CompileError(Problem(f"var `{name}` refers to itself"))
+        self._active.add(name)
+        try:
+            return str(render(load(text), dict(self._names)))
+        finally:
+            self._active.discard(name)
 
     def has_var(self, name: str) -> bool:
         """Whether the variable has a value."""
@@ -74,24 +92,33 @@ def base_names(
             raise CompileError(Problem(f"Env var required but not provided: '{name}'", hint=hint))
         return value
 
-    return {
-        "env_var": env_var,
-        "var": Vars(vars),
-        "dbt_version": COMPATIBLE_VERSION,
-        "fromjson": _or_default(json.loads),
-        "tojson": _or_default(json.dumps),
-    }
+    return _with_var(
+        vars,
+        {
+            "env_var": env_var,
+            "dbt_version": COMPATIBLE_VERSION,
+            "fromjson": _or_default(json.loads),
+            "tojson": _or_default(json.dumps),
+        },
+    )
 
 
 def with_vars(names: Mapping[str, Any], vars: Mapping[str, Any]) -> dict[str, Any]:
     """The names with these variables too; those that are there already are the stronger."""
     known = names.get("var")
-    return {**names, "var": Vars({**vars, **(known.given if isinstance(known, Vars) else {})})}
+    return _with_var({**vars, **(known.given if isinstance(known, Vars) else {})}, names)
+
+
+def _with_var(vars: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    out = dict(names)
+    out["var"] = Vars(vars, out)
+    return out
 
 
 def with_target(names: Mapping[str, Any], target: Target) -> dict[str, Any]:
     """The names with `target` among them: a dictionary without secrets."""
-    return {**names, "target": target_fields(target)}
+    known = names.get("var")
+    return _with_var(known.given if isinstance(known, Vars) else {}, {**names, "target": target_fields(target)})
 
 
 def target_fields(target: Target) -> dict[str, Any]:

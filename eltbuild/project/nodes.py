@@ -130,6 +130,8 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
     place = draft.place
     if properties and patch:
         loading.check_config(section, properties, patch.package, patch.place)
+    if infile and mentions.complete:
+        loading.check_config(section, infile, package, place)
     if draft.language == "python" and "materialized" not in properties:
         # As in dbt: a Python model is a table where it says nothing itself, whatever its folder says.
         properties = {**properties, "materialized": "table"}

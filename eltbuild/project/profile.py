@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eltbuild.adapter import Target
+from eltbuild.adapter import Target, adapter_types
 from eltbuild.errors import Place, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.environment import is_secret
 from eltbuild.project.names import base_names, is_secret_field, render_places
@@ -241,7 +241,8 @@ class _Profile:
         if kind == "duckdb":
             database = self._file_database(fields, database)
         schema = self._text(fields, SCHEMA_FIELDS) or _SCHEMALESS.get(kind, "")
-        if not schema:
+        # A type that no adapter has is told when the adapter is opened.
+        if not schema and kind in adapter_types():
             place = Place(self.path, fields.line, fields.column)
             hint = "add a line such as `schema: analytics`: models are built there"
             self.problems.append(Problem(f"the target `{name}` names no schema", place, hint))

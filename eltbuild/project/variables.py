@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eltbuild.project.resources import Settings
+from eltbuild.jinja.native import has_jinja
+from eltbuild.project.resources import Project, Settings
 
 
 def visible_vars(root: Settings, package: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,3 +19,14 @@ def visible_vars(root: Settings, package: Settings, given: Mapping[str, Any]) ->
             seen.update(scoped)
     seen.update(given)
     return seen
+
+
+def has_templated_vars(project: Project) -> bool:
+    """Whether the value of some var is a template, which is rendered where the var is asked for."""
+
+    def templated(value: Any) -> bool:
+        if isinstance(value, Mapping):
+            return any(map(templated, value.values()))
+        return isinstance(value, str) and has_jinja(value)
+
+    return templated(project.vars) or any(templated(package.vars) for package in project.packages.values())

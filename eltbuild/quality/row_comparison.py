@@ -200,7 +200,8 @@ def _near(left: Any, right: Any, tolerance: float) -> bool:
 def _lines(missing: Sequence[Row], unexpected: Sequence[Row], equal: Callable[[int, Any, Any], bool]) -> Iterator[Line]:
     """Rows that differ in some cells beside each other, then what is only on one side.
 
-    Rows belong together that have half of their cells in common, or that are alone on both sides.
+    Rows belong together that agree in the first cell, where keys stand, or in half of all, or that are alone on both
+    sides.
     """
     if len(missing) == len(unexpected) == 1:
         yield Line(missing[0], unexpected[0])
@@ -228,11 +229,13 @@ def _lines(missing: Sequence[Row], unexpected: Sequence[Row], equal: Callable[[i
 
 
 def _likeness(row: Row, other: Row, equal: Callable[[int, Any, Any], bool]) -> float:
-    """How many cells agree, 0 for less than half; columns to the left, where keys stand, decide between equals."""
-    score = 0.0
-    told = 0
-    for index, (left, right) in enumerate(zip(row, other, strict=True)):
-        told += left is not None or right is not None
-        if left is not None and equal(index, left, right):
-            score += 1 + 1 / (1000 * (index + 1))
-    return score if 2 * score >= told else 0.0
+    """How many cells agree, 0 where the rows do not belong together; cells to the left decide between equals."""
+    agreeing = [index for index, pair in enumerate(zip(row, other, strict=True)) if _agree(index, *pair, equal)]
+    told = sum(1 for pair in zip(row, other, strict=True) if pair != (None, None))
+    if 0 not in agreeing and 2 * len(agreeing) < told:
+        return 0.0
+    return sum(1 + 1 / (1000 * (index + 1)) for index in agreeing)
+
+
+def _agree(index: int, left: Any, right: Any, equal: Callable[[int, Any, Any], bool]) -> bool:
+    return left is not None and equal(index, left, right)

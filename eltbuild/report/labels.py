@@ -60,7 +60,8 @@ def label_of(id: NodeId, resource: Resource | None, target_path: str = "target")
         case UnitTest():
             version = "" if resource.version is None else f"_v{resource.version}"
             name = f"{resource.model}::{resource.name}{version}"
-            return Label("unit test", name, "unit_test", resource.place or Place(resource.original_path))
+            place = resource.place or Place(resource.original_path)
+            return Label("unit test", name, "unit_test", place, compiled_path(resource, target_path))
         case Unmanaged():
             kind = resource.resource_type.replace("_", " ")
             return Label(kind, resource.name, resource.resource_type, resource.place)

@@ -29,10 +29,23 @@ def _place(session: Session, node: Node, error: DatabaseError, assumed: Assumed 
     if compiled.query is None or not compiled.query.strip():
         return None
     found = _in_query(compiled, error)
-    if found is None:
-        return None
-    line, column = found
-    return origin(session, node, compiled.query, line, column, assumed)
+    if found is not None:
+        line, column = found
+        return origin(session, node, compiled.query, line, column, assumed)
+    # Rows that a unit test gives have no file of their own.
+    return _in_parent(session, compiled, error) if assumed is None else None
+
+
+def _in_parent(session: Session, compiled: Compiled, error: DatabaseError) -> Place | None:
+    """The place in the file of an ephemeral parent, whose text stands in the statement as a CTE."""
+    offset = _offset(error.sql, error.line, error.column)
+    for cte in compiled.ctes:
+        text = cte.sql.strip()
+        start = error.sql.find(text) if text else -1
+        if start >= 0 and 0 <= offset - start <= len(text):
+            line, column = _line_column(cte.sql, offset - start + len(cte.sql) - len(cte.sql.lstrip()))
+            return origin(session, session.project.nodes[cte.id], cte.sql, line, column)
+    return None
 
 
 def _in_query(compiled: Compiled, error: DatabaseError) -> tuple[int, int] | None:

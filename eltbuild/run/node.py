@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -114,9 +115,12 @@ def decided(work: Work, facts: Facts, recipe: Recipe, live: Live) -> tuple[Opera
     return recipe.materialize(facts, work.writer) if operations is None else operations
 
 
+COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
 def check_query(node: Node, sql: str) -> None:
     """Refuse a model without a query. Raises `CompileError`."""
-    if not sql.strip():
+    if not sql.strip() or not COMMENTS.sub("", sql).strip():
         raise CompileError(Problem(f"{node.resource_type} `{node.name}` has no query", node.place))
 
 

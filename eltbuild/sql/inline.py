@@ -39,40 +39,59 @@ def rows_query(columns: Sequence[Column], rows: Sequence[Sequence[Any]], writer:
     `CompileError` for others.
     """
     if not rows:
-        nulls = ", ".join(f"{_cast('null', column, writer)} as {writer.quote(column.name)}" for column in columns)
-        return f"select {nulls}\nwhere false"
-    written = [
-        [_cell(value, column, writer, bare=number > 0) for value, column in zip(row, columns, strict=True)]
-        for number, row in enumerate(rows)
-    ]
-    if writer.dialect in VALUES:
-        lines = ",\n  ".join(f"({', '.join(cells)})" for cells in written)
-        return f"select * from (values\n  {lines}\n) as given_rows ({writer.names(column.name for column in columns)})"
-    names = [f" as {writer.quote(column.name)}" for column in columns]
-    return "\nunion all\n".join(
-        "select " + ", ".join(cell + name for cell, name in zip(cells, names, strict=True)) for cells in written
+        nulls = [f"{_cast('null', column.type)} as {writer.quote(column.name)}" for column in columns]
+        return f"select {', '.join(nulls)}\nwhere false"
+    written = [_cells([row[index] for row in rows], column.type, writer) for index, column in enumerate(columns)]
+    names = [writer.quote(column.name) for column in columns]
+    # One cast for each column, not for each value: engines plan that many times faster.
+    selected = ", ".join(
+        f"{name if is_cast else _cast(name, column.type)} as {name}"
+        for name, column, (_, is_cast) in zip(names, columns, written, strict=True)
     )
+    lines = list(zip(*(cells for cells, _ in written), strict=True))
+    if writer.dialect in VALUES:
+        values = ",\n  ".join(f"({', '.join(cells)})" for cells in lines)
+        return f"select {selected}\nfrom (values\n  {values}\n) as given_rows ({', '.join(names)})"
+    queries = "\n  union all\n  ".join(
+        "select " + ", ".join(f"{cell} as {name}" for cell, name in zip(cells, names, strict=True)) for cells in lines
+    )
+    return f"select {selected}\nfrom (\n  {queries}\n) as given_rows"
 
 
-def _cell(value: Any, column: Column, writer: Writer, bare: bool) -> str:
-    # The first row types the column: NULLs below it need no cast.
-    if value is None and bare:
-        return "null"
-    return _cast(_literal(value, column.type, writer), column, writer)
+def _cells(values: Sequence[Any], type_name: str, writer: Writer) -> tuple[list[str], bool]:
+    """The values of a column, all of one kind, and whether each of them has been cast already."""
+    kinds = {type(value) for value in values if value is not None}
+    if not kinds.isdisjoint((list, tuple, dict)):
+        return [_cast(_literal(value, type_name, writer), type_name) for value in values], True
+    if len(kinds) == 1 and kinds <= {bool, int, float}:
+        return [writer.literal(value) for value in values], False
+    return ["null" if value is None else quote_string(_text(value), writer.dialect) for value in values], False
 
 
-def _cast(text: str, column: Column, writer: Writer) -> str:
-    return f"cast({text} as {column.type})" if column.type else text
+def _cast(text: str, type_name: str) -> str:
+    return f"cast({text} as {type_name})" if type_name else text
+
+
+def _text(value: Any) -> str:
+    """A value as engines read it from a text. Raises `CompileError` for what has no such form."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case datetime():
+            return value.isoformat(sep=" ")
+        case date() | time():
+            return value.isoformat()
+        case str() | int() | float() | Decimal():
+            return str(value)
+    raise CompileError(Problem(f"a {type(value).__name__} cannot be written as a SQL literal: {value!r}"))
 
 
 def _literal(value: Any, type_name: str, writer: Writer) -> str:
     if isinstance(value, (list, tuple, dict)):
         return _nested(value, type_name, writer)
-    if isinstance(value, datetime):
-        return quote_string(value.isoformat(sep=" "), writer.dialect)
-    if isinstance(value, (date, time)):
-        return quote_string(value.isoformat(), writer.dialect)
-    return writer.literal(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return writer.literal(value)
+    return quote_string(_text(value), writer.dialect)
 
 
 def _nested(value: Any, type_name: str, writer: Writer) -> str:
@@ -97,9 +116,7 @@ def _duckdb_nested(value: Any, type_name: str, writer: Writer) -> str:
             for name, item in value.items()
         )
         return f"{{{', '.join(members)}}}" if value else "map {}"
-    if isinstance(value, (bool, int, float, Decimal)):
-        return quote_string(str(value).lower(), writer.dialect)
-    return _literal(value, "", writer)
+    return "null" if value is None else quote_string(_text(value), writer.dialect)
 
 
 def _postgres_nested(value: Any, type_name: str, writer: Writer) -> str:
@@ -117,7 +134,7 @@ def _json_value(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal):
         return float(value)
-    raise CompileError(Problem(f"a {type(value).__name__} cannot be written as a SQL literal: {value!r}"))
+    return _text(value)
 
 
 def is_json(type_name: str) -> bool:

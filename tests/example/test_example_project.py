@@ -49,9 +49,7 @@ def build_command(project: Path) -> list[str]:
 
 def build(project: Path, *arguments: str) -> None:
     """Build the project with its own profile, whatever the environment of the tests says."""
-    environ = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "ELTBUILD_"))
-    }
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "ELTBUILD_"))}
     done = subprocess.run(
         [*build_command(project), *arguments],
         cwd=project,
@@ -127,16 +125,12 @@ def test_built_from_nothing(name: str, built: Path, figures: Mapping[str, list[R
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_second_build_changes_no_figure(
-    name: str, built_twice: Path, figures: Mapping[str, list[Row]]
-) -> None:
+def test_second_build_changes_no_figure(name: str, built_twice: Path, figures: Mapping[str, list[Row]]) -> None:
     assert_same(answers(built_twice, ANSWERS[name]), figures[name])
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_replayed_year_gives_the_same_figures(
-    name: str, replayed: Path, figures: Mapping[str, list[Row]]
-) -> None:
+def test_replayed_year_gives_the_same_figures(name: str, replayed: Path, figures: Mapping[str, list[Row]]) -> None:
     assert_same(answers(replayed, ANSWERS[name]), figures[name])
 
 

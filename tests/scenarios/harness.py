@@ -31,13 +31,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 DEFAULT_FILE = "name: shop\n"
 PROJECT_FILES = ("eltbuild.yml", "dbt_project.yml")
 DATABASE = ".duckdb"
+FAULT = "a fault in eltbuild itself"
 FENCE = re.compile(r"^(`{3,})(\S*) *(.*)$")
 EXIT = re.compile(r"^\[exit -?\d+\]$")
 
@@ -75,6 +76,11 @@ class Scenario:
 
     parts: list[Part]
     blocks: list[list[str]]
+
+    @property
+    def files(self) -> list[File]:
+        """The parts that write files."""
+        return [part for part in self.parts if isinstance(part, File)]
 
 
 def read(text: str) -> Scenario:
@@ -219,10 +225,10 @@ class Project:
             environ[name] = value
             word, _, rest = rest.partition(" ")
         with self._environment(environ):
-            try:
-                printed, code = COMMANDS[word](self, rest)
-            except Exception as error:
-                printed, code = f"!! {type(error).__name__}: {error}", 99
+            printed, code = COMMANDS[word](self, rest)
+        if FAULT in printed:
+            report = re.search(r"report it, with (\S+)", printed)
+            raise AssertionError(Path(report[1]).read_text(encoding="utf-8") if report else printed)
         lines = comparable(printed, self.root, raw=raw or word not in ("eltbuild", "python"))
         for one in filters:
             lines = _filtered(lines, one)
@@ -443,8 +449,8 @@ def _is_now(text: str) -> bool:
     except ValueError:
         return False
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return abs(datetime.now(timezone.utc) - moment) < timedelta(days=2)
+        moment = moment.replace(tzinfo=UTC)
+    return abs(datetime.now(UTC) - moment) < timedelta(days=2)
 
 
 def _squeezed(lines: Sequence[str]) -> list[str]:

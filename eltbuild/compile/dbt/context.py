@@ -23,11 +23,12 @@ from eltbuild.compile.names import (
     target_dict,
 )
 from eltbuild.compile.relations import this_relation
-from eltbuild.compile.rendering import Namespace, Rendering
+from eltbuild.compile.rendering import BoundBuiltin, Namespace, Rendering
 from eltbuild.compile.variables import EnvVarName, VarName
 from eltbuild.jinja.environment import TICK, Clock, Scope, text_environment
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.template import load, render
+from eltbuild.project.resources import Macro
 
 DBT_VERSION = "1.12.6"
 """The version of dbt whose behaviour templates may count on."""
@@ -60,10 +61,11 @@ def _names(rendering: Rendering) -> dict[str, Any]:
     names["var"] = VarName(rendering)
     names["env_var"] = EnvVarName(rendering)
     names["execute"] = Execute(rendering)
-    names["is_incremental"] = partial(is_incremental, rendering)
-    for name in ("log", "print", "statement", "run_query", "load_result", "store_result", "store_raw_result",
-                 "noop_statement", "render"):  # fmt: skip
+    names["is_incremental"] = BoundBuiltin(rendering, "is_incremental", is_incremental)
+    for name in ("log", "print", "load_result", "store_result", "store_raw_result", "render"):
         names[name] = partial(CALLS[name], rendering)
+    for name in ("statement", "run_query", "noop_statement"):
+        names[name] = BoundBuiltin(rendering, name, CALLS[name])
     names.update(rendering.extra_names)
     return names
 
@@ -106,14 +108,18 @@ def builtin(rendering: Rendering, name: str) -> Any:
     """A built-in macro by its name, `default__` and adapter prefixes included; the project's override comes first."""
     head, separator, rest = name.partition("__")
     if separator and head in rendering.session.macros.prefixes and rest in BUILTINS:
-        return partial(BUILTINS[rest], rendering)
+        return BoundBuiltin(rendering, name, BUILTINS[rest])
     function = BUILTINS.get(name)
     if function is None:
         return missing
     override = rendering.session.macros.overridden(name)
     if override is not None:
-        return rendering.macro(override)
-    return partial(function, rendering)
+        return BoundBuiltin(rendering, name, partial(_overriding, override))
+    return BoundBuiltin(rendering, name, function)
+
+
+def _overriding(macro: Macro, rendering: Rendering, *args: Any, **kwargs: Any) -> Any:
+    return rendering.macro(macro)(*args, **kwargs)
 
 
 class Builtins:
@@ -189,9 +195,10 @@ def _dbt_namespace(rendering: Rendering) -> Namespace:
 
 def _of_dbt(rendering: Rendering, name: str) -> Any:
     """A built-in macro; one that a unit test assumes, under its own name or with the namespace, comes first."""
-    for key in (f"dbt.{name}", name) if rendering.assumed is not None else ():
-        if rendering.assumed is not None and key in rendering.assumed.macros:
-            return _always(rendering.assumed.macros[key])
+    assumed = rendering.assumed.macros if rendering.assumed is not None else {}
+    for key in (f"dbt.{name}", name):
+        if key in assumed:
+            return _always(assumed[key])
     return builtin(rendering, name)
 
 

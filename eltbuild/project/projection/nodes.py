@@ -9,7 +9,7 @@ from typing import Any
 
 from eltbuild.project.projection.configs import config_dict
 from eltbuild.project.projection.frame import PLAIN, Fields, Frame, frame_of
-from eltbuild.project.resources import ColumnSpec, Node, Project, Ref
+from eltbuild.project.resources import ColumnSpec, Node, Project, Ref, UnitTest
 
 
 def node_dict(node: Node, around: Frame | Project = PLAIN) -> Fields:
@@ -143,13 +143,17 @@ def model_dict(node: Node, around: Frame | Project = PLAIN) -> Fields:
     return fields
 
 
-def compiled_path(node: Node, target_path: str) -> str | None:
+def compiled_path(node: Node | UnitTest, target_path: str) -> str | None:
     """Where the compiled text is written: `<target>/compiled/<package>/<file>`; None for seeds.
 
     Nodes that are one of many in their file (tests and snapshots in YAML) get a file below that file's name.
     """
     if node.resource_type == "seed":
         return None
+    if isinstance(node, UnitTest):
+        folder = node.original_path.partition("/")[0]
+        version = "" if node.version is None else f"_v{node.version}"
+        return f"{target_path}/compiled/{node.package}/{node.original_path}/{folder}/{node.name}{version}.sql"
     return f"{target_path}/compiled/{node.package}/{file_in_target(node)}"
 
 

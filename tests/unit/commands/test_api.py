@@ -152,7 +152,18 @@ def test_version_imports_nothing_heavy():
     )
     assert done.stdout.startswith("eltbuild ")
     imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
-    heavy = {"sqlglot", "duckdb", "pyarrow", "networkx", "jinja2", "yaml", "msgspec", "rich", "great_expectations", "pandas"}
+    heavy = {
+        "sqlglot",
+        "duckdb",
+        "pyarrow",
+        "networkx",
+        "jinja2",
+        "yaml",
+        "msgspec",
+        "rich",
+        "great_expectations",
+        "pandas",
+    }
     assert not imported & heavy
 
 

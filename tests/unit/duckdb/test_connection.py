@@ -10,8 +10,12 @@ from typing import Any
 import duckdb
 import pyarrow
 import pytest
+from eltbuild_duckdb import DuckDBAdapter
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from unit.duckdb.conftest import Opened
 
+from eltbuild.adapter import Target
 from eltbuild.errors import DatabaseError
 from eltbuild.relation import Relation, RelationInfo
 
@@ -77,6 +81,8 @@ def test_a_statement_that_duckdb_makes_several_of(opened: Opened) -> None:
         "create table x as\nselect nothing_such from (select 1 as a) as t",
         "select * from\n  nothing_such",
         "select nothing_such(1)",
+        "select\t1,\t'😀',\tnothing_such\tfrom (select 1 as a) as t",
+        "select 1,\r\n-- 世界\r\n  nothing_such from (select 1 as a) as t",
         "select 1;\n/* then */ select 2;\n  select nothing_such from (select 1 as a) as t",
     ],
 )
@@ -97,6 +103,34 @@ def test_the_place_is_right_behind_any_comment(opened: Opened, lead: str, sql: s
             with pytest.raises(DatabaseError) as caught:
                 connection.columns(query)
             assert (caught.value.line, caught.value.column) == (line, column)
+
+
+BLANKS = [" ", "\n", "\t", "\r\n", " /* ü😀 */ ", "\n-- c 世界\n", " " * 60]
+COLUMNS = ["a", "'ü'", "'😀😀'", "a + 1", "cast(a as varchar)", f"'{'x' * 90}'", "sum(a) over ()"]
+FORMS = [
+    "{}", "create table x as\n(\n{}\n)", "insert into t {}", "/* x */\n{}", "-- c\nselect 1;\n{}", "with c as ({}) from c",
+]  # fmt: skip
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_the_place_is_right_in_any_text(data: st.DataObject) -> None:
+    columns = data.draw(st.lists(st.sampled_from(COLUMNS), max_size=20))
+    columns.insert(data.draw(st.integers(0, len(columns))), "nothing_such")
+    blank = data.draw(st.sampled_from(BLANKS))
+    query = f"select{blank}{f',{blank}'.join(columns)}{blank}from t"
+    sql = data.draw(st.sampled_from(FORMS)).replace("{}", query)
+    adapter = DuckDBAdapter(Target("shop", "dev", "duckdb", "memory", "main", fields={"path": ":memory:"}))
+    connection = adapter.connect()
+    connection.execute("create table t as select 1 as a")
+    with pytest.raises(DatabaseError) as caught:
+        connection.execute(sql)
+    adapter.close()
+    index = sql.index("nothing_such")
+    assert (caught.value.line, caught.value.column) == (
+        sql.count("\n", 0, index) + 1,
+        index - sql.rfind("\n", 0, index),
+    )
 
 
 def test_two_sessions_in_conflict(opened: Opened) -> None:

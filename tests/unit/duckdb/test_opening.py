@@ -323,6 +323,13 @@ def test_what_is_not_supported_is_said_when_connecting(opened: Opened) -> None:
     assert adapter.capabilities.merge
 
 
+def test_a_lake_can_do_less(opened: Opened) -> None:
+    assert opened(path="shop.duckdb").capabilities.indexes
+    for fields in ({"path": "ducklake:x.ducklake"}, {"path": "md:x", "is_ducklake": True}):
+        able = opened(**fields).capabilities
+        assert (able.indexes, able.enforced_constraints, able.merge) == (False, {"not_null"}, True)
+
+
 def test_file_systems_need_their_package(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec", None)
     assert "fsspec" in str(refused(opened(filesystems=[{"fs": "memory"}])))

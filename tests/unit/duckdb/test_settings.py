@@ -83,7 +83,7 @@ def test_what_is_no_file_stays_as_written(path: str) -> None:
 )
 def test_a_lake_s_catalogue_may_be_a_file(path: str, location: str) -> None:
     found = good(path=path)
-    assert (found.path, found.lake) == (location, True)
+    assert (found.path, found.shared, found.folder) == (location, location, "")
 
 
 def test_named_databases_in_memory_are_shared() -> None:
@@ -316,7 +316,7 @@ def test_the_rest() -> None:
     assert (found.transactions, found.modules) == (False, ("/project/lib", "/abs"))
     assert [dict(item) for item in found.filesystems] == [{"fs": "gcs", "token": "geheim"}]
     assert "geheim" in found.secrets
-    assert good(keep_open=False, external_root="out", is_ducklake=True).lake
+    assert good(keep_open=False, external_root="out", is_ducklake=True).path == ":memory:"
 
 
 def test_secrets_of_the_profile_stay_secrets() -> None:

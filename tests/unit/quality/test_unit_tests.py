@@ -140,8 +140,10 @@ def test_given_rows_have_all_columns_of_their_relation():
 
 
 def test_names_in_the_same_case_win():
-    _, rows = rows_of(Fixture(("a", "A"), ((1, 2),)), (Column("A", "INTEGER"), Column("a", "INTEGER")))
-    assert rows == [(2, 1)]
+    given = Input("ref('raw')", Fixture(("a", "A"), ((1, 2),)))
+    known = (Column("A", "integer"), Column("a", "integer"))
+    query = unit_tests.given_query(unit_test(), given, known, {}, writer("postgres"))
+    assert '(2, 1)\n) as given_rows ("A", "a")' in query
 
 
 def test_a_column_that_the_relation_lacks_is_refused_with_the_nearest_one():

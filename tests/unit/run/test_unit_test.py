@@ -116,7 +116,7 @@ def test_types_come_from_what_stands_there(root):
         connection.execute("create or replace view orders as select 1::utinyint as id, 1.5::decimal(9, 1) as amount")
     found = one(root, "large", ORDERS, "{rows: [{id: 2, amount: 10}]}")
     assert found.status == "pass"
-    assert "(cast(1 as UTINYINT), cast(5 as DECIMAL(9,1)))" in str(found.compiled_code)
+    assert 'cast("id" as UTINYINT) as "id", cast("amount" as DECIMAL(9,1)) as "amount"' in str(found.compiled_code)
 
 
 def test_the_types_of_a_model_that_is_not_built_come_from_its_query(root):
@@ -196,6 +196,21 @@ def test_an_incremental_model_that_stands_is_not_read(root):
     assert Project.load(root).run(command="build", exclude="broken").success
     assert one(root, "inc", f"[{DAYS}]", "{rows: [{id: 1}, {id: 2}]}").status == "pass"
     assert one(root, "inc", f"[{DAYS}, {THIS}]", "{rows: [{id: 2}]}", INCREMENTAL).status == "pass"
+
+
+def test_this_is_a_name_without_a_table_where_no_rows_are_given(root):
+    write(
+        root,
+        {
+            "models/named.sql": "-- {{ this }}\nselect id, '{{ this.schema }}.{{ this.name }}' as place from {{ ref('orders') }}",
+            "models/reading.sql": "select id from {{ ref('orders') }} where id not in (select id from {{ this }})",
+        },
+    )
+    tests = [unit(name, name, ORDERS, "{rows: [{id: 1}, {id: 2}]}") for name in ("named", "reading")]
+    finished, _ = run(root, *tests)
+    assert finished["named"].status == "pass"
+    assert "'main.named' as place" in str(finished["named"].compiled_code)
+    assert "__dbt__cte__reading does not exist" in str(finished["reading"].message)
 
 
 def test_an_input_that_the_model_does_not_use_is_told(root):

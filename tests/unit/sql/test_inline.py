@@ -79,7 +79,9 @@ def test_no_rows_keep_the_columns():
 
 def test_dialects_without_values_get_one_select_a_row():
     query = rows_query([Column("a", "int64")], [(1,), (None,)], Writer("bigquery", CAPABILITIES["bigquery"]))
-    assert query == "select cast(1 as int64) as `a`\nunion all\nselect null as `a`"
+    assert query == (
+        "select cast(`a` as int64) as `a`\nfrom (\n  select 1 as `a`\n  union all\n  select null as `a`\n) as given_rows"
+    )
 
 
 def test_lists_are_arrays_in_postgres_and_records_are_json():

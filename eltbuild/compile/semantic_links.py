@@ -1,0 +1,65 @@
+"""What metrics and saved queries stand on, by id: semantic models through their measures, and other metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from eltbuild.project.resources import NodeId, Unmanaged
+
+
+def semantic_links(items: Mapping[NodeId, Unmanaged]) -> dict[NodeId, Unmanaged]:
+    """The resources with these parents added; a name that nothing has is passed over."""
+    measures: dict[str, NodeId] = {}
+    metrics: dict[str, NodeId] = {}
+    for id, item in items.items():
+        if item.resource_type == "semantic_model":
+            for measure in _listed(item.body.get("measures")):
+                measures.setdefault(_name(measure), id)
+        elif item.resource_type == "metric":
+            metrics.setdefault(item.name, id)
+    return {id: _linked(item, measures, metrics) for id, item in items.items()}
+
+
+def _linked(item: Unmanaged, measures: Mapping[str, NodeId], metrics: Mapping[str, NodeId]) -> Unmanaged:
+    match item.resource_type:
+        case "metric":
+            parameters = _mapping(item.body.get("type_params"))
+            found = [*_known(_measures(parameters), measures), *_known(_metrics(parameters), metrics)]
+        case "saved_query":
+            names = _listed(_mapping(item.body.get("query_params")).get("metrics"))
+            found = [*_known(map(_name, names), metrics)]
+        case _:
+            return item
+    return replace(item, parents=tuple(dict.fromkeys((*item.parents, *found)))) if found else item
+
+
+def _known(names: Iterable[str], ids: Mapping[str, NodeId]) -> Iterator[NodeId]:
+    return (ids[name] for name in names if name in ids)
+
+
+def _measures(parameters: Mapping[str, Any]) -> Iterator[str]:
+    yield _name(parameters.get("measure"))
+    conversion = _mapping(parameters.get("conversion_type_params"))
+    yield _name(conversion.get("base_measure"))
+    yield _name(conversion.get("conversion_measure"))
+
+
+def _metrics(parameters: Mapping[str, Any]) -> Iterator[str]:
+    yield _name(parameters.get("numerator"))
+    yield _name(parameters.get("denominator"))
+    for metric in _listed(parameters.get("metrics")):
+        yield _name(metric)
+
+
+def _name(given: Any) -> str:
+    return str(given.get("name") or "") if isinstance(given, Mapping) else str(given or "")
+
+
+def _mapping(given: Any) -> Mapping[str, Any]:
+    return given if isinstance(given, Mapping) else {}
+
+
+def _listed(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else []
