@@ -156,7 +156,9 @@ def open_project(options: Options, command: str, *, around: Surroundings | None 
         project, fresh = _settled(base, session)
     except ProjectError as error:
         raise ProjectError(*error.problems, *base.problems) from None
-    problems = judged((*base.problems, *project.problems), options)
+    # What an adapter finds odd in a target; what it cannot work with is raised when it connects.
+    odd = [problem for problem in getattr(adapter, "problems", ()) if problem.severity == "warning"]
+    problems = judged((*base.problems, *odd, *project.problems), options)
     project = replace(project, problems=problems)
     return Opened(
         session=replace(session, project=project, phase="compile"),

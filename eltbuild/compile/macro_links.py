@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from eltbuild.compile.macro_index import MacroIndex
 from eltbuild.errors import CompileError
@@ -48,6 +49,33 @@ def depends_on_path(node: Node, index: MacroIndex) -> bool:
         return False
     called = set(_named(node.macro_names, node.package, index)) - {"macro.dbt.is_incremental"}
     return len(called) > 1 or bool(called and CONDITIONAL.search(node.code))
+
+
+def when_executing(node: Node, index: MacroIndex) -> tuple[str, ...]:
+    """The macros that stand under `{% if execute %}`: dbt notes them once it has compiled a node for its run."""
+    if "execute" not in node.code or node.test is not None:
+        return ()
+    from jinja2 import TemplateSyntaxError, nodes
+
+    from eltbuild.jinja.environment import text_environment
+
+    try:
+        tree = text_environment().parse(node.code)
+    except (TemplateSyntaxError, TemplateError):
+        return ()
+    branches = (branch for branch in tree.find_all(nodes.If) if getattr(branch.test, "name", "") == "execute")
+    calls = (call for branch in branches for part in branch.body for call in part.find_all(nodes.Call))
+    names = tuple(dotted(call.node) for call in calls)
+    return tuple(dict.fromkeys(_named(tuple(name for name in names if name), node.package, index)))
+
+
+def dotted(node: Any) -> str:
+    """`dbt_utils.star` of the expression that is called; nothing for other expressions."""
+    parts: list[str] = []
+    while hasattr(node, "attr"):
+        parts.append(node.attr)
+        node = node.node
+    return ".".join((node.name, *reversed(parts))) if hasattr(node, "name") and hasattr(node, "ctx") else ""
 
 
 def linked(macros: Mapping[str, Macro], index: MacroIndex) -> dict[str, Macro]:

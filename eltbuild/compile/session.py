@@ -65,9 +65,16 @@ class Session:
     @cached_property
     def graph(self) -> Mapping[str, Any]:
         """What `graph` is in templates; empty while settling."""
+        from eltbuild.compile.macro_links import when_executing
         from eltbuild.project.projection import graph_dict
 
-        return graph_dict(self.project) if self.phase == "compile" else {}
+        if self.phase != "compile":
+            return {}
+        graph = graph_dict(self.project)
+        for id, node in self.project.nodes.items():
+            macros = graph["nodes"][id].get("depends_on", {}).get("macros", [])
+            macros += [macro for macro in when_executing(node, self.macros) if macro not in macros]
+        return graph
 
     @cached_property
     def overriding(self) -> Mapping[str, frozenset[str]]:

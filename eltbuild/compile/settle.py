@@ -256,6 +256,13 @@ def _linked(project: Project, places: Mapping[NodeId, Relation | None], macros: 
 def parents_of(node: Node, lookup: Lookup, project: Project) -> tuple[tuple[NodeId, ...], list[Problem]]:
     ids: dict[NodeId, None] = {}
     problems: list[Problem] = []
+    for source_ref in node.source_refs:
+        source = lookup.source(source_ref.source, source_ref.table)
+        if source is None:
+            what, hint = lookup.missing_source(source_ref.source, source_ref.table)
+            problems.append(Problem(f"{_who(node)} refers to {what}", _place(node, source_ref.place), hint))
+            continue
+        ids[source.id] = None
     for ref in node.refs:
         target = lookup.ref(ref.name, ref.package, ref.version, node.package)
         if target is None:
@@ -266,13 +273,6 @@ def parents_of(node: Node, lookup: Lookup, project: Project) -> tuple[tuple[Node
         if refused:
             problems.append(Problem(refused[0], _place(node, ref.place), refused[1]))
         ids[target.id] = None
-    for source_ref in node.source_refs:
-        source = lookup.source(source_ref.source, source_ref.table)
-        if source is None:
-            what, hint = lookup.missing_source(source_ref.source, source_ref.table)
-            problems.append(Problem(f"{_who(node)} refers to {what}", _place(node, source_ref.place), hint))
-            continue
-        ids[source.id] = None
     return tuple(ids), problems
 
 
@@ -305,6 +305,15 @@ def _access(node: Node, target: Node, project: Project) -> tuple[str, str] | Non
 
 def _with_parents(item: Any, lookup: Lookup, project: Project, found: _Found) -> Any:
     ids: dict[NodeId, None] = {}
+    for source_ref in getattr(item, "source_refs", ()):
+        source = lookup.source(source_ref.source, source_ref.table)
+        if source is None:
+            what, hint = lookup.missing_source(source_ref.source, source_ref.table)
+            found.problems.append(
+                Problem(f"exposure `{item.name}` depends on {what}", source_ref.place or item.place, hint)
+            )
+        else:
+            ids[source.id] = None
     for ref in item.refs:
         target = lookup.ref(ref.name, ref.package, ref.version, item.package)
         if target is None:
@@ -318,15 +327,6 @@ def _with_parents(item: Any, lookup: Lookup, project: Project, found: _Found) ->
             )
         else:
             ids[target.id] = None
-    for source_ref in getattr(item, "source_refs", ()):
-        source = lookup.source(source_ref.source, source_ref.table)
-        if source is None:
-            what, hint = lookup.missing_source(source_ref.source, source_ref.table)
-            found.problems.append(
-                Problem(f"exposure `{item.name}` depends on {what}", source_ref.place or item.place, hint)
-            )
-        else:
-            ids[source.id] = None
     assert isinstance(item, (Exposure, Unmanaged))
     return replace(item, parents=tuple(ids)) if ids else item
 
