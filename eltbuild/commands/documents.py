@@ -69,7 +69,10 @@ def _asked(connection: Connection, places: list[Relation]) -> tuple[list[Relatio
     wanted = {place.key for place in places}
     found: list[RelationInfo] = []
     errors: list[str] = []
-    for info in connection.relations(tuple(schemas.values())):
+    # An adapter that can describe whole schemas at once is asked once.
+    described_all = getattr(connection, "described", None)
+    listed = described_all(tuple(schemas.values())) if described_all else connection.relations(tuple(schemas.values()))
+    for info in listed:
         if info.relation.key not in wanted:
             continue
         try:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from eltbuild.adapter import Connection
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
-from eltbuild.commands.reporting import EXIT, Reporter, masking
+from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, masking
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, DatabaseError, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.resources import Macro, Node
-from eltbuild.run.events import Message
+from eltbuild.report.artifacts import write_artifact
+from eltbuild.run.events import Finished, Message, Results, Timing
 
 
 def command(options: Options, macro: str | None) -> int:
@@ -30,27 +32,59 @@ def command(options: Options, macro: str | None) -> int:
                 say=lambda text, level, kind, node: reporter.handle(Message(text, level, node, kind)),  # type: ignore[arg-type]
             )
             opened = replace(opened, session=session)
+            package = opened.project.settings.name
+            called = macro_named(opened, macro) if macro is not None else None
+            id = called.id if called is not None else f"sql_operation.{package}.inline_query"
             connection = opened.adapter.connect()
+            began = datetime.now(UTC)
             try:
                 with connection.transaction():
-                    _operate(opened, connection, macro)
+                    _operate(opened, connection, called)
             except DatabaseError as error:
-                raise DatabaseError(masking(opened)(error.message), sql=error.sql) from error
+                masked = DatabaseError(masking(opened)(error.message), sql=error.sql)
+                _write(opened, id, began, Problem(masked.message))
+                raise masked from error
             except CompileError as error:
                 mask = masking(opened)
                 told = [replace(p, message=mask(p.message), hint=mask(p.hint)) for p in error.problems]
+                _write(opened, id, began, told[0])
                 raise CompileError(*told) from error
             finally:
                 connection.close()
+            _write(opened, id, began, None)
             reporter.completed(True)
         return EXIT.ok
     finally:
         opened.adapter.close()
 
 
-def _operate(opened: Opened, connection: Connection, name: str | None) -> None:
+def _write(opened: Opened, id: str, began: datetime, problem: Problem | None) -> None:
+    """`run_results.json`, with the operation as its one result."""
+    if opened.options.write_json is False:
+        return
+    from eltbuild.report.run_results import run_results
+
+    now = datetime.now(UTC)
+    seconds = (now - began).total_seconds()
+    finished = Finished(
+        node=id,
+        status="error" if problem else "success",
+        seconds=seconds,
+        thread="MainThread",
+        error=problem,
+        failures=1 if problem else 0,
+        timing=(Timing("compile", began, began), Timing("execute", began, now)),
+        at=now,
+    )
+    value = run_results(
+        Results((finished,), seconds), project=opened.project, invocation=invocation_of(opened), now=now
+    )
+    write_artifact(opened.target_folder / "run_results.json", value)
+
+
+def _operate(opened: Opened, connection: Connection, called: Macro | None) -> None:
     compiler = Compiler(opened.session)
-    if name is None:
+    if called is None:
         node = _node(opened)
         sql = compiler.render_hook(node, opened.options.sql or "", Live(connection), {})
         answer = connection.execute(sql)
@@ -58,8 +92,7 @@ def _operate(opened: Opened, connection: Connection, name: str | None) -> None:
         for row in answer.rows if answer.affected is None else ():
             sys.stdout.write("\t".join("" if value is None else str(value) for value in row) + "\n")
         return
-    found = macro_named(opened, name)
-    compiler.call_macro(found, Live(connection), _arguments(opened.options.args))
+    compiler.call_macro(called, Live(connection), _arguments(opened.options.args))
 
 
 def _node(opened: Opened) -> Node:

@@ -40,11 +40,6 @@ def is_known(name: str) -> bool:
     return name in LANGUAGE_NAMES or name in ON_DEMAND or name in STATIC or name in CALLS or name in BUILTINS
 
 
-def is_built_in_macro(name: str) -> bool:
-    """Whether a built-in macro has that name."""
-    return name in BUILTINS
-
-
 def known_names() -> frozenset[str]:
     """All names that templates find without any macro of the project's."""
     return LANGUAGE_NAMES | frozenset(ON_DEMAND) | frozenset(STATIC) | frozenset(CALLS) | frozenset(BUILTINS)

@@ -129,9 +129,9 @@ def built_in(name: str) -> str | None:
         return f"macro.dbt.{short}"
     if "." in short:
         return None
-    from eltbuild.compile.compiler import is_built_in_macro
+    from eltbuild.compile.dbt.builtins import BUILTINS
 
-    return f"macro.dbt.{short}" if is_built_in_macro(short) else None
+    return f"macro.dbt.{short}" if short in BUILTINS else None
 
 
 @lru_cache(maxsize=512)

@@ -63,18 +63,9 @@ class Session:
         return {}
 
     @cached_property
-    def graph(self) -> Mapping[str, Any]:
-        """What `graph` is in templates; empty while settling."""
-        from eltbuild.compile.macro_links import when_executing
-        from eltbuild.project.projection import graph_dict
-
-        if self.phase != "compile":
-            return {}
-        graph = graph_dict(self.project)
-        for id, node in self.project.nodes.items():
-            macros = graph["nodes"][id].get("depends_on", {}).get("macros", [])
-            macros += [macro for macro in when_executing(node, self.macros) if macro not in macros]
-        return graph
+    def kept(self) -> dict[str, Any]:
+        """What renderings make once for all of them; filled as it is asked for."""
+        return {}
 
     @cached_property
     def overriding(self) -> Mapping[str, frozenset[str]]:

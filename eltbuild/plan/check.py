@@ -6,7 +6,7 @@ What dbt refuses only at the node's turn is a warning here, and fails there: the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from eltbuild.adapter import Capabilities
@@ -24,6 +24,19 @@ Own = Callable[[str, Node], bool]
 """Whether the project itself defines a macro of that key, as a template of the node's package would find it."""
 
 BATCHED = ("event_time", "begin", "batch_size")
+BATCH_SIZES = ("hour", "day", "month", "year")
+SEVERITIES = ("error", "warn")
+
+REQUIRED: Mapping[str, frozenset[str]] = {
+    "unique": frozenset(),
+    "not_null": frozenset(),
+    "accepted_values": frozenset({"values"}),
+    "relationships": frozenset({"to", "field"}),
+}
+"""The built-in data tests, and the arguments without which they cannot work."""
+
+OPTIONAL: Mapping[str, frozenset[str]] = {"accepted_values": frozenset({"quote"})}
+EVERY = frozenset({"model", "column_name"})
 
 
 def check(nodes: Iterable[Node], writer: Writer, own_materialization: Own, own_macro: Own) -> list[Problem]:
@@ -35,6 +48,8 @@ def check(nodes: Iterable[Node], writer: Writer, own_materialization: Own, own_m
             found += (_placed(problem, node) for problem in config_problems(node))
         elif node.resource_type == "model" and not own_materialization(node.materialized, node):
             found += (_placed(problem, node) for problem in _model(node, able, own_macro))
+        elif node.resource_type == "test":
+            found += _data_test(node, own_macro)
         if node.resource_type in ("model", "seed", "snapshot"):
             found += (*contract.warnings(node, writer), *extras.warnings(node, writer))
     return found
@@ -81,3 +96,29 @@ def _incremental(node: Node, able: Capabilities, own_macro: Own) -> Iterator[Pro
         for name in BATCHED:
             if not node.config.get(name):
                 yield Problem(f"microbatch model `{node.name}` has no `{name}`", node.place, f"set it: {name}=...")
+        size = node.config.get("batch_size")
+        if size and size not in BATCH_SIZES:
+            hint = did_you_mean(str(size), BATCH_SIZES) or f"one of {', '.join(BATCH_SIZES)}"
+            yield Problem(f"`batch_size: {size}` of `{node.name}` is unknown", node.place, hint)
+
+
+def _data_test(node: Node, own_macro: Own) -> Iterator[Problem]:
+    severity = node.config.get("severity")
+    if severity is not None and str(severity).lower() not in SEVERITIES:
+        hint = did_you_mean(str(severity), SEVERITIES) or f"one of {', '.join(SEVERITIES)}"
+        yield Problem(f"`severity: {severity}` of `{node.name}` is unknown", node.place, hint)
+    case = node.test
+    if case is None or case.namespace is not None or case.name not in REQUIRED:
+        return
+    required = REQUIRED[case.name]
+    given = case.kwargs.keys() - EVERY
+    missing, unknown = required - given, given - required - OPTIONAL.get(case.name, frozenset())
+    if case.column_name is None and "column_name" not in case.kwargs:
+        missing |= {"column_name"}
+    if not (missing or unknown) or own_macro(f"test_{case.name}", node):
+        return
+    for name in sorted(missing):
+        yield Problem(f"test `{case.name}` needs the argument `{name}`", node.place, "", "warning")
+    for name in sorted(unknown):
+        hint = did_you_mean(name, required | OPTIONAL.get(case.name, frozenset()))
+        yield Problem(f"test `{case.name}` has no argument `{name}`", node.place, hint)

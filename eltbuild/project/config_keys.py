@@ -29,7 +29,6 @@ _NODE = _EVERY | _words(
     freshness on_error latest_version_pointer state compute sync sql_header incremental_predicates predicates
     merge_update_columns merge_exclude_columns catalog_name constraints snowflake_warehouse python_version imports
     sql_parser ref_time_granularity schedule cron execute_as submission_method timeout timeout_seconds retries
-    config_keys_used config_keys_defaults meta_keys_used meta_keys_defaults
     """
 )
 _DUCKDB = _words(

@@ -44,12 +44,13 @@ def make_sources(
     for table in entry.tables:
         place = Place(file.path, table.line, table.column)
         source = _source(loading, package, file, within, entry, table, place, source_description)
+        inherited = (*entry.tags, *table.tags)
         tests: list[TableTest] = [
-            (test, str(test.arguments.get("column_name")), column.spec.tags)
+            (test, str(test.arguments.get("column_name")), (*inherited, *column.spec.tags))
             for column in table.columns
             for test in column.tests
         ]
-        tests.extend((test, None, ()) for test in table.tests)
+        tests.extend((test, None, inherited) for test in table.tests)
         yield source, tests
 
 

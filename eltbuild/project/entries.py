@@ -92,6 +92,8 @@ class TableEntry:
     description: str = ""
     loader: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    """Those beside `config`, which its tests have, too; `config` holds all."""
     quoting: Mapping[str, Any] = field(default_factory=dict)
     external: Mapping[str, Any] | None = None
     columns: tuple[ColumnEntry, ...] = ()
@@ -113,6 +115,7 @@ class SourceEntry:
     """As written, where they held Jinja."""
     loader: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
     quoting: Mapping[str, Any] = field(default_factory=dict)
     tables: tuple[TableEntry, ...] = ()
     line: int = 0

@@ -108,7 +108,7 @@ class DataTestMaker:
         within: str,
         tests: Iterable[tuple[TestEntry, str | None, tuple[str, ...]]],
     ) -> None:
-        """Make the tests of a source's table; each comes with its column, if it has one, and that column's tags."""
+        """Make the tests of a source's table; each comes with its column, if it has one, and the tags it inherits."""
         place = source.place
         target = Target(
             file=file,
@@ -124,7 +124,7 @@ class DataTestMaker:
             disabled=source.config.get("enabled", True) is False,
         )
         for test, column, tags in tests:
-            target.tags = tuple(dict.fromkeys((*source.tags, *tags)))
+            target.tags = tuple(dict.fromkeys(tags))
             self._add(target, test, column)
 
     def _add(self, target: Target, entry: TestEntry, column: str | None) -> None:

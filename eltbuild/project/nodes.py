@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
-from eltbuild.errors import Place
+from eltbuild.errors import Place, did_you_mean
+from eltbuild.project.config_keys import check_keys
 from eltbuild.project.descriptions import described, described_column
 from eltbuild.project.drafts import Draft
 from eltbuild.project.enabling import written_enabled
@@ -108,6 +109,10 @@ def _add(loading: Loading, nodes: Nodes, node: Node, referable: dict[tuple[str, 
 
 
 _EMPTY: Mapping[str, Any] = {}
+NOTED = frozenset({"config_keys_used", "config_keys_defaults", "meta_keys_used", "meta_keys_defaults"})
+"""What the reader of Python models notes in their config; nobody wrote it."""
+
+ACCESSES: tuple[str, ...] = get_args(Access)
 _COMBINATION = "unique_combination_of_columns"
 
 
@@ -130,8 +135,8 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
     place = draft.place
     if properties and patch:
         loading.check_config(section, properties, patch.package, patch.place)
-    if infile and mentions.complete:
-        loading.check_config(section, infile, package, place)
+    if infile and mentions.complete and not package.root:
+        loading.problems += check_keys(section, {key: infile[key] for key in infile if key not in NOTED}, place)
     if draft.language == "python" and "materialized" not in properties:
         # As in dbt: a Python model is a table where it says nothing itself, whatever its folder says.
         properties = {**properties, "materialized": "table"}
@@ -173,7 +178,7 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
         source_refs=sources_of(mentions, draft.full_path, draft.line) if mentions.sources else (),
         macro_names=mentions.calls,
         complete=mentions.complete,
-        access=cast(Access, config.get("access") or "protected"),
+        access=_access(loading, config, patch.place if patch and "access" in properties else place),
         group=config.get("group"),
         version=version.v if version else None,
         latest_version=latest_version(entry) if entry and version else None,
@@ -182,6 +187,16 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
         primary_key=_primary_key(patch, config) if patch and draft.resource_type == "model" else (),
         extra=entry.extra if entry else _EMPTY,
     )
+
+
+def _access(loading: Loading, config: Mapping[str, Any], place: Place | None) -> Access:
+    """Who may refer to the model, as its config says; a word that there is none of is a problem."""
+    given = config.get("access") or "protected"
+    if given not in ACCESSES:
+        hint = did_you_mean(str(given), ACCESSES) or f"one of {', '.join(ACCESSES)}"
+        loading.report(f"config `access` cannot be `{given}`", place, hint)
+        return "protected"
+    return cast(Access, given)
 
 
 def _properties(entry: NodeEntry, version: VersionEntry | None) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:

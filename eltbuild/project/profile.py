@@ -241,8 +241,8 @@ class _Profile:
         if kind == "duckdb":
             database = self._file_database(fields, database)
         schema = self._text(fields, SCHEMA_FIELDS) or _SCHEMALESS.get(kind, "")
-        # A type that no adapter has is told when the adapter is opened.
-        if not schema and kind in adapter_types():
+        # A misspelt type is told when the adapter is opened.
+        if not schema and (kind in adapter_types() or not did_you_mean(kind, adapter_types())):
             place = Place(self.path, fields.line, fields.column)
             hint = "add a line such as `schema: analytics`: models are built there"
             self.problems.append(Problem(f"the target `{name}` names no schema", place, hint))

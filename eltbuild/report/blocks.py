@@ -68,6 +68,8 @@ def outcome_lines(event: Finished, label: Label, *, colour: bool, safe: Safe) ->
         yield from _indented(f"{styled('hint:', 'cyan', colour)} {safe(problem.hint)}".splitlines())
     if label.compiled and event.compiled_code is not None:
         yield f"    {styled('compiled code at ' + label.compiled, 'dim', colour)}"
+    if label.resource == "test" and event.relation_name and event.failures:
+        yield f"    {styled('failing rows: select * from ' + safe(event.relation_name), 'dim', colour)}"
 
 
 def outcome_blocks(finished: Sequence[Finished], lookup: Lookup, *, colour: bool, safe: Safe) -> Iterator[str]:

@@ -17,6 +17,10 @@ READERS: Mapping[str, Mapping[str, str]] = {
 """By dialect, then by suffix: the function (DuckDB) or the format (Spark) that reads such a file."""
 
 
+SEARCHED = frozenset({"duckdb"})
+"""Dialects whose session looks for files in the project's folder, wherever the process was started."""
+
+
 def is_arrow(location: str) -> bool:
     """Whether the location names an Arrow file, which is loaded rather than read in place."""
     return location.lower().endswith((".arrow", ".feather", ".ipc"))
@@ -25,7 +29,8 @@ def is_arrow(location: str) -> bool:
 def reader(location: str, root: str, dialect: str) -> str | None:
     """SQL that stands for the file in a FROM clause; None for Arrow files, which are loaded into a table.
 
-    Text with a parenthesis is SQL already. A relative path is meant against `root`; URLs stay as they are.
+    Text with a parenthesis is SQL already; URLs stay as they are. A relative path is meant against `root`, which is
+    put before it unless the session itself looks there: then a view keeps the path as it was written.
     """
     if "(" in location:
         return location
@@ -33,7 +38,8 @@ def reader(location: str, root: str, dialect: str) -> str | None:
         return None
     if location.startswith("'") and location.endswith("'") and len(location) > 1:
         location = location[1:-1].replace("''", "'")
-    path = location if "://" in location or PurePath(location).is_absolute() else f"{root}/{location}"
+    found = "://" in location or PurePath(location).is_absolute() or (dialect in SEARCHED and "," not in root)
+    path = location if found else f"{root}/{location}"
     text = quote_string(path, dialect)
     suffixes = READERS.get(dialect, {})
     name = path.lower()

@@ -78,6 +78,9 @@ TEMPORARY: Mapping[str, str] = {
 UNQUALIFIED_TEMPORARY = frozenset({"duckdb", "postgres", "redshift", "materialize", "sqlite"})
 """Dialects whose temporary tables stand in a schema of their own."""
 
+DELETE_EXISTS = frozenset({"duckdb"})
+"""Dialects whose correlated EXISTS compares NULLs, too, at a cost that can be borne."""
+
 DELETE_USING = frozenset({"duckdb", "snowflake"})
 """Dialects that delete by a key of several columns faster with USING than with EXISTS."""
 DELETE_IN = frozenset({"postgres", "redshift", "materialize"})

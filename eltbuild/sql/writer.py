@@ -328,7 +328,9 @@ class Writer:
         there = f"{self.relation(source)} as {SOURCE}"
         extra = "".join(f"\n  and ({predicate})" for predicate in predicates)
         head = f"delete from {self.relation(relation)} as {TARGET}"
-        if self.dialect in spelling.DELETE_USING and len(keys) > 1:
+        # With USING, a predicate's plain column would be one of two; behind EXISTS it is the table's.
+        plain = bool(predicates) and self.dialect in spelling.DELETE_EXISTS
+        if self.dialect in spelling.DELETE_USING and len(keys) > 1 and not plain:
             return f"{head}\nusing {there}\nwhere {matched}{extra}"
         exists = f"exists (select 1 from {there} where {matched})"
         if self.dialect not in spelling.DELETE_IN:

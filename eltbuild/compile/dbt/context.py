@@ -189,6 +189,12 @@ def model_dict(rendering: Rendering) -> Any:
     return value
 
 
+def _graph(rendering: Rendering) -> Mapping[str, Any]:
+    from eltbuild.compile.template_graph import template_graph
+
+    return template_graph(rendering.session)
+
+
 def _dbt_namespace(rendering: Rendering) -> Namespace:
     return Namespace("dbt", partial(_of_dbt, rendering))
 
@@ -258,7 +264,7 @@ ON_DEMAND: Mapping[str, Callable[[Rendering], Any]] = {
     "context": Everything,
     "dbt": _dbt_namespace,
     "model": model_dict,
-    "graph": lambda r: r.session.graph,
+    "graph": _graph,
     "selected_resources": _selected,
     "invocation_id": lambda r: r.session.invocation.invocation_id,
     "run_started_at": lambda r: r.session.invocation.started_at,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from eltbuild.compile.dbt.sets import FixedSet
 from eltbuild.compile.rendering import MacroReturn, Rendering
 from eltbuild.errors import Problem
 from eltbuild.jinja.errors import TemplateError
@@ -63,7 +64,7 @@ def to_yaml(value: Any, default: Any = None, sort_keys: bool = False) -> Any:
 def as_set(value: Any, default: Any = None) -> Any:
     """`set`: the set of an iterable, or the default."""
     try:
-        return set(value)
+        return FixedSet(value)
     except TypeError:
         return default
 
@@ -71,7 +72,7 @@ def as_set(value: Any, default: Any = None) -> Any:
 def set_strict(value: Iterable[Any]) -> set[Any]:
     """`set_strict`: the set of an iterable, or an error."""
     try:
-        return set(value)
+        return FixedSet(value)
     except TypeError as error:
         raise TemplateError(str(error)) from None
 
