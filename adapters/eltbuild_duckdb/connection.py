@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NOTHING = Answer()
 _ROWS = "__eltbuild_rows"
 """The name under which rows in bulk are seen by the statement that writes them."""
+NOTHING_OPEN = "no transaction is active"
+"""What DuckDB says to a commit where nothing has begun."""
 
 _REPORTS = {("Success", "BOOLEAN"), ("Count", "BIGINT")}
 """The columns by which DuckDB answers a statement that is no query."""
@@ -177,7 +179,8 @@ class DuckDBConnection:
         told = database_error(type(error).__name__, str(error), sql)
         if self._opening.secrets:
             told = without_secrets(told, self._opening.secrets)
-        if self._depth and not self._failed:
+        # A commit after the user's own commit breaks nothing.
+        if self._depth and not self._failed and NOTHING_OPEN not in told.message:
             self._failed = told.message
         return told
 
@@ -354,7 +357,7 @@ class DuckDBConnection:
         try:
             self._cursor.commit()
         except Exception as error:
-            if "no transaction is active" in str(error):
+            if NOTHING_OPEN in str(error):
                 # A statement of the user's has committed by itself.
                 return
             told = self._refused(error, "commit")

@@ -184,10 +184,12 @@ class Execution:
         for index, hook in enumerate(hooks, 1):
             started = Started(hook.id, index, len(hooks), "MainThread", datetime.now(UTC))
             event = do(replace(work, hook_names=names), hook.id, started)
+            event = replace(event, failures=int(event.status != "success"))
             yield from self._said()
+            # A hook that came to nothing is a result like others, and nothing to look at.
+            self.finished.append(event)
             if event.compiled_code is None or event.compiled_code.strip() or event.status != "success":
                 yield started
-                self.finished.append(event)
                 yield event
 
     def _broken(self, hooks: Sequence[Node]) -> bool:

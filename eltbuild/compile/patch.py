@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from eltbuild.compile.lookup import Lookup
+from eltbuild.compile.macro_links import depends_on_path, used_by
 from eltbuild.compile.session import Session
 from eltbuild.compile.settle import Reach, hook_texts, parents_of
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.scan import scan
 from eltbuild.project.loading import checksum, refs_of, sources_of
 from eltbuild.project.resources import Node, Project, linked_node
+from eltbuild.project.variables import has_templated_vars
 
 MOST = 100
 """The most files that are patched; beyond it a whole load is not much slower."""
@@ -32,7 +34,7 @@ def patched(session: Session, texts: Mapping[str, str]) -> Project | None:
     for node in project.nodes.values():
         if node.test is None and node.project_path in texts:
             by_path.setdefault(node.project_path, []).append(node)
-    reach = Reach(session.macros)
+    reach = Reach(session.macros, has_templated_vars(project))
     changed: dict[str, Node] = {}
     for path, text in texts.items():
         rewritten = _rewritten(by_path.get(path, ()), text, reach)
@@ -62,28 +64,28 @@ def _rewritten(nodes: Sequence[Node], text: str, reach: Reach) -> Node | None:
     if any(reach.unclear(name, node.package) for name in (*before.calls, *now.calls)):
         return None
     code = text.strip()
-    if not code:
+    if not code or (reach.templated_vars and "var(" in code):
         return None
     lead = text[: len(text) - len(text.lstrip())]
-    return replace(
+    made = replace(
         node,
         code=code,
         line=1 + lead.count("\n"),
         checksum=checksum(code),
         refs=refs_of(now, node.project_path),
         source_refs=sources_of(now, node.project_path),
+        macros=(),
         macro_names=now.calls,
     )
+    return None if depends_on_path(made, reach.macros) else made
 
 
 def _relinked(project: Project, session: Session, changed: Mapping[str, Node]) -> Project | None:
     nodes = {**project.nodes, **changed}
     lookup = Lookup.of(project)
-    macros = session.macros
     for id, node in changed.items():
         parents, problems = parents_of(node, lookup, project)
         if problems:
             return None
-        used = tuple(m.id for m in (macros.find(name, node.package) for name in node.macro_names) if m)
-        nodes[id] = linked_node(node, node.relation, parents, used)
+        nodes[id] = linked_node(node, node.relation, parents, used_by(node, session.macros))
     return replace(project, nodes=nodes)

@@ -33,6 +33,10 @@ class Attributes(dict[str, Any]):
             raise AttributeError(name) from None
         return Attributes(value) if type(value) is dict else value
 
+    def to_dict(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """The resource as a plain mapping."""
+        return dict(self)
+
 
 def as_template_results(project: Project, results: Sequence[Mapping[str, Any]]) -> list[TemplateResult]:
     """The results with their nodes as mappings."""

@@ -108,7 +108,7 @@ class Reach:
 
     def __init__(self, macros: MacroIndex, templated_vars: bool = False) -> None:
         self.macros = macros
-        self._unclear = frozenset({"var", "env_var"} if templated_vars else {"env_var"})
+        self.templated_vars = templated_vars
         self._known: dict[str, bool] = {}
 
     def touches(self, macro: Macro) -> bool:
@@ -131,7 +131,7 @@ class Reach:
         # A variable of the environment that is not set is a mistake of the project, told with all others; and a var
         # may be a template that refers to something.
         head = name.partition(".")[0]
-        if head in self._unclear:
+        if head == "env_var" or (head == "var" and self.templated_vars):
             return True
         from eltbuild.compile.compiler import is_known
 
@@ -182,7 +182,7 @@ def _clear(node: Node, reach: Reach) -> bool:
         if node.test.namespace is None and node.test.name in BUILT_IN_TESTS:
             return _plain_arguments(node)
         return False
-    if not node.complete:
+    if not node.complete or (reach.templated_vars and "var(" in node.code):
         return False
     if any(reach.unclear(name, node.package) for name in node.macro_names):
         return False

@@ -35,6 +35,7 @@ def rendered(
     hooks = hook_texts(node)
     if not clear:
         _render(rendering, node)
+    macros = tuple(rendering.macros)
     config, unrendered = node.config, node.unrendered_config
     if rendering.config:
         if not node.complete and not node.root:
@@ -57,7 +58,9 @@ def rendered(
         source_refs=sources,
         config=config,
         unrendered_config=unrendered,
-        macros=tuple(rendering.macros),
+        macros=macros,
+        # What was rendered has told; what its text names besides was not called.
+        macro_names=node.macro_names if clear or node.test else (),
         introspective=rendering.introspective,
         complete=True,
     )

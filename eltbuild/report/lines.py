@@ -32,7 +32,7 @@ WORDS: Mapping[str, Word] = {
     "fail": Word("FAIL", "bold red", "ERROR", "failed"),
     "error": Word("ERROR", "bold red", "ERROR", "in error"),
     "runtime error": Word("ERROR", "bold red", "ERROR", "in error"),
-    "partial success": Word("PARTIAL", "bold yellow", "PARTIAL", "done in part"),
+    "partial success": Word("PARTIAL", "bold yellow", "ERROR", "done in part"),
     "skipped": Word("SKIP", "dim", "SKIP", "skipped"),
     "no-op": Word("NO-OP", "dim", "NO-OP", "without effect"),
     "cancelled": Word("CANCEL", "yellow", "ERROR", "cancelled"),

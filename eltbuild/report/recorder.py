@@ -238,7 +238,8 @@ class Recorder:
         for one in finished:
             yield from self._outcome(one, event.at)
         counts = {key.lower().replace("-", ""): value for key, value in tally(finished).items()}
-        stats_data = {"stats": {**counts, "reused": 0, "total": len(finished)}}
+        partial = sum(one.status == "partial success" for one in finished)
+        stats_data = {"stats": {**counts, "partial": partial, "reused": 0, "total": len(finished)}}
         yield Record("StatsLine", "info", done_line(finished), stats_data, at=event.at)
 
     def _summary(self, finished: list[Finished], event: RunFinished) -> Record:

@@ -32,7 +32,7 @@ def plural(kind: str) -> str:
 
 def tally(finished: Iterable[Finished]) -> dict[str, int]:
     """How many under each of dbt's counters."""
-    counts = dict.fromkeys(("PASS", "WARN", "ERROR", "SKIP", "NO-OP", "PARTIAL"), 0)
+    counts = dict.fromkeys(("PASS", "WARN", "ERROR", "SKIP", "NO-OP"), 0)
     for event in finished:
         word = WORDS.get(event.status)
         if word:
@@ -43,9 +43,7 @@ def tally(finished: Iterable[Finished]) -> dict[str, int]:
 def done_line(finished: Sequence[Finished]) -> str:
     """`Done. PASS=26 WARN=1 ...`: the line that schedulers look for."""
     counts = tally(finished)
-    partial = counts.pop("PARTIAL")
     parts = [f"{key}={value}" for key, value in counts.items()]
-    parts += [f"PARTIAL={partial}"] if partial else []
     return f"Done. {' '.join(parts)} REUSED=0 TOTAL={len(finished)}"
 
 

@@ -206,16 +206,21 @@ def _call_text(kind: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str
 
 def run_seed(work: Work, node: Node, clock: Clock) -> Finished:
     """A seed: its file's rows, loaded in bulk."""
-    from eltbuild.run.seeds import read_seed
+    from eltbuild.run.seeds import read_seed, refused, untyped
 
     connection = connection_for(work, node)
     live = Live(connection)
     rows = read_seed(node, Path(work.session.project.root), work.writer.capabilities)
+    for text in untyped(node, rows.column_names):
+        work.session.say(text, "warn", "warning", node.id)
     clock.mark(None)
     recipe = recipe_of(node)
     facts = facts_of(work, node, connection, recipe, "", rows=rows)
     facts = replace(facts, existing=standing(work, connection, node, columns=True))
-    answer = build(work, node, connection, live, recipe.materialize(facts, work.writer), recipe.transaction)
+    try:
+        answer = build(work, node, connection, live, recipe.materialize(facts, work.writer), recipe.transaction)
+    except DatabaseError as error:
+        raise refused(node, Path(work.session.project.root), error) from error
     record(work, node)
     count = 0 if facts.empty else rows.num_rows
     return succeeded(work, node, replace(answer, affected=count, message=f"INSERT {count}"), None)

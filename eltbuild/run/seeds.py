@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eltbuild.adapter import Capabilities
-from eltbuild.errors import CompileError, Place, Problem
+from eltbuild.errors import CompileError, DatabaseError, Place, Problem, did_you_mean
 from eltbuild.project.resources import Node
 from eltbuild.run.csv_files import read_csv
 
@@ -28,6 +29,41 @@ def read_seed(node: Node, root: Path, able: Capabilities) -> pyarrow.Table:
         raise CompileError(
             Problem(f"seed `{node.name}` cannot be read: {error.strerror or error}", Place(node.project_path))
         ) from None
+
+
+def untyped(node: Node, columns: Iterable[str]) -> list[str]:
+    """A sentence for each column that `column_types` names and that the file does not have."""
+    names = {name.casefold(): name for name in columns}
+    told = []
+    for given in node.config.get("column_types") or {}:
+        if str(given).casefold() not in names:
+            hint = did_you_mean(str(given).casefold(), names)
+            told.append(
+                f"seed `{node.name}` has no column `{given}`, for which column_types gives a type. {hint}".strip()
+            )
+    return told
+
+
+def refused(node: Node, root: Path, error: DatabaseError) -> CompileError:
+    """The warehouse's word on a value of a seed, with the line on which a value stands that it names."""
+    named = re.findall(r"['\"]([^'\"]+)['\"]", error.message)
+    hint = error.problems[0].hint if error.problems else ""
+    return CompileError(Problem(error.message, Place(node.project_path, _line_of(node, root, named)), hint))
+
+
+def _line_of(node: Node, root: Path, values: Sequence[str]) -> int:
+    import csv
+
+    path = root / node.project_path
+    if path.suffix.lower() in READERS or not values:
+        return 0
+    delimiter = str(node.config.get("delimiter") or ",")[:1]
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, delimiter=delimiter)
+            return next((rows.line_num for row in rows if rows.line_num > 1 and not set(values).isdisjoint(row)), 0)
+    except (OSError, ValueError, csv.Error):
+        return 0
 
 
 def read_parquet(node: Node, path: Path) -> pyarrow.Table:
@@ -56,7 +92,7 @@ def read_json(node: Node, path: Path) -> pyarrow.Table:
         if listed:
             return pyarrow.Table.from_pylist(json.loads(path.read_text(encoding="utf-8-sig")))
         return arrow_json.read_json(path)
-    except (pyarrow.ArrowException, ValueError, AttributeError) as error:
+    except (pyarrow.ArrowException, ValueError, AttributeError, RecursionError) as error:
         raise CompileError(Problem(f"seed `{node.name}` is no JSON table: {error}", Place(node.project_path))) from None
 
 

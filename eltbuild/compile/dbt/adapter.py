@@ -11,7 +11,7 @@ from eltbuild.adapter import Answer
 from eltbuild.compile.dbt.relation import ColumnFactory, RelationFactory, TemplateColumn, TemplateRelation
 from eltbuild.compile.dbt.table import Table
 from eltbuild.compile.rendering import Rendering
-from eltbuild.errors import did_you_mean
+from eltbuild.errors import DatabaseError, did_you_mean
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.relation import Relation
 from eltbuild.sql.quoting import quote_identifier
@@ -254,8 +254,12 @@ class AdapterName:
                 self._run(f"alter table {to_relation.render()} alter column {column.quoted} type {column.data_type}")
 
     def commit(self) -> str:
-        """Commit what has been done."""
-        self._run("commit")
+        """Commit what has been done; nothing where no transaction is open, as each statement has committed itself."""
+        try:
+            self._run("commit")
+        except DatabaseError as error:
+            if "no transaction" not in error.message.lower():
+                raise
         return ""
 
     # Spelling -------------------------------------------------------------------------------------------

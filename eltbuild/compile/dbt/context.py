@@ -61,11 +61,10 @@ def _names(rendering: Rendering) -> dict[str, Any]:
     names["var"] = VarName(rendering)
     names["env_var"] = EnvVarName(rendering)
     names["execute"] = Execute(rendering)
-    names["is_incremental"] = BoundBuiltin(rendering, "is_incremental", is_incremental)
     for name in ("log", "print", "load_result", "store_result", "store_raw_result", "render"):
         names[name] = partial(CALLS[name], rendering)
-    for name in ("statement", "run_query", "noop_statement"):
-        names[name] = BoundBuiltin(rendering, name, CALLS[name])
+    for name, function in LANGUAGE_MACROS.items():
+        names[name] = BoundBuiltin(rendering, name, function)
     names.update(rendering.extra_names)
     return names
 
@@ -109,7 +108,7 @@ def builtin(rendering: Rendering, name: str) -> Any:
     head, separator, rest = name.partition("__")
     if separator and head in rendering.session.macros.prefixes and rest in BUILTINS:
         return BoundBuiltin(rendering, name, BUILTINS[rest])
-    function = BUILTINS.get(name)
+    function = BUILTINS.get(name) or LANGUAGE_MACROS.get(name)
     if function is None:
         return missing
     override = rendering.session.macros.overridden(name)
@@ -395,3 +394,8 @@ CALLS: Mapping[str, Callable[..., Any]] = {
     "store_result": store_result, "store_raw_result": store_raw_result, "noop_statement": noop_statement,
     "render": render_text,
 }  # fmt: skip
+
+LANGUAGE_MACROS: Mapping[str, Callable[..., Any]] = {
+    "is_incremental": is_incremental, "statement": statement, "run_query": run_query, "noop_statement": noop_statement,
+}  # fmt: skip
+"""Macros of dbt's that are names of the language here; also found as `dbt.run_query`."""

@@ -35,6 +35,7 @@ def _fixed(name: str) -> Callable[..., Any]:
 
 
 for _name in (
-    "__or__", "__and__", "__sub__", "__xor__", "union", "intersection", "difference", "symmetric_difference", "copy",
+    "__or__", "__and__", "__sub__", "__xor__", "__ror__", "__rand__", "__rsub__", "__rxor__",
+    "union", "intersection", "difference", "symmetric_difference", "copy",
 ):  # fmt: skip
     setattr(FixedSet, _name, _fixed(_name))
