@@ -33,7 +33,8 @@ class YamlMapping(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         try:
             found = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            self.fail(f"is not YAML: {error}".replace("\n", " "), param, ctx)
+            why = getattr(error, "problem", None) or "it cannot be read"
+            self.fail(f"{value!r} is not YAML: {why}", param, ctx)
         if found is None:
             return {}
         if not isinstance(found, dict):

@@ -64,7 +64,9 @@ def without_bracket(dice: random.Random, text: str) -> str:
 
 def bracket_more(dice: random.Random, text: str) -> str:
     at = dice.randrange(len(text) + 1)
-    return text[:at] + dice.choice(["{{", "}}", "{%", "%}", "{#", "[", "]", "{", "}", "'", '"', "`", "|", ">"]) + text[at:]
+    return (
+        text[:at] + dice.choice(["{{", "}}", "{%", "%}", "{#", "[", "]", "{", "}", "'", '"', "`", "|", ">"]) + text[at:]
+    )
 
 
 STRANGE = (
@@ -80,7 +82,17 @@ def strange_inserted(dice: random.Random, text: str) -> str:
 
 def number_inserted(dice: random.Random, text: str) -> str:
     at = dice.randrange(len(text) + 1)
-    numbers = ["9" * 5000, "-1", "1e999", ".nan", "0x" + "f" * 300, "99999999999999999999", "0b1", "1_000", "2024-99-99"]
+    numbers = [
+        "9" * 5000,
+        "-1",
+        "1e999",
+        ".nan",
+        "0x" + "f" * 300,
+        "99999999999999999999",
+        "0b1",
+        "1_000",
+        "2024-99-99",
+    ]
     return text[:at] + dice.choice(numbers) + text[at:]
 
 
@@ -105,7 +117,9 @@ def key_renamed(dice: random.Random, text: str) -> str:
 
 def nested_deeply(dice: random.Random, text: str) -> str:
     depth = dice.choice([50, 500, 5_000])
-    opened, closed = dice.choice([("[", "]"), ("{a: ", "}"), ("{{ (", ") }}"), ("{% if x %}", "{% endif %}"), ("(", ")")])
+    opened, closed = dice.choice(
+        [("[", "]"), ("{a: ", "}"), ("{{ (", ") }}"), ("{% if x %}", "{% endif %}"), ("(", ")")]
+    )
     at = dice.randrange(len(text) + 1)
     return text[:at] + opened * depth + closed * depth + text[at:]
 

@@ -15,7 +15,7 @@ from eltbuild.commands.selecting import Chosen
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.session import Session
-from eltbuild.errors import DatabaseError, EltbuildError, Problem, UsageError
+from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem, UsageError
 from eltbuild.plan.nouns import Batch
 from eltbuild.project.resources import Node, NodeId, Project
 from eltbuild.quality.data_tests import stores_failures
@@ -138,7 +138,10 @@ class Execution:
     def _work(self, session: Session) -> Work:
         opened = self.opened
         options = opened.options
-        window = (_time(options.event_time_start), _time(options.event_time_end))
+        window = (
+            _time("--event-time-start", options.event_time_start),
+            _time("--event-time-end", options.event_time_end),
+        )
         if window[0] and window[1] and window[0] >= window[1]:
             raise UsageError(Problem("--event-time-start must lie before --event-time-end"))
         self._compiler = Compiler(session)
@@ -238,8 +241,11 @@ def _inlined(project: Project, id: NodeId) -> bool:
     return node is not None and node.ephemeral
 
 
-def _time(text: str | None) -> datetime | None:
-    return moment(text) if text else None
+def _time(flag: str, text: str | None) -> datetime | None:
+    try:
+        return moment(text) if text else None
+    except CompileError as error:
+        raise UsageError(*(replace(p, message=f"{flag}: {p.message}") for p in error.problems)) from None
 
 
 def _is_hook(project: Project, id: NodeId) -> bool:

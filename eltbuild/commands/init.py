@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from unicodedata import combining, normalize
 
 from eltbuild.adapter import adapter_types
 from eltbuild.errors import Problem, UsageError, did_you_mean
@@ -61,7 +62,8 @@ def _on_seeds(texts: Mapping[str, str]) -> dict[str, str]:
 
 def _check_name(name: str) -> None:
     if not NAME.fullmatch(name) or name.lower() in TAKEN:
-        proposal = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
+        plain = "".join(sign for sign in normalize("NFKD", name) if not combining(sign))
+        proposal = re.sub(r"\W+", "_", plain, flags=re.ASCII).strip("_").lower()
         hint = f"`{proposal}` would do" if NAME.fullmatch(proposal) and proposal not in TAKEN else ""
         why = "is taken by templates" if name.lower() in TAKEN else "is not made of letters, digits and `_`"
         raise UsageError(Problem(f"a project cannot be called `{name[:80]}`: the name {why}", hint=hint))

@@ -96,7 +96,7 @@ def types_of(options: Options, command: str) -> frozenset[str]:
     given = _types(options.resource_type)
     left_out = _types(options.exclude_resource_type)
     if "all" in given:
-        given = frozenset(ALL_TYPES)
+        given = frozenset(LISTED)
     chosen = own - UNASKED.get(command, frozenset()) if not given or "default" in given else given & own
     return chosen - left_out
 

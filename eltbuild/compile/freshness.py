@@ -1,14 +1,31 @@
-"""The text that stands for a source's table outside of any template."""
+"""The texts of a source outside of any template: what stands for its table, and its own query for the last load."""
 
 from __future__ import annotations
 
-from eltbuild.compile.introspect import BLANK
+from eltbuild.compile.compiler import render_node
+from eltbuild.compile.introspect import BLANK, Introspector
 from eltbuild.compile.relations import source_relation
 from eltbuild.compile.rendering import Rendering
 from eltbuild.compile.session import Session
+from eltbuild.errors import CompileError, Problem
+from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.native import has_jinja
 from eltbuild.project.resources import Source
 
 
 def source_text(session: Session, source: Source) -> str:
     """The quoted name of a source's table, or what reads its files."""
     return str(source_relation(Rendering(session, None, BLANK), source))
+
+
+def loaded_at_query(session: Session, source: Source, introspector: Introspector) -> str:
+    """The source's own query, in which `this` is its table; "" where it has none. Raises `CompileError`."""
+    text = source.loaded_at_query or ""
+    if not has_jinja(text):
+        return text
+    rendering = Rendering(session, None, introspector, source.package)
+    rendering.extra_names["this"] = source_relation(rendering, source)
+    try:
+        return render_node(rendering, text)
+    except TemplateError as error:
+        raise CompileError(Problem(f"loaded_at_query: {error.message}", source.place, error.hint)) from error

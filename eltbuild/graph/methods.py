@@ -176,7 +176,7 @@ def _configured(node: Node | Source, key: str) -> Any:
             return DEFAULT_MATERIALIZATION[node.resource_type]
         if key == "access" and given is None and node.resource_type == "model":
             return node.access
-        if key == "group" and given is None:
+        if key == "group" and given is None and node.resource_type != "test":
             return node.group
         if key == "severity" and given is not None:
             return str(given).upper()

@@ -34,19 +34,23 @@ class Age:
 
 
 def is_checked(source: Source) -> bool:
-    """Whether a source says how fresh it must be and where to look."""
+    """Whether a source says how fresh it must be."""
     rules = source.freshness
-    if not rules or not (rules.get("warn_after") or rules.get("error_after")):
-        return False
-    return bool(source.loaded_at_field or source.loaded_at_query)
+    return bool(rules and (rules.get("warn_after") or rules.get("error_after")))
 
 
-def question(source: Source, relation: str) -> str:
-    """The query for the last time that a source was loaded. One row: `max_loaded_at`, `snapshotted_at`."""
+def question(source: Source, relation: str, query: str = "") -> str:
+    """The query for the last time that a source was loaded. One row: `max_loaded_at`, `snapshotted_at`.
+
+    `query` is the source's own one, rendered. Raises `CompileError` where the source does not say where to look.
+    """
     rules = source.freshness or {}
-    if source.loaded_at_query:
-        query = source.loaded_at_query.strip().rstrip(";")
+    if query:
+        query = query.strip().rstrip(";")
         return f"select ({query}\n) as max_loaded_at, current_timestamp as snapshotted_at"
+    if not source.loaded_at_field:
+        text = f"source `{source.source_name}.{source.name}` says how fresh it must be, and not where to look"
+        raise CompileError(Problem(text, source.place, "give it a loaded_at_field or a loaded_at_query"))
     where = f"\nwhere {rules['filter']}" if rules.get("filter") else ""
     found = f"max({source.loaded_at_field}) as max_loaded_at"
     return f"select {found}, current_timestamp as snapshotted_at\nfrom {relation}{where}"

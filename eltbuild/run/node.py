@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eltbuild.adapter import Answer, Connection
-from eltbuild.compile.freshness import source_text
+from eltbuild.compile.freshness import loaded_at_query, source_text
 from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem
 from eltbuild.plan.materialize import MATERIALIZATIONS
@@ -276,10 +276,12 @@ def measure_freshness(work: Work, source: Source, clock: Clock) -> Finished:
     """When a source was last loaded, and whether that is recent enough."""
     connection = work.connections.here()
     connection.comment = connection.after = ""
-    relation = source_text(work.session, source)
-    sql = freshness.question(source, relation)
-    clock.mark(sql)
+    sql = None
     try:
+        relation = source_text(work.session, source)
+        query = loaded_at_query(work.session, source, Live(connection))
+        sql = freshness.question(source, relation, query)
+        clock.mark(sql)
         answer = connection.execute(sql)
         age = freshness.verdict(source, answer.rows[0], work.now)
     except (DatabaseError, CompileError) as error:

@@ -16,6 +16,8 @@ from eltbuild.graph.graph import Graph
 from eltbuild.project.resources import NodeId
 
 UNIT_TEST = "unit_test."
+UNBUILT = ("exposure.", "saved_query.")
+"""What is not built needs no tested parents: it waits for them, and not for their tests, as in dbt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class _Draft:
         if id.startswith(UNIT_TEST) and id in self.gating:
             return
         step, exit, target = self.step, self.exit, self.entry.get(id, self.step[id])
-        plain = id in self.gating
+        plain = id in self.gating or id.startswith(UNBUILT)
         for parent in self.graph.parents.get(id, ()):
             number = step.get(parent)
             if number is not None:

@@ -9,6 +9,14 @@ from eltbuild.compile.session import Session
 from eltbuild.project.resources import Settings
 
 
+class RuntimeVars(dict[str, Any]):
+    """The vars of a project."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as a plain mapping."""
+        return dict(self)
+
+
 class RuntimeConfig:
     """A project or a package as dbt's runtime config shows it, as far as packages read it."""
 
@@ -21,7 +29,7 @@ class RuntimeConfig:
         self.project_root = session.project.root
         self.packages_install_path = session.project.settings.packages_path
         self.target_path = session.project.settings.target_path
-        self.vars = settings.vars
+        self.vars = RuntimeVars(settings.vars)
         self.args: Mapping[str, Any] = session.invocation.args
         self.threads = session.project.target.threads
 

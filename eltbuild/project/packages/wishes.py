@@ -97,7 +97,7 @@ class LocalWish:
     @property
     def shown(self) -> str:
         """The package as messages name it."""
-        return f"the folder {self.path}"
+        return self.path
 
     @property
     def asked(self) -> str:

@@ -69,6 +69,7 @@ def test_folder_that_is_a_file(tmp_path: Path) -> None:
     [
         ("my-shop", "`my_shop` would do"),
         ("my shop", "`my_shop` would do"),
+        ("Crème brûlée", "`creme_brulee` would do"),
         ("1shop", "letters, digits"),
         ("", "letters, digits"),
         ("../shop", "`shop` would do"),
