@@ -32,7 +32,8 @@ class YamlMapping(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
         try:
             found = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            # A date that there is none of is no error of YAML's own.
             why = getattr(error, "problem", None) or "it cannot be read"
             self.fail(f"{value!r} is not YAML: {why}", param, ctx)
         if found is None:

@@ -191,14 +191,19 @@ def plain_environment(home: Path) -> Iterator[None]:
         os.environ.update(before)
 
 
-@pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project as it should be, built once."""
-    root = tmp_path_factory.mktemp("good") / "project"
-    for part in read(PROJECT.read_text(encoding="utf-8")).files:
+def written(story: Path, root: Path) -> Path:
+    """The files of a story, written below a folder."""
+    for part in read(story.read_text(encoding="utf-8")).files:
         path = root / part.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(part.text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as it should be, built once."""
+    root = written(PROJECT, tmp_path_factory.mktemp("good") / "project")
     with plain_environment(root.parent):
         code, printed = called("build", "--project-dir", str(root))
     assert code == 0, printed

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scenarios.harness import read
+from test_mutations import written
 
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
@@ -48,11 +48,7 @@ def options(call: str, root: Path) -> Options:
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
-    root = tmp_path_factory.mktemp("selection")
-    for part in read((FIXTURES / "project.md").read_text(encoding="utf-8")).files:
-        path = root / part.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(part.text, encoding="utf-8")
+    root = written(FIXTURES / "project.md", tmp_path_factory.mktemp("selection"))
     return open_project(Options(project_dir=str(root)), "ls")
 
 

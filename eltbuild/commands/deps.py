@@ -35,14 +35,15 @@ def deps(
     from eltbuild.project.packages.origin import hidden_secrets
     from eltbuild.project.packages.resolve import plan_install
     from eltbuild.project.packages.wishes import Asker, read_wishes
-    from eltbuild.project.settings import load_settings
+    from eltbuild.project.settings import load_head
 
     private = base_names(environment, vars, secrets_allowed=True)
     public = base_names(environment, vars, secrets_allowed=False)
     secrets = frozenset(value for name, value in environment.items() if is_secret(name) and value)
     asker = Asker(root, render=lambda value: render_value(value, private))
     with hidden_secrets(secrets):
-        settings, _ = load_settings(root, names=public)
+        # Nothing else of the project file: it may ask for a target, for which no profile need be there yet.
+        settings = load_head(root, names=public)
         changed = with_package(asker, add, source) if add else {}
         wishes = read_wishes(asker, changed)
         if not wishes.file:

@@ -374,6 +374,8 @@ def judged(problems: tuple[Problem, ...], options: Options) -> tuple[Problem, ..
         if key not in WARN_ERROR_KEYS:
             hint = did_you_mean(str(key), WARN_ERROR_KEYS) or "write {error: [...], warn: [...], silence: [...]}"
             raise UsageError(Problem(f"--warn-error-options has no `{key}`", hint=hint))
+        if given[key] is not None and not isinstance(given[key], (str, list)):
+            raise UsageError(Problem(f"`{key}` of --warn-error-options must be a list of names, or `all`"))
     silenced = {str(name) for name in given.get("silence") or ()}
     warned = {str(name) for name in given.get("warn") or given.get("exclude") or ()}
     listed = given.get("error") or given.get("include") or ()

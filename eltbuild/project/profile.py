@@ -108,7 +108,10 @@ def _find(root: Path, profiles_dir: str | None, environment: Mapping[str, str], 
 
 
 def _own_file(root: Path, settings: Settings, target: str | None, threads: int | None) -> Target:
-    """What is built into where nobody says: a database file beside the project."""
+    """A database file beside the project, for want of a profile. Raises `UsageError` for any target but `dev`."""
+    if target not in (None, "dev"):
+        hint = f"write a {FILES[0]} beside the project file, with an output of that name"
+        raise UsageError(Problem(f"there is no profile, and so no target `{target}`", hint=hint))
     name = settings.name or "eltbuild"
     fields = {"type": "duckdb", "path": f"{name}.duckdb", "schema": "main"}
     return Target(name, target or "dev", "duckdb", name, "main", threads or DEFAULT_THREADS, str(root), fields)

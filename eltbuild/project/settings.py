@@ -69,10 +69,16 @@ def load_settings(
     return settings, file.warnings()
 
 
+HEAD = ("name", "profile", "flags", "packages-install-path")
+
+
 def load_head(root: Path, folder: str = "", *, names: Mapping[str, Any]) -> Settings:
-    """Name, profile and flags alone: what must be known before there is a target. Raises `ProjectError`."""
+    """Name, profile, flags and the packages' folder: what must be known before there is a target.
+
+    Raises `ProjectError`.
+    """
     file = ProjectFile(*_find(root, folder), folder)
-    head = Mapped({key: file.raw[key] for key in ("name", "profile", "flags") if key in file.raw})
+    head = Mapped({key: file.raw[key] for key in HEAD if key in file.raw})
     head.line, head.column, head._places = file.raw.line, file.raw.column, file.raw._places
     vars, early = file.vars(root)
     file.values = render_places(head, with_vars(names, early), file.path, file.problems)
@@ -83,6 +89,7 @@ def load_head(root: Path, folder: str = "", *, names: Mapping[str, Any]) -> Sett
         profile=text_or_none(file.values.get("profile")),
         flags=file.mapping("flags"),
         vars=vars,
+        packages_path=file.text("packages-install-path", "dbt_packages"),
     )
     file.warnings()
     return settings

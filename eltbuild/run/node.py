@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -48,7 +50,7 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
             result = measure_freshness(work, resource, clock)
         elif isinstance(resource, Node):
             refuse_unreadable(work, resource)
-            result = RUNNERS[resource.resource_type](work, resource, clock)
+            result = _attempted(work, resource, clock)
         elif isinstance(resource, UnitTest):
             result = run_unit_test(work, resource, clock)
         else:
@@ -65,6 +67,24 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
         thread=started.thread,
         at=datetime.now(UTC),
     )
+
+
+ATTEMPTS = 5
+"""How often a node is tried where the warehouse says that another connection was in its way."""
+
+
+def _attempted(work: Work, node: Node, clock: Clock) -> Finished:
+    """Do a node; again, after a moment, where another connection was in the way and nothing has been kept of it."""
+    run = RUNNERS[node.resource_type]
+    attempts = 1 if any(not hook.get("transaction", True) for hook in node.config.get("pre-hook") or ()) else ATTEMPTS
+    for attempt in range(1, attempts):
+        try:
+            return run(work, node, clock)
+        except DatabaseError as error:
+            if not error.transient:
+                raise
+            time.sleep(0.02 * 2**attempt * (1 + random.random()))
+    return run(work, node, clock)
 
 
 def explained(work: Work, resource: Any, error: EltbuildError) -> Problem:

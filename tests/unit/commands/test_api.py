@@ -142,7 +142,7 @@ def test_one_project_run_again_in_several_threads(root):
         thread.start()
     for thread in threads:
         thread.join()
-    assert any(found)
+    assert found == [True] * 4
     assert rows(root, "from b") == [(30,)]
 
 
