@@ -455,6 +455,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # A command makes many small values and keeps them: looking for cycles among them each time is wasted.
     gc.set_threshold(200_000, 20, 20)
     _stop_on_termination()
+    _open_closed_streams()
     try:
         args = None if arguments is None else list(arguments)
         left = cli.main(args=args, prog_name="eltbuild", standalone_mode=False)
@@ -508,6 +509,15 @@ def _stop_on_termination() -> None:
 
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, stop)
+
+
+def _open_closed_streams() -> None:
+    """Let what is written go nowhere where whoever started the process closed its streams."""
+    import os
+
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
 
 
 def _tell(error: Any) -> int:

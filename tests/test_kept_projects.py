@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scenarios.harness import CLOCK
 from test_mutations import MUTATIONS, PROJECT, called, plain_environment, written
 
 NUMBER = 30
@@ -51,7 +52,7 @@ def answer(root: Path, *flags: str) -> tuple[int, list[str], Any]:
     manifest = root / "target" / "manifest.json"
     manifest.unlink(missing_ok=True)
     code, printed = called("parse", *flags, "--project-dir", str(root))
-    lines = [line[10:].removesuffix(" (unchanged)") for line in printed.splitlines()]
+    lines = [CLOCK.sub("", line).removesuffix(" (unchanged)") for line in printed.splitlines()]
     return code, lines, timeless(json.loads(manifest.read_text(encoding="utf-8"))) if manifest.exists() else None
 
 

@@ -16,7 +16,8 @@ def problem_of(error: TemplateError, node: Node, offset: int = 0) -> Problem:
     if node.test is not None:
         return Problem(error.message, node.place, error.hint)
     line = error.line + node.line - 1 + offset if error.line else (node.place.line if node.place else 0)
-    column = error.column or _column(error, node.code)
+    # The text of a hook stands inside of the project file: of its columns there nothing is known.
+    column = 0 if node.resource_type == "operation" else error.column or _column(error, node.code)
     return Problem(error.message, Place(node.project_path, line, column), error.hint)
 
 

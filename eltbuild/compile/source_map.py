@@ -50,7 +50,9 @@ def origin(
 
 
 def _same_column(node: Node, template_line: int, text: str, line: int, column: int) -> int:
-    """The column, where the line of the template is the line of the query to the letter."""
+    """The column, where the line of the template is the line of the query to the letter; a hook is part of a line."""
+    if node.resource_type == "operation":
+        return 0
     rows, made = node.code.split("\n"), text.split("\n")
     if not (0 < template_line <= len(rows) and 0 < line <= len(made)):
         return 0

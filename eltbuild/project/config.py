@@ -226,6 +226,15 @@ def _flat(given: Mapping[str, Any], *, tree: bool = False) -> Level:
     return level
 
 
+def wrong_values(given: Mapping[str, Any]) -> Iterator[tuple[str, Problem]]:
+    """Each key whose value cannot be, with the problem; its place is the caller's to tell."""
+    for key, value in given.items():
+        try:
+            _flat({key: value})
+        except ProjectError as error:
+            yield from ((key, problem) for problem in error.problems)
+
+
 def _texts(key: str, value: Any) -> list[str]:
     items = value if isinstance(value, (list, tuple)) else [value]
     if any(isinstance(item, (dict, list, tuple)) for item in items):

@@ -15,7 +15,7 @@ from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.mentions import Block, Mentions
 from eltbuild.jinja.scan import scan
 from eltbuild.project.cache import Cache
-from eltbuild.project.config import Configs, Resolved, check_keys
+from eltbuild.project.config import Configs, Resolved, check_keys, wrong_values
 from eltbuild.project.entries import PropertiesFile
 from eltbuild.project.names import base_names, with_target
 from eltbuild.project.properties import read_properties
@@ -132,16 +132,23 @@ class Loading:
         place: Place | None,
         unrendered_properties: Mapping[str, Any] | None = None,
         unrendered_infile: Mapping[str, Any] | None = None,
+        described_at: Place | None = None,
     ) -> Resolved:
-        """The config of one node; what is wrong with it is noted at the place, where it has none of its own."""
+        """The config of one node; what is wrong with it is noted at the place, where it has none of its own.
+
+        `described_at` is where the properties stand.
+        """
         try:
             return self.configs.resolve(
                 section, package, fqn, properties, infile, unrendered_properties, unrendered_infile
             )
         except ProjectError as error:
-            self.problems.extend(
-                problem if problem.place else replace(problem, place=place) for problem in error.problems
-            )
+            wrong = [replace(problem, place=described_at or place) for _, problem in wrong_values(properties)]
+            wrong += [replace(problem, place=place) for _, problem in wrong_values(infile)]
+            found = [problem if problem.place else replace(problem, place=place) for problem in error.problems]
+            # What is wrong in the project file knows its own place; it is the same for many nodes.
+            wrong += [problem for problem in error.problems if problem.place and problem not in self.problems]
+            self.problems.extend(wrong or found)
             return Resolved({}, {})
 
 

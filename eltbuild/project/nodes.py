@@ -149,6 +149,7 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
         place,
         unrendered,
         mentions.unrendered_config or None,
+        described_at=patch.place if patch else None,
     )
     config = resolved.config
     columns, description = _described(loading, patch)

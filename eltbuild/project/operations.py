@@ -12,10 +12,11 @@ def operations(loading: Loading, package: Package) -> list[Node]:
     out = []
     settings = package.settings
     for event, texts in (("on-run-start", settings.on_run_start), ("on-run-end", settings.on_run_end)):
+        places = settings.hook_places.get(event, ())
         for index, text in enumerate(texts):
             name = f"{package.name}-{event}-{index}"
             fqn = (package.name, "hooks", name)
-            place = Place(settings.file)
+            place = Place(settings.file, *(places[index] if index < len(places) else ()))
             tags = {"tags": [event]}
             resolved = loading.resolve("models", package.name, fqn, tags, {}, place)
             mentions = loading.mentions(text, checksum(text), settings.file)
@@ -30,6 +31,7 @@ def operations(loading: Loading, package: Package) -> list[Node]:
                     root=package.root,
                     fqn=fqn,
                     code=text,
+                    line=place.line or 1,
                     checksum=checksum(text),
                     config=resolved.config,
                     yaml_config=tags,

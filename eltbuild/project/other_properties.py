@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from eltbuild.errors import did_you_mean
 from eltbuild.project.columns import read_columns, read_tests
 from eltbuild.project.entries import ExposureEntry, GroupEntry, OtherEntry, SourceEntry, TableEntry, UnitTestEntry
 from eltbuild.project.fields import Fields, kind_of
@@ -109,12 +110,16 @@ def _source_config(fields: Fields, item: Mapping[Any, Any], what: str) -> dict[s
     for key in ("loaded_at_field", "loaded_at_query"):
         if out.get(key) is not None:
             fields.text(item, key, what)
-    freshness = item.get("freshness") if "freshness" in item else config.get("freshness")
+    inner = item if "freshness" in item else item.get("config") or {}
+    freshness = inner.get("freshness") if isinstance(inner, Mapping) else None
     _check_freshness(fields, item, freshness, what)
     if all({**out, **config}.get(key) for key in ("loaded_at_field", "loaded_at_query")):
         hint = "keep one of them"
         fields.report(item, "loaded_at_query", f"{what} has both `loaded_at_field` and `loaded_at_query`", hint)
     return {**config, **out} if out else config
+
+
+FRESHNESS = frozenset({"warn_after", "error_after", "filter", "build_after"})
 
 
 def _check_freshness(fields: Fields, item: Any, freshness: Any, what: str) -> None:
@@ -123,6 +128,9 @@ def _check_freshness(fields: Fields, item: Any, freshness: Any, what: str) -> No
     if not isinstance(freshness, dict):
         fields.report(item, "freshness", f"`freshness` of {what} must be a mapping, not {kind_of(freshness)}")
         return
+    for key in freshness.keys() - FRESHNESS:
+        hint = did_you_mean(str(key), FRESHNESS)
+        fields.report(freshness, key, f"`{key}` is no part of the freshness of {what} and is ignored", hint, "warning")
     for key in ("warn_after", "error_after"):
         rule = freshness.get(key)
         if rule is None:

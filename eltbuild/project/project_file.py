@@ -14,7 +14,7 @@ from typing import Any
 from eltbuild.errors import Place, Problem, ProjectError, did_you_mean
 from eltbuild.project.names import COMPATIBLE_VERSION
 from eltbuild.project.read import read_file
-from eltbuild.project.yaml import Mapped, load_yaml
+from eltbuild.project.yaml import Listed, Mapped, load_yaml
 
 VARS_FILES = ("vars.yml", "vars.yaml")
 
@@ -150,6 +150,13 @@ class ProjectFile:
             if not isinstance(item, str):
                 self.error(f"`{key}` must be a text or a list of texts", key, index)
         return tuple(str(item) for item in items if item != "")
+
+    def places(self, key: str) -> tuple[tuple[int, int], ...]:
+        """Line and column of each text that `texts` gives without splitting."""
+        value = self.raw.get(key)
+        if isinstance(value, Listed):
+            return tuple(value.place_of(index) for index, item in enumerate(value) if item != "")
+        return (self.raw.place_of(key),) if value else ()
 
     def boolean(self, key: str, default: bool) -> bool:
         value = self.values.get(key)

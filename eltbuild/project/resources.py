@@ -427,6 +427,8 @@ class Settings:
     vars: Mapping[str, Any] = field(default_factory=dict)
     on_run_start: tuple[str, ...] = ()
     on_run_end: tuple[str, ...] = ()
+    hook_places: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """Line and column of each text under `on-run-start` and `on-run-end`."""
     dispatch: tuple[Mapping[str, Any], ...] = ()
     """`{macro_namespace: str, search_order: [str]}` entries."""
     quoting: Mapping[str, bool] = field(default_factory=dict)

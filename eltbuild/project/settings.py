@@ -52,6 +52,7 @@ def load_settings(
         vars=vars,
         on_run_start=file.texts("on-run-start", split=False),
         on_run_end=file.texts("on-run-end", split=False),
+        hook_places={key: file.places(key) for key in ("on-run-start", "on-run-end")},
         dispatch=file.dispatch(),
         quoting=file.quoting(),
         query_comment=file.query_comment(),
