@@ -300,6 +300,41 @@ class ProjectFile:
                 message = f"a project file has no key `{key}`; it is ignored"
                 place = self.place(key)
                 self.problems.append(Problem(message, place, hint, "warning", "CustomTopLevelKeyDeprecation"))
+        for key in self.mapping("flags"):
+            if str(key) not in FLAGS:
+                message = f"the flag `{key}` is unknown; nothing here reads it"
+                hint = did_you_mean(str(key), FLAGS)
+                self.problems.append(Problem(message, self.place("flags", key), hint, "warning", "UnknownFlag"))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+FLAGS = _words(
+    """
+    cache_selected_only debug defer empty event_time_start event_time_end fail_fast favor_state full_refresh
+    hints_enabled indirect_selection introspect log_cache_events log_file_max_bytes log_format log_format_file
+    log_level log_level_file log_path macro_debugging maximum_seed_size_mib partial_parse
+    partial_parse_file_diff partial_parse_file_path populate_cache print printer_width quiet
+    send_anonymous_usage_stats single_threaded static_analysis static_parser store_failures target_path
+    upload_to_artifacts_ingest_api use_colors use_colors_file use_experimental_parser use_fast_test_edges
+    use_v2_parser v2_parser version_check warn_error warn_error_options write_json sample show_all_deprecations
+    show_resource_report snowflake_projects_otel threads
+    require_batched_execution_for_custom_microbatch_strategy
+    require_explicit_package_overrides_for_builtin_materializations require_resource_names_without_spaces
+    source_freshness_run_project_hooks skip_nodes_if_on_run_start_fails
+    state_modified_compare_more_unrendered_values require_yaml_configuration_for_mf_time_spines
+    require_nested_cumulative_type_params validate_macro_args require_all_warnings_handled_by_warn_error
+    require_generic_test_arguments_property require_event_names_in_deprecations state_modified_compare_vars
+    require_unique_project_resource_names require_ref_searches_node_package_before_root
+    require_valid_schema_from_generate_schema_name allow_jinja_file_extensions
+    require_sql_header_in_test_configs support_custom_ref_kwargs require_corrected_analysis_fqns
+    require_source_and_semantic_model_names_without_spaces enable_grouped_warn_error_parser_logs use_catalogs_v2
+    latest_version_pointer_enabled_by_default allow_spaces_in_model_names
+    """
+)
+"""The flags of dbt 1.12 and ours; adapters have more of their own."""
 
 
 def _plain_path(path: str) -> str:
