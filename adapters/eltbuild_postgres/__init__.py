@@ -1,0 +1,5 @@
+"""PostgreSQL as a warehouse."""
+
+from eltbuild_postgres.adapter import PostgresAdapter
+
+__all__ = ["PostgresAdapter"]
