@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from eltbuild.errors import Problem, UsageError, did_you_mean
-from eltbuild.relation import Column, Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Relation, RelationInfo
 
 if TYPE_CHECKING:
     import pyarrow
@@ -35,6 +35,10 @@ class Target:
     database: str
     schema: str
     threads: int = 4
+    node_retries: int | None = None
+    """How often a node is tried again after a transient error; None for the default."""
+    node_timeout: float | None = None
+    """Seconds that a node may take."""
     root: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
@@ -59,8 +63,20 @@ class Capabilities:
     cascade_drop: bool = True
     enforced_constraints: frozenset[str] = frozenset()
     identifier_length: int = 0
+    exact_names: bool = False
+    """Quoted names that differ in letter case alone are two."""
     default_incremental_strategy: str = "append"
     incremental_strategies: frozenset[str] = frozenset({"append", "delete+insert", "microbatch"})
+    binds_views: bool = False
+    """Views hold fast to the very table that stood when they were made: under them it can only be dropped with them."""
+    belongings: bool = False
+    """`Connection.belongings` is worth asking: a relation that is dropped takes more with it than its rows."""
+    session_locks: bool = False
+    """`Connection.hold` gives locks that end with their session, however that ends, and that all other sessions see."""
+    single_process: bool = False
+    """Only one process at a time can have the database open."""
+    merge_checks_keys: bool = False
+    """MERGE itself refuses two source rows for one target row, before anything is written."""
     reads_csv: bool = False
     """dbt loads seeds with the engine's own reader of CSV files: `'` may quote values, the word null is text, and
     offsets of times are dropped."""
@@ -114,6 +130,21 @@ class Connection(Protocol):
         """The columns that a query would give, without running it."""
         ...
 
+    def belongings(self, relation: Relation) -> Belongings:
+        """What hangs on a relation that stands there and would go when it is dropped."""
+        ...
+
+    def hold(self, name: str) -> bool:
+        """Take the lock of that name for this session, without waiting; False where another session holds it.
+
+        It ends with `release` or with the session, however that ends. True where the engine has no such locks.
+        """
+        ...
+
+    def release(self, name: str) -> None:
+        """Give the lock of that name back; nothing happens where this session does not hold it."""
+        ...
+
     def transaction(self) -> AbstractContextManager[None]:
         """Everything inside commits together or not at all; does nothing where the engine cannot."""
         ...
@@ -156,7 +187,10 @@ class Adapter(Protocol):
 
 
 class AdapterFactory(Protocol):
-    """What an entry point names: a function from a target to an adapter, and what it asks of a profile."""
+    """What an entry point names: a function from a target to an adapter, and what it asks of a profile.
+
+    It may have a text `example`: lines of YAML that a new profile has besides type, schema and threads.
+    """
 
     def __call__(self, target: Target) -> Adapter: ...
 
@@ -209,14 +243,18 @@ def _declared(path: str) -> Iterator[tuple[str, str]]:
 
 def open_adapter(target: Target) -> Adapter:
     """The adapter for a target. Raises `UsageError` when none of that type is installed, or it cannot be loaded."""
+    return adapter_factory(target.type, f" (target `{target.name}` of profile `{target.profile}`)")(target)
+
+
+def adapter_factory(type: str, where: str = "") -> AdapterFactory:
+    """What makes adapters of a type. Raises `UsageError` as `open_adapter` does; `where` tells who asks for it."""
     installed = _installed()
-    place = installed.get(target.type)
+    place = installed.get(type)
     if place is None:
         raise UsageError(
             Problem(
-                f"no adapter for `type: {target.type}` (target `{target.name}` of profile `{target.profile}`)",
-                hint=did_you_mean(target.type, installed)
-                or f"installed adapters: {', '.join(sorted(installed)) or 'none'}",
+                f"no adapter for `type: {type}`{where}",
+                hint=did_you_mean(type, installed) or f"installed adapters: {', '.join(sorted(installed)) or 'none'}",
             )
         )
     from importlib import import_module
@@ -225,5 +263,5 @@ def open_adapter(target: Target) -> Adapter:
     try:
         factory: AdapterFactory = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise UsageError(Problem(f"the adapter for `type: {target.type}` cannot be loaded: {error}")) from error
-    return factory(target)
+        raise UsageError(Problem(f"the adapter for `type: {type}` cannot be loaded: {error}")) from error
+    return factory

@@ -78,7 +78,11 @@ class CompileError(EltbuildError):
 
 
 class DatabaseError(EltbuildError):
-    """The warehouse refused a statement. `sql` is what was sent; `line`/`column` are positions in it, 0 if unknown."""
+    """The warehouse refused a statement. `sql` is what was sent; `line`/`column` are positions in it, 0 if unknown.
+
+    `code` is the engine's own. `transient`: the same may succeed a little later, and nothing of it has been kept.
+    `lost`: the session is gone with it, and only a new one can go on.
+    """
 
     def __init__(
         self,
@@ -89,6 +93,7 @@ class DatabaseError(EltbuildError):
         column: int = 0,
         code: str = "",
         transient: bool = False,
+        lost: bool = False,
         hint: str = "",
     ) -> None:
         super().__init__(Problem(message, hint=hint))
@@ -98,6 +103,7 @@ class DatabaseError(EltbuildError):
         self.column = column
         self.code = code
         self.transient = transient
+        self.lost = lost
 
 
 class Interrupted(EltbuildError):

@@ -48,3 +48,80 @@ class RelationInfo:
     columns: tuple[Column, ...] = ()
     comment: str = ""
     owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A right that stands on a relation, or on one column of it. `grantee` is a role's name, or `public`."""
+
+    privilege: str
+    grantee: str
+    grantable: bool = False
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index as it stands, and what it takes to make it again on another table."""
+
+    name: str
+    definition: str
+    """All that follows the table's name: `using btree (id) where amount > 0`."""
+    unique: bool = False
+    columns: tuple[str, ...] = ()
+    """The plain columns that it names; expressions are left out."""
+    constraint: str = ""
+    """For the index of a constraint: its definition, `PRIMARY KEY (id)`; such an index is made as that constraint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependant:
+    """A view that stands on a relation, and what it takes to make it again."""
+
+    relation: Relation
+    kind: RelationKind
+    query: str
+    columns: tuple[Column, ...] = ()
+    """Its columns with their comments."""
+    owner: str = ""
+    ours: bool = True
+    """Whether this session's role may drop it and make it again for its owner."""
+    grants: tuple[Grant, ...] = ()
+    comment: str = ""
+    indexes: tuple[Index, ...] = ()
+    options: str = ""
+    """What stands in WITH ( ... ): `security_barrier=true`."""
+    needs: tuple[str, ...] = ()
+    """The columns of the relation that it reads itself, not by another view."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key of another table that points to a relation."""
+
+    relation: Relation
+    """The table that has the key."""
+    name: str
+    definition: str
+    """`FOREIGN KEY (customer) REFERENCES shop.customers(id)`."""
+    ours: bool = True
+    """Whether this session's role may drop it and make it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """What hangs on a relation and would go when it is dropped; empty where the engine loses nothing."""
+
+    owner: str = ""
+    commented: bool = False
+    """Whether it or a column of it may have a comment."""
+    grants: tuple[Grant, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    dependants: tuple[Dependant, ...] = ()
+    """Every view that stands on it, directly or not, in an order in which they can be made again."""
+    bound: tuple[str, ...] = ()
+    """What cannot be made again from here, in words: `trigger audit`, `policy tenants`."""
+    references: tuple[Reference, ...] = ()
+    """Foreign keys of other tables that point here."""
+    options: str = ""
+    """What stands in WITH ( ... ) of the relation itself: `fillfactor=70`."""

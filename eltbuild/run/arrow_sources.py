@@ -3,29 +3,70 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from eltbuild.adapter import Connection
+from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, Problem
+from eltbuild.plan.nouns import Facts
 from eltbuild.plan.rows import columns_of
-from eltbuild.project.resources import Project, Source
+from eltbuild.plan.whole import rows_table
+from eltbuild.project.resources import Node, Source
+from eltbuild.relation import Belongings, Relation
+from eltbuild.run.ownership import admitted
+from eltbuild.run.sessions import Commented
+from eltbuild.run.work import Work, build
 from eltbuild.sql.files import is_arrow
-from eltbuild.sql.writer import Writer
 
 
-def load_source(project: Project, source: Source, connection: Connection, writer: Writer) -> None:
-    """Load the file of a source that lies in one; other sources are left alone. Raises `CompileError`."""
+def load_source(work: Work, source: Source, connection: Commented) -> None:
+    """Load the file of a source that lies in one; other sources are left alone.
+
+    Its table is replaced as that of a seed is. Raises `DatabaseError`, and `CompileError` where the file cannot be read
+    or what stands there is not the project's.
+    """
     given = source.config.get("external_location") or source.meta.get("external_location")
     if not given or not is_arrow(str(given)):
         return
-    path = Path(project.root) / _filled(source, str(given))
-    rows = _read(source, path)
+    rows = _read(source, Path(work.session.project.root) / _filled(source, str(given)))
+    node = _as_seed(source)
+    with connection.passing():
+        connection.execute(work.writer.create_schema(_placed(source)))
+    facts = admitted(work, _facts(work, node, rows, connection), connection)
+    made = rows_table(facts, work.writer, columns_of(rows, work.writer))
+    build(work, node, connection, Live(connection), (*facts.adoption, *made, *facts.adopted), True)
+
+
+def _as_seed(source: Source) -> Node:
+    """What the source comes to once its file is loaded."""
+    config = {"adopt": source.config["adopt"]} if "adopt" in source.config else {}
+    return Node(
+        id=source.id, resource_type="seed", name=source.name, package=source.package, path=source.path,
+        original_path=source.original_path, root=source.root, config=config, place=source.place,
+        relation=_placed(source),
+    )  # fmt: skip
+
+
+def _placed(source: Source) -> Relation:
     assert source.relation is not None
-    lines = tuple(writer.definition(column) for column in columns_of(rows, writer))
-    with connection.transaction():
-        connection.execute(writer.create_schema(source.relation))
-        connection.execute(writer.drop(source.relation, "table"))
-        connection.execute(writer.create_table(source.relation, lines))
-        connection.load(source.relation, rows)
+    return source.relation
+
+
+def _facts(work: Work, node: Node, rows: Any, connection: Connection) -> Facts:
+    assert node.relation is not None
+    existing = connection.relation(node.relation)
+    asks = existing is not None and work.writer.capabilities.belongings
+    return Facts(
+        node=node,
+        query="",
+        relation=node.relation,
+        existing=existing,
+        full_refresh=True,
+        now=work.now,
+        rows=rows,
+        belongings=connection.belongings(node.relation) if asks else Belongings(),
+        temporary=work.temporary,
+    )
 
 
 def _filled(source: Source, location: str) -> str:

@@ -10,35 +10,50 @@ from eltbuild.relation import Relation, RelationInfo, RelationKind
 
 
 class Catalogue:
-    """The relations of the schemas that a run writes to. Safe to use from several threads."""
+    """The relations of the schemas that a run writes to. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    `exact`: names that differ in letter case alone are two.
+    """
+
+    def __init__(self, exact: bool = False) -> None:
+        self._exact = exact
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str, str], RelationInfo] = {}
         self._schemas: set[tuple[str, str]] = set()
 
     def learn(self, connection: Connection, schemas: Iterable[Relation]) -> None:
         """Ask for all relations of some schemas, by one query."""
-        wanted = {schema.key[:2]: schema for schema in schemas}
+        wanted = {self._key(schema)[:2]: schema for schema in schemas}
         found = connection.relations(tuple(wanted.values()))
         with self._lock:
             self._schemas |= set(wanted)
-            self._known.update({info.relation.key: info for info in found})
+            self._known.update({self._key(info.relation): info for info in found})
 
     def covers(self, relation: Relation) -> bool:
         """Whether what stands at that place is known without asking."""
-        return relation.key[:2] in self._schemas
+        return self._key(relation)[:2] in self._schemas
 
     def kind(self, relation: Relation) -> RelationInfo | None:
         """What stands there, columns not asked for; None when nothing does."""
-        return self._known.get(relation.key)
+        return self._known.get(self._key(relation))
+
+    def all(self) -> tuple[RelationInfo, ...]:
+        """Everything that is known to stand."""
+        with self._lock:
+            return tuple(self._known.values())
 
     def forget(self, relation: Relation) -> None:
         """Something else may stand there now."""
         with self._lock:
-            self._known.pop(relation.key, None)
+            self._known.pop(self._key(relation), None)
 
     def record(self, relation: Relation, kind: RelationKind) -> None:
         """A relation of that kind stands there now."""
         with self._lock:
-            self._known[relation.key] = RelationInfo(relation, kind)
+            self._known[self._key(relation)] = RelationInfo(relation, kind)
+
+    def _key(self, relation: Relation) -> tuple[str, str, str]:
+        """Equal for names that mean one relation."""
+        if not self._exact:
+            return relation.key
+        return (relation.database or "", relation.schema or "", relation.identifier or "")

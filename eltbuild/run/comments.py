@@ -29,7 +29,8 @@ def commenter(session: Session) -> Commenter | None:
         words = default(session, node) if text is None else _rendered(compiler, node, str(text))
         if not words:
             return ("", "")
-        safe = words.replace("*/", "* /")
+        # Comments nest in some engines: neither end of one may stand inside.
+        safe = words.replace("*/", "* /").replace("/*", "/ *")
         return ("", f"\n/* {safe} */") if append else (f"/* {safe} */\n", "")
 
     return comment

@@ -112,6 +112,8 @@ class Results:
     finished: tuple[Finished, ...]
     seconds: float
     interrupted: bool = False
+    signal: int = 2
+    """The signal that interrupted it."""
 
     @property
     def success(self) -> bool:

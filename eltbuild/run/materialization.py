@@ -9,12 +9,28 @@ from eltbuild.compile.introspect import Live
 from eltbuild.compile.strategy import strategy_sql
 from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.incremental import is_whole
-from eltbuild.plan.nouns import Facts, Operation, Statement
+from eltbuild.plan.nouns import Facts, Operation, Recipe, Statement
+from eltbuild.plan.reconcile import mode_of, reconcile
 from eltbuild.plan.whole import table
 from eltbuild.project.resources import Macro, Node
 from eltbuild.relation import Column
+from eltbuild.run.changes import tell
 from eltbuild.run.events import Finished
-from eltbuild.run.work import Clock, Work, compiled_text, connection_for, record, succeeded
+from eltbuild.run.ownership import admitted
+from eltbuild.run.work import (
+    Clock,
+    Work,
+    compiled_text,
+    connection_for,
+    facts_of,
+    perform,
+    placed,
+    published,
+    record,
+    succeeded,
+)
+
+OPAQUE = Recipe(lambda facts, writer: ())
 
 
 def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> Finished:
@@ -33,9 +49,15 @@ def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> F
     clock.mark(sql)
     header = node.config.get("sql_header")
     names: dict[str, Any] = {"sql": sql, "compiled_code": sql, **({"sql_header": header} if header else {})}
-    with connection.transaction():
-        work.compiler.call_macro(macro, live, {}, names, node)
     assert node.relation is not None
+    place = (node, *placed(node), work.fingerprint(node))
+    facts = admitted(work, facts_of(work, node, connection, OPAQUE, sql), connection)
+    work.ledger.announced(*place[:3])
+    with published(work, node, connection):
+        perform(connection, facts.adoption)
+        work.compiler.call_macro(macro, live, {}, names, node)
+        perform(connection, (*facts.adopted, *work.ledger.recording(*place)))
+    work.ledger.recorded(*place)
     work.catalogue.forget(node.relation)
     info = connection.relation(node.relation)
     if info is not None:
@@ -61,14 +83,26 @@ def own_strategy(work: Work, facts: Facts, live: Live) -> tuple[Operation, ...] 
     if is_whole(facts):
         return table(facts, work.writer)
     staged = work.writer.session(facts.relation, f"__dbt_tmp{facts.temporary}")
-    text = strategy_sql(work.compiler, macro, live, node, staged, _columns(facts))
+    asked, altered, columns = _reconciled(work, facts)
+    text = strategy_sql(work.compiler, macro, live, node, staged, columns)
     return (
+        *asked,
         Statement(work.writer.create_table_as(staged, facts.query, temporary=True), "stage"),
+        *altered,
         Statement(text, "main"),
         Statement(work.writer.drop(staged, "table"), "drop"),
     )
 
 
-def _columns(facts: Facts) -> tuple[Column, ...]:
+def _reconciled(work: Work, facts: Facts) -> tuple[tuple[Operation, ...], tuple[Operation, ...], tuple[Column, ...]]:
+    """What to ask and to alter before the strategy writes, and the columns that it is told of.
+
+    Under `ignore` these are the table's, whatever the query gives: what comes of that is the strategy's own.
+    """
     assert facts.existing is not None
-    return facts.existing.columns or facts.columns
+    if mode_of(facts.node) == "ignore":
+        return (), (), facts.existing.columns or facts.columns
+    found = reconcile(facts, work.writer)
+    tell(work, facts)
+    types = {column.name: column.type for column in facts.columns}
+    return found.checks, found.operations, tuple(Column(pair.target, types[pair.query]) for pair in found.pairs)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,16 @@ from eltbuild.plan.materialize import MATERIALIZATIONS
 from eltbuild.plan.nouns import Batch, Facts, Load, Operation, Recipe, Statement
 from eltbuild.project.resources import Node, NodeId, Source, UnitTest
 from eltbuild.quality import data_tests, freshness
-from eltbuild.run.batches import as_results, batches
+from eltbuild.relation import RelationKind
+from eltbuild.run.batches import as_results
+from eltbuild.run.changes import anew, tell
+from eltbuild.run.effort import attempted, retried
 from eltbuild.run.events import Finished, Started, Status
 from eltbuild.run.locate import located
 from eltbuild.run.materialization import own_strategy, run_materialization
+from eltbuild.run.ownership import admitted, refuse_foreign
+from eltbuild.run.sessions import Commented
+from eltbuild.run.slices import slices
 from eltbuild.run.unit_test import run_unit_test
 from eltbuild.run.work import (
     Clock,
@@ -33,6 +38,7 @@ from eltbuild.run.work import (
     constrained,
     facts_of,
     perform,
+    published,
     recipe_of,
     record,
     refreshes,
@@ -47,12 +53,13 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
     clock = Clock()
     try:
         if isinstance(resource, Source):
-            result = measure_freshness(work, resource, clock)
+            result = run_freshness(work, resource, clock)
         elif isinstance(resource, Node):
             refuse_unreadable(work, resource)
-            result = _attempted(work, resource, clock)
+            run = RUNNERS[resource.resource_type]
+            result = attempted(work, resource, lambda: run(work, resource, clock))
         elif isinstance(resource, UnitTest):
-            result = run_unit_test(work, resource, clock)
+            result = attempted(work, resource, lambda: run_unit_test(work, resource, clock))
         else:
             result = Finished(node=id, status="no-op", failures=0)
     except EltbuildError as error:
@@ -67,24 +74,6 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
         thread=started.thread,
         at=datetime.now(UTC),
     )
-
-
-ATTEMPTS = 5
-"""How often a node is tried where the warehouse says that another connection was in its way."""
-
-
-def _attempted(work: Work, node: Node, clock: Clock) -> Finished:
-    """Do a node; again, after a moment, where another connection was in the way and nothing has been kept of it."""
-    run = RUNNERS[node.resource_type]
-    attempts = 1 if any(not hook.get("transaction", True) for hook in node.config.get("pre-hook") or ()) else ATTEMPTS
-    for attempt in range(1, attempts):
-        try:
-            return run(work, node, clock)
-        except DatabaseError as error:
-            if not error.transient:
-                raise
-            time.sleep(0.02 * 2**attempt * (1 + random.random()))
-    return run(work, node, clock)
 
 
 def explained(work: Work, resource: Any, error: EltbuildError) -> Problem:
@@ -122,17 +111,24 @@ def run_model(work: Work, node: Node, clock: Clock) -> Finished:
     sql = compiled_text(work, node, live).sql or ""
     clock.mark(sql)
     check_query(node, sql)
-    facts = facts_of(work, node, connection, recipe, sql)
+    facts = admitted(work, facts_of(work, node, connection, recipe, sql), connection)
+    again = anew(work, facts)
+    if again is not None:
+        return run_model(work, again, clock)
     operations = decided(work, facts, recipe, live)
     answer = build(work, node, connection, live, operations, recipe.transaction)
     record(work, node)
     return succeeded(work, node, answer, sql)
 
 
-def decided(work: Work, facts: Facts, recipe: Recipe, live: Live) -> tuple[Operation, ...]:
+def decided(work: Work, facts: Facts, recipe: Recipe, live: Live, quiet: bool = False) -> tuple[Operation, ...]:
     """The operations of a materialization, with a strategy of the project's own where it names one."""
     operations = own_strategy(work, facts, live)
-    return recipe.materialize(facts, work.writer) if operations is None else operations
+    if operations is None:
+        operations = recipe.materialize(facts, work.writer)
+        if not quiet:
+            tell(work, facts)
+    return (*facts.adoption, *operations, *facts.adopted)
 
 
 COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -149,34 +145,44 @@ def run_batches(work: Work, node: Node, recipe: Recipe, clock: Clock) -> Finishe
     connection = connection_for(work, node)
     live = Live(connection)
     existing = standing(work, connection, node, False)
-    incremental = existing is not None and existing.kind == "table" and not refreshes(work, node)
-    start, end = work.window
-    planned = work.batches.get(node.id) or batches(node, now=work.now, incremental=incremental, start=start, end=end)
+    incremental, planned = slices(work, node, existing)
     done: dict[str, list[Batch]] = {"successful": [], "failed": []}
     problem: Problem | None = None
     written = 0
-    sql = ""
+
+    def one(number: int, batch: Batch) -> Answer | Node:
+        """One slice, by a session that was not lost; or the node as it is to be built from nothing."""
+        connection = connection_for(work, node)
+        sql = work.compiler.compile(node, live, (batch.start, batch.end)).sql or ""
+        clock.mark(sql)
+        fresh = number == 0 and not incremental
+        facts = facts_of(work, node, connection, recipe, sql, full_refresh=fresh, batch=batch)
+        facts = admitted(work, facts, connection)
+        again = anew(work, facts) if number == 0 else None
+        if again is not None:
+            return again
+        operations = decided(work, facts, recipe, live, quiet=number > 0)
+        return build(work, node, connection, live, operations, recipe.transaction, batch)
+
     for number, batch in enumerate(planned):
         try:
-            sql = work.compiler.compile(node, live, (batch.start, batch.end)).sql or ""
-            clock.mark(sql)
-            facts = facts_of(work, node, connection, recipe, sql, batch=batch)
-            fresh = number == 0 and not incremental
-            facts = replace(facts, full_refresh=fresh)
-            answer = build(work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction)
+            outcome = retried(work, node, partial(one, number, batch))
+            if isinstance(outcome, Node):
+                whole = replace(work, window=(None, None), batches={}, continues=0)
+                return run_batches(whole, outcome, recipe, clock)
             record(work, node)
             done["successful"].append(batch)
-            written += answer.affected or 0
+            written += outcome.affected or 0
         except (CompileError, DatabaseError) as error:
             problem = problem or explained(work, node, error)
             done["failed"].append(batch)
-            if number == 0:
-                done["failed"] += planned[1:]
+            if number == 0 or connection.halted.is_set():
+                done["failed"] += planned[number + 1 :]
                 break
     status: Status = "success" if not done["failed"] else ("partial success" if done["successful"] else "error")
     count = len(done["successful"])
     answer = Answer(affected=written, message=f"{count} of {len(planned)} batches")
-    result = succeeded(work, node, answer, sql, status)
+    result = succeeded(work, node, answer, clock.sql or "", status)
     result = replace(result, error=problem, batches=as_results(done), failures=len(done["failed"]))
     return replace(result, message=str(problem)) if problem else result
 
@@ -192,19 +198,27 @@ def run_python(work: Work, node: Node, clock: Clock) -> Finished:
     assert node.relation is not None
     existing = standing(work, connection, node, False)
     incremental = node.materialized == "incremental" and existing is not None and not refreshes(work, node)
+    refuse_foreign(work, node, existing, connection)
     resolve = _resolver(work, node, connection)
     clock.mark(node.code)
     context = ModelContext(node, work.writer.relation(node.relation), resolve, incremental)
     rows = to_arrow(node, run_model(node, context, getattr(connection, "session", None)))
-    staged = work.writer.beside(node.relation, f"__py{work.temporary}")
+    staged = work.writer.session(node.relation, f"__py{work.temporary}")
     lines = tuple(work.writer.definition(column) for column in columns_of(rows, work.writer))
-    perform(connection, (Statement(work.writer.create_table(staged, lines), "stage"), Load(staged, rows, "stage")))
+    drop = work.writer.drop(staged, "table")
+    stage = (drop, work.writer.create_table(staged, lines, temporary=True))
+    with connection.passing():
+        perform(connection, (*(Statement(sql, "stage") for sql in stage), Load(staged, rows, "stage")))
     try:
         sql = f"select * from {work.writer.relation(staged)}"
-        facts = facts_of(work, node, connection, recipe, sql)
-        answer = build(work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction)
+        facts = admitted(work, facts_of(work, node, connection, recipe, sql), connection)
+        again = anew(work, facts)
+        if again is None:
+            answer = build(work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction)
     finally:
-        connection.execute(work.writer.drop(staged, "table"))
+        connection.dismiss(drop)
+    if again is not None:
+        return run_python(work, again, clock)
     record(work, node)
     return succeeded(work, node, replace(answer, affected=rows.num_rows), node.code)
 
@@ -236,10 +250,12 @@ def run_seed(work: Work, node: Node, clock: Clock) -> Finished:
     clock.mark(None)
     recipe = recipe_of(node)
     facts = facts_of(work, node, connection, recipe, "", rows=rows)
-    facts = replace(facts, existing=standing(work, connection, node, columns=True))
+    facts = admitted(work, replace(facts, existing=standing(work, connection, node, columns=True)), connection)
     try:
-        answer = build(work, node, connection, live, recipe.materialize(facts, work.writer), recipe.transaction)
+        answer = build(work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction)
     except DatabaseError as error:
+        if error.transient or error.lost:
+            raise
         raise refused(node, Path(work.session.project.root), error) from error
     record(work, node)
     count = 0 if facts.empty else rows.num_rows
@@ -271,15 +287,21 @@ def run_test(work: Work, node: Node, clock: Clock) -> Finished:
     )
 
 
-def store_failures(work: Work, node: Node, connection: Connection, sql: str, kind: str) -> str:
+def store_failures(work: Work, node: Node, connection: Commented, sql: str, kind: str) -> str:
     """Keep a test's failing rows as a table or a view; the name under which they stand."""
     kept = replace(node, config={**node.config, "store_failures_as": kind})
     limit = node.config.get("limit")
     text = work.writer.limited(sql, int(limit)) if limit is not None else sql
-    facts = facts_of(work, kept, connection, MATERIALIZATIONS["test"], text)
-    with connection.transaction():
-        perform(connection, MATERIALIZATIONS["test"].materialize(facts, work.writer))
-    work.catalogue.record(facts.relation, "view" if kind == "view" else "table")
+    recipe = MATERIALIZATIONS["test"]
+    facts = admitted(work, facts_of(work, kept, connection, recipe, text), connection)
+    left: RelationKind = "view" if kind == "view" else "table"
+    place = (kept, facts.relation, left, "")
+    work.ledger.announced(*place[:3])
+    with published(work, kept, connection):
+        perform(connection, (*facts.adoption, *recipe.materialize(facts, work.writer), *facts.adopted))
+        perform(connection, work.ledger.recording(*place))
+    work.ledger.recorded(*place)
+    work.catalogue.record(facts.relation, left)
     return work.writer.relation(data_tests.stored_at(node))
 
 
@@ -292,22 +314,28 @@ def run_operation(work: Work, node: Node, clock: Clock) -> Finished:
     return succeeded(work, replace(node, relation=None), answer, sql)
 
 
+def run_freshness(work: Work, source: Source, clock: Clock) -> Finished:
+    """How fresh a source is; an error has a status of its own."""
+    try:
+        return attempted(work, source, lambda: measure_freshness(work, source, clock))
+    except (DatabaseError, CompileError) as error:
+        problem = error.problems[0]
+        problem = replace(problem, place=problem.place or source.place)
+        return Finished(
+            node=source.id, status="runtime error", error=problem, message=str(problem), compiled_code=clock.sql
+        )
+
+
 def measure_freshness(work: Work, source: Source, clock: Clock) -> Finished:
     """When a source was last loaded, and whether that is recent enough."""
     connection = work.connections.here()
     connection.comment = connection.after = ""
-    sql = None
-    try:
-        relation = source_text(work.session, source)
-        query = loaded_at_query(work.session, source, Live(connection))
-        sql = freshness.question(source, relation, query)
-        clock.mark(sql)
-        answer = connection.execute(sql)
-        age = freshness.verdict(source, answer.rows[0], work.now)
-    except (DatabaseError, CompileError) as error:
-        problem = error.problems[0]
-        problem = replace(problem, place=problem.place or source.place)
-        return Finished(node=source.id, status="runtime error", error=problem, message=str(problem), compiled_code=sql)
+    relation = source_text(work.session, source)
+    query = loaded_at_query(work.session, source, Live(connection))
+    sql = freshness.question(source, relation, query)
+    clock.mark(sql)
+    answer = connection.execute(sql)
+    age = freshness.verdict(source, answer.rows[0], work.now)
     rules = source.freshness or {}
     return Finished(
         node=source.id,

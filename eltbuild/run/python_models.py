@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from eltbuild.errors import CompileError, Place, Problem
+from eltbuild.errors import CompileError, DatabaseError, Place, Problem
 from eltbuild.project.resources import Node
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ def run_model(node: Node, context: ModelContext, session: Any) -> Any:
     except CompileError:
         raise
     except (Exception, SystemExit) as error:
+        if isinstance(error, DatabaseError) and (error.transient or error.lost):
+            raise
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == node.project_path]
         line = frames[-1].lineno or 0 if frames else getattr(error, "lineno", 0) or 0
         raise CompileError(Problem(f"{type(error).__name__}: {error}", Place(node.project_path, line))) from error

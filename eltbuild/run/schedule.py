@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from heapq import heappop, heappush
 from itertools import count
+from math import inf
 from queue import SimpleQueue
+from time import monotonic
 
 from eltbuild.errors import UsageError
 from eltbuild.graph.graph import Graph
 from eltbuild.project.resources import NodeId
 from eltbuild.run.events import FAILED, Event, Finished, Message, Started, Status
 from eltbuild.run.order import Steps, arrange
-from eltbuild.run.workers import TICK, Work, Worker, Workers
+from eltbuild.run.stop import PATIENCE, TICK, Stop
+from eltbuild.run.workers import Work, Worker, Workers
 
 BLOCKING: frozenset[str] = FAILED | {"skipped"}
 """The statuses after which nothing is run that stands on the node."""
@@ -44,6 +48,7 @@ def schedule(
     on_error: Mapping[NodeId, str] | None = None,
     cost: Mapping[NodeId, float] | None = None,
     inbox: SimpleQueue[Message | int] | None = None,
+    stop: Stop | None = None,
 ) -> Generator[Event, None, bool]:
     """Run the nodes; give a `Started` for each that begins and exactly one `Finished` for each of all.
 
@@ -58,10 +63,11 @@ def schedule(
     * `fail_fast`: after the first failure `cancel` is called, what runs is awaited, the rest is skipped.
     * What others put into `inbox` (things said while nodes run) comes out between the events, in order.
 
-    An interrupt is a `KeyboardInterrupt` raised in the thread that iterates: while it waits here, or handed in with
-    `throw`. Then `cancel` is called, what runs is awaited and ends as `cancelled` if it fails, and the rest is
-    `skipped`; all these `Finished` still come. A second interrupt does not wait any longer. The value that the iterator
-    returns (`stopped = yield from schedule(...)`) is whether it was interrupted.
+    An interrupt is `stop` asked for, or a `KeyboardInterrupt` raised in the thread that iterates: while it waits here,
+    or handed in with `throw`. Then `cancel` is called, what runs is awaited and ends as `cancelled` if it fails, and
+    the rest is `skipped`; all these `Finished` still come. What does not end within `PATIENCE` is abandoned, and so is
+    everything at a second interrupt. The value that the iterator returns (`stopped = yield from schedule(...)`) is
+    whether it was interrupted.
 
     Closing the iterator early cancels what runs, waits for it, and ends the threads. Raises `UsageError` for less than
     one thread.
@@ -73,7 +79,7 @@ def schedule(
         graph=graph,
         steps=arrange(graph, chosen, tests, cost),
         chosen=chosen,
-        workers=Workers(work, min(threads, max(len(chosen), 1)), now or _now, inbox or SimpleQueue()),
+        workers=Workers(work, min(threads, max(len(chosen), 1)), now or _now, inbox or SimpleQueue(), stop or Stop()),
         fail_fast=fail_fast,
         cancel=cancel or (lambda: None),
         now=now or _now,
@@ -92,8 +98,8 @@ def schedule(
 class _Run:
     """The state of one run. Only the iterating thread touches it.
 
-    An interrupt may come between any two of its steps. So what has ended is put into `out` before it is counted, and
-    what was given out is noted in `told` in the same breath: nothing is lost and nothing told twice.
+    A `KeyboardInterrupt` may come between any two of its steps. So what has ended is put into `out` before it is
+    counted, and what was given out is noted in `told` in the same breath: nothing is lost and nothing told twice.
     """
 
     def __init__(
@@ -142,6 +148,7 @@ class _Run:
         """All events of a run that nobody interrupts."""
         self._settle([step for step, missing in enumerate(self.waiting) if not missing])
         while not self.why:
+            self.workers.stop.heed()
             self._begin()
             yield from self._deliver()
             if not self.workers.busy:
@@ -155,9 +162,9 @@ class _Run:
         """All events that are left after an interrupt."""
         self.stopped_by_user = True
         self.why = "the run was interrupted"
-        try:
-            yield from self._wind_down()
-        except KeyboardInterrupt:
+        with suppress(KeyboardInterrupt):
+            yield from self._wind_down(PATIENCE)
+        if self.workers.busy:
             self.workers.abandon()
             for worker in self.workers.at_work():
                 self.out.append(self._stopped(worker))
@@ -171,7 +178,7 @@ class _Run:
         """End the threads; what still runs is cancelled first."""
         if self.workers.busy:
             self._call_cancel()
-        self.workers.stop()
+        self.workers.end()
 
     def _begin(self) -> None:
         """Give work to idle workers."""
@@ -199,9 +206,11 @@ class _Run:
             yield event
 
     def _collect(self) -> None:
-        """Wait until something has ended or was said, and count it."""
+        """Wait until something has ended or was said, and count it; once somebody wants to stop, nothing is counted."""
         for item in self.workers.wait():
             if isinstance(item, int):
+                if self.workers.stop.number:
+                    continue
                 worker = self.workers.all[item]
                 if worker.finished is not None:
                     self._finish(worker.step, worker.finished)
@@ -286,8 +295,9 @@ class _Run:
             )
         )
 
-    def _wind_down(self) -> Generator[Event]:
+    def _wind_down(self, patience: float = inf) -> Generator[Event]:
         """Cancel what runs and wait for its end; again and again, for a worker may have been between two statements."""
+        end = monotonic() + patience
         for tick in count():
             if tick % TICKS_BETWEEN_CANCELS == 0 and (self.workers.busy or not tick):
                 self._call_cancel()
@@ -296,8 +306,9 @@ class _Run:
                     self.out.append(self._stopped(worker))
                     self.workers.release(worker)
             yield from self._deliver()
-            if not self.workers.busy:
+            if not self.workers.busy or monotonic() > end or self.workers.stop.urgent:
                 return
+            self.workers.stop.heed()
             self.out.extend(item for item in self.workers.wait(TICK) if not isinstance(item, int))
 
     def _stopped(self, worker: Worker) -> Finished:

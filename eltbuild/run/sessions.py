@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Literal
 
 from eltbuild.adapter import Adapter, Answer, Connection
 from eltbuild.errors import DatabaseError
-from eltbuild.relation import Column, Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Relation, RelationInfo
+from eltbuild.run.aside import foreground
+from eltbuild.run.stop import PATIENCE, TICK, Stop
 
 if TYPE_CHECKING:
     import pyarrow
@@ -17,36 +21,150 @@ if TYPE_CHECKING:
 Log = Callable[[str, float, str], None]
 """`(sql, seconds, node)`: told of each statement."""
 
+Kept = Literal["nothing", "unknown", "something"]
+"""What stands for good of the work that is being done: `unknown` where the end of a transaction got no answer."""
+
+LONGEST_CANCEL = 5.0
+"""Seconds that a cancellation on its way is waited for before the session is used again."""
+
 
 class Commented:
-    """A connection that puts a comment in front of each statement, and counts lines without it."""
+    """A connection that puts a comment in front of each statement, and counts lines without it.
 
-    def __init__(self, inner: Connection, log: Log | None = None) -> None:
-        self.inner = inner
+    It outlives its session: one that was lost is replaced by `renew`. Used by one thread at a time; `halt` by any.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], log: Log | None = None) -> None:
         self.comment = ""
         self.after = ""
         self.node = ""
+        self.lost = True
+        """Whether there is no session, or one that is of no use any more."""
+        self.asked = 0
+        """How many questions it has not answered yet, one within another."""
+        self.kept: Kept = "nothing"
+        self.idempotent = False
+        """Whether its transactions do the same when they are repeated, so that nothing need be kept in mind of them."""
+        self.halted = threading.Event()
+        """Set while nothing may begin: what runs shall end."""
+        self._connect = connect
+        self._inner: Connection | None = None
+        self._depth = 0
         self._log = log
+        self._cancelling: threading.Thread | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a session, lost or not; none where the last attempt to open one failed."""
+        return self._inner is not None
+
+    @property
+    def inner(self) -> Connection:
+        """The session. Raises `DatabaseError` where there is none."""
+        if self._inner is None:
+            raise DatabaseError("there is no connection to the warehouse", lost=True)
+        return self._inner
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
+
+    # The session
+
+    def renew(self) -> None:
+        """There is a new session. Raises `DatabaseError` where the warehouse cannot be reached."""
+        self._refuse()
+        before, self._inner = self._inner, None
+        if before is not None:
+            with suppress(DatabaseError):
+                before.close()
+        self._depth = 0
+        self._inner = self._connect()
+        self.lost = False
+        self._refuse()
+
+    def halt(self) -> None:
+        """Stop what runs now, and let nothing begin until `go_on`. Does not wait; may be called again and again."""
+        self.halted.set()
+        inner, before = self._inner, self._cancelling
+        # Cancelling may take its time: it can be a message over a network that is not there any more.
+        if inner is not None and (before is None or not before.is_alive()):
+            self._cancelling = threading.Thread(target=_cancel, args=(inner,), name="cancel", daemon=True)
+            self._cancelling.start()
+
+    def go_on(self) -> None:
+        """Things may begin again, and no cancellation that is still on its way can meet them."""
+        if self._cancelling is not None:
+            self._cancelling.join(LONGEST_CANCEL)
+            self._cancelling = None
+        self.halted.clear()
+
+    def _refuse(self) -> None:
+        if self.halted.is_set():
+            raise DatabaseError("the statement was cancelled")
+
+    @contextmanager
+    def _asked(self) -> Iterator[Connection]:
+        """The session, for one question; notes when it is lost by that."""
+        self._refuse()
+        self.asked += 1
+        try:
+            yield self.inner
+        except DatabaseError as error:
+            # Once it is lost, all that follows fails for that reason.
+            self.lost = error.lost = self.lost or error.lost
+            raise
+        finally:
+            self.asked -= 1
+
+    @contextmanager
+    def _alone(self, sql: str) -> Iterator[None]:
+        """Notes what is done outside of a transaction, where each statement that writes commits by itself."""
+        if self._depth or only_reads(sql):
+            yield
+            return
+        before, self.kept = self.kept, "unknown"
+        try:
+            yield
+        except DatabaseError as error:
+            if error.transient or not error.lost:
+                self.kept = "something" if ";" in sql.strip().rstrip(";") else before
+            raise
+        self.kept = "something"
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """What is done inside is of no consequence: it is done again, or undone, by whoever comes next."""
+        before = self.kept
+        try:
+            yield
+        finally:
+            self.kept = before
+
+    def dismiss(self, sql: str) -> None:
+        """Clear something up, also while nothing may begin; nothing happens where there is no session for it."""
+        before = self.kept
+        with suppress(DatabaseError):
+            if not self.lost:
+                self.inner.execute(sql)
+        self.kept = before
+
+    # What connections do
 
     def execute(self, sql: str) -> Answer:
         """Run one statement with the comment."""
         if self._log is not None:
             return self._logged(sql)
-        if not self.comment and not self.after:
-            return self.inner.execute(sql)
-        try:
-            return self.inner.execute(f"{self.comment}{sql}{self.after}")
-        except DatabaseError as error:
-            error.sql = sql
-            error.line = max(error.line - self.comment.count("\n"), 0)
-            raise
+        with self._asked() as inner, self._alone(sql):
+            if not self.comment and not self.after:
+                return inner.execute(sql)
+            try:
+                return inner.execute(f"{self.comment}{sql}{self.after}")
+            except DatabaseError as error:
+                error.sql = sql
+                error.line = max(error.line - self.comment.count("\n"), 0)
+                raise
 
     def _logged(self, sql: str) -> Answer:
-        import time
-
         assert self._log is not None
         log, self._log = self._log, None
         started = time.monotonic()
@@ -58,68 +176,179 @@ class Commented:
 
     def read(self, sql: str) -> pyarrow.Table:
         """The rows of a query as Arrow."""
-        return self.inner.read(sql)
+        with self._asked() as inner:
+            return inner.read(sql)
 
     def load(self, relation: Relation, rows: Any) -> int:
         """Append rows in bulk."""
-        return self.inner.load(relation, rows)
+        with self._asked() as inner, self._alone("insert"):
+            return inner.load(relation, rows)
 
     def relation(self, relation: Relation) -> RelationInfo | None:
         """What stands at that place."""
-        return self.inner.relation(relation)
+        with self._asked() as inner:
+            return inner.relation(relation)
 
     def relations(self, schemas: Sequence[Relation]) -> Sequence[RelationInfo]:
         """All relations of some schemas."""
-        return self.inner.relations(schemas)
+        with self._asked() as inner:
+            return inner.relations(schemas)
 
     def columns(self, query: str) -> Sequence[Column]:
         """The columns of a query."""
-        return self.inner.columns(query)
+        with self._asked() as inner:
+            return inner.columns(query)
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """Everything inside commits together or not at all."""
-        return self.inner.transaction()
+    def belongings(self, relation: Relation) -> Belongings:
+        """What hangs on a relation."""
+        with self._asked() as inner:
+            return inner.belongings(relation)
+
+    def hold(self, name: str) -> bool:
+        """Take a lock."""
+        with self._asked() as inner:
+            return inner.hold(name)
+
+    def release(self, name: str) -> None:
+        """Give a lock back."""
+        with self._asked() as inner:
+            inner.release(name)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside commits together or not at all; `kept` tells afterwards which."""
+        if self._depth:
+            with self.inner.transaction():
+                yield
+            return
+        before, ending = self.kept, False
+        with self._asked() as inner:
+            try:
+                with inner.transaction():
+                    self._depth = 1
+                    yield
+                    self._refuse()
+                    ending = True
+                    self.kept = before if self.idempotent else "unknown"
+            except DatabaseError as error:
+                # Without an answer nobody knows, unless the adapter has found out.
+                if error.transient or not error.lost:
+                    self.kept = before
+                error.transient = error.transient or (ending and error.lost and self.idempotent)
+                raise
+            finally:
+                self._depth = 0
+        self.kept = before if self.idempotent else "something"
 
     def cancel(self) -> None:
         """Stop what runs now."""
-        self.inner.cancel()
+        if self._inner is not None:
+            self._inner.cancel()
 
     def close(self) -> None:
         """Give the session back."""
-        self.inner.close()
+        if self._inner is not None:
+            self._inner.close()
+
+
+def _cancel(connection: Connection) -> None:
+    """What runs on it is told to end, as far as it can be reached."""
+    with suppress(DatabaseError):
+        connection.cancel()
+
+
+_LEAD = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)
+_READS = re.compile(
+    r"(?:select|from|values|table|show|describe|desc|summarize|explain|pragma|set|reset|use|load|\Z)\b|\Z"
+    r"|with\b(?!.*\b(?:insert|update|delete|merge)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def only_reads(sql: str) -> bool:
+    """Whether every statement of a text surely leaves nothing behind but in its own session."""
+    return all(_READS.match(part, _lead(part)) for part in sql.split(";"))
+
+
+def _lead(text: str) -> int:
+    found = _LEAD.match(text)
+    return found.end() if found else 0
 
 
 class Connections:
     """One connection for each thread that asks, from one adapter."""
 
-    def __init__(self, adapter: Adapter, log: Log | None = None) -> None:
+    def __init__(self, adapter: Adapter, log: Log | None = None, stop: Stop | None = None) -> None:
+        self.stop = stop or Stop()
+        self.down = False
+        """Whether the warehouse could not be reached when it was last asked for, however often that was tried."""
         self._adapter = adapter
         self._log = log
         self._local = threading.local()
         self._lock = threading.Lock()
         self._open: list[Commented] = []
-        self._cancelled = False
+        self.cancelled = False
+        """Whether nothing may begin, on any connection."""
 
-    def here(self) -> Commented:
-        """This thread's connection, opened when it is first asked for. Raises `DatabaseError`."""
+    def mine(self) -> Commented:
+        """This thread's connection, with a session or without."""
         held: Commented | None = getattr(self._local, "connection", None)
         if held is None:
-            held = Commented(self._adapter.connect(), self._log)
+            held = Commented(lambda: foreground(self._adapter, self.stop), self._log)
             self._local.connection = held
             with self._lock:
                 self._open.append(held)
+                if self.cancelled:
+                    held.halted.set()
         return held
 
+    def here(self) -> Commented:
+        """This thread's connection; its session is opened when it is first asked for, and again when it was lost.
+
+        Raises `DatabaseError`.
+        """
+        held = self.mine()
+        if held.lost:
+            held.renew()
+            self.down = False
+        return held
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; whether somebody wants to stop what this thread does. Then it returns at once."""
+        halted = self.mine().halted
+        if threading.current_thread() is not threading.main_thread():
+            return halted.wait(seconds)
+        end = time.monotonic() + seconds
+        while not halted.is_set() and (left := end - time.monotonic()) > 0:
+            self.stop.sleep(min(left, TICK))
+        return halted.is_set()
+
     def cancel(self) -> None:
-        """Stop whatever runs on any of them."""
+        """Stop whatever runs on any of them; nothing begins until `go_on`. Does not wait for anything."""
         with self._lock:
-            self._cancelled = True
+            self.cancelled = True
             for connection in self._open:
-                connection.cancel()
+                connection.halt()
+
+    def go_on(self) -> None:
+        """Things may begin again."""
+        with self._lock:
+            self.cancelled = False
+            for connection in self._open:
+                connection.go_on()
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all of them. After a stop, what never ended is left to the end of the process."""
         with self._lock:
-            for connection in self._open:
-                connection.close()
+            # A session that does not answer cannot be closed in safety.
+            answering = [one for one in self._open if not (self.stop.number and one.asked)]
             self._open.clear()
+        closing = threading.Thread(target=_close, args=(answering,), name="close", daemon=True)
+        closing.start()
+        closing.join(PATIENCE if self.stop.number else None)
+
+
+def _close(connections: Sequence[Commented]) -> None:
+    for connection in connections:
+        with suppress(DatabaseError):
+            connection.close()

@@ -45,6 +45,8 @@ def run_unit_test(work: Work, test: UnitTest, clock: Clock) -> Finished:
     try:
         outcome = judged(work, test, model, sql, connection)
     except DatabaseError as error:
+        if error.transient or error.lost:
+            raise
         check_inputs(test, inputs, assumed, connection)
         raise CompileError(located(work.session, model, error, assumed)) from error
     return Finished(
@@ -138,7 +140,9 @@ def described(connection: Connection, query: str) -> Sequence[Column]:
     """The columns of a query; none where the warehouse refuses it."""
     try:
         return connection.columns(query)
-    except DatabaseError:
+    except DatabaseError as error:
+        if error.transient or error.lost:
+            raise
         return ()
 
 
@@ -186,6 +190,8 @@ def blaming(test: UnitTest, rows: str) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
+        if error.transient or error.lost:
+            raise
         problem = error.problems[0]
         message = f"{rows} cannot be used: {problem.message}"
         raise CompileError(replace(problem, message=message, place=test.place)) from error

@@ -14,13 +14,11 @@ from typing import TypeAlias
 from eltbuild.errors import EltbuildError, Interrupted, Problem
 from eltbuild.project.resources import NodeId
 from eltbuild.run.events import Finished, Message, Started, Status
+from eltbuild.run.stop import TICK, Stop
 
 Work: TypeAlias = Callable[[NodeId, Started], Finished]
 
-TICK = 0.04
-"""Seconds after which the waiting thread looks up, so that Ctrl-C is noticed where waiting cannot be interrupted."""
-
-PATIENCE = 1.0
+IDLE = 1.0
 """Seconds after which an idle worker looks whether the program is ending without it."""
 
 
@@ -49,8 +47,11 @@ class Worker:
 class Workers:
     """The threads of one run, started when they are first needed."""
 
-    def __init__(self, work: Work, count: int, now: Callable[[], datetime], inbox: SimpleQueue[Message | int]) -> None:
+    def __init__(
+        self, work: Work, count: int, now: Callable[[], datetime], inbox: SimpleQueue[Message | int], stop: Stop
+    ) -> None:
         self.work = work
+        self.stop = stop
         self.now = now
         self.inbox = inbox
         self.all = [Worker(number) for number in range(count)]
@@ -81,8 +82,10 @@ class Workers:
         heappush(self.idle, worker.number)
 
     def wait(self, seconds: float | None = None) -> list[Message | int]:
-        """What has come in, at least one thing; after `seconds`, possibly nothing."""
+        """What has come in, at least one thing; after `seconds`, or when somebody wants to stop, possibly nothing."""
         while True:
+            if seconds is None and self.stop.number:
+                return []
             try:
                 items = [self.inbox.get(timeout=TICK if seconds is None else seconds)]
             except Empty:
@@ -93,7 +96,7 @@ class Workers:
                 items.append(self.inbox.get())
             return items
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """End every thread, and wait for that unless what they do was abandoned."""
         for worker in self.all:
             if worker.thread is not None:
@@ -112,7 +115,7 @@ class Workers:
         main = threading.main_thread()
         while True:
             try:
-                started = worker.queue.get(timeout=PATIENCE)
+                started = worker.queue.get(timeout=IDLE)
             except Empty:
                 if main.is_alive():
                     continue

@@ -1,0 +1,231 @@
+"""The ledger of a run that holds its claims: what it builds is remembered, in the target or in a local file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from eltbuild.adapter import Answer, Connection
+from eltbuild.plan.nouns import Batch, Call, Operation
+from eltbuild.project.resources import Node
+from eltbuild.relation import Relation, RelationKind
+from eltbuild.run.events import Finished
+from eltbuild.run.known import Known
+from eltbuild.state.records import Built, Ended, Event, Interval, Run
+
+LONGEST = 500
+"""Characters of a message that are kept."""
+
+
+class Lease(Protocol):
+    """A run's hold on its claims, and the pen that writes for it; safe to use from several threads."""
+
+    run: Run
+
+    def check(self) -> None:
+        """Raises `DatabaseError` where another run has ended this one."""
+        ...
+
+    def together(self, relation: Relation) -> bool:
+        """Whether data at that place and a record of it can commit in one transaction."""
+        ...
+
+    def carry(self, connection: Connection, record: Built | Interval) -> None:
+        """The record is written by that session, within its transaction. Raises `DatabaseError`."""
+        ...
+
+    def write(self, record: Built | Interval) -> None:
+        """The record is written and committed. Raises `DatabaseError`."""
+        ...
+
+    def stands(self, connection: Connection, node: str, start: datetime | None) -> bool | None:
+        """Whether the run's record of a node, or of its slice that begins then, is committed; None if that cannot be
+
+        told: something is being committed still. Raises `DatabaseError`.
+        """
+        ...
+
+    def named(self, prefix: str) -> Sequence[Run]:
+        """The runs whose invocation begins so. Raises `DatabaseError`."""
+        ...
+
+    def ended(self, ended: Ended) -> None:
+        """A node has ended; written down soon."""
+        ...
+
+    def close(self, status: str) -> str:
+        """The run has ended so, and its claims are free; why that could not be written down, or ""."""
+        ...
+
+
+class RunLedger:
+    """One run's. What it says of relations is what was so when the run began, and what the run has committed since."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        known: Known,
+        *,
+        now: datetime,
+        whole: bool = True,
+        mask: Callable[[str], str] = str,
+        told: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._lease = lease
+        self._known = known
+        self._now = now
+        self._whole = whole
+        self._mask = mask
+        self._told = told
+        self._closed = False
+        self._done: set[str] = set()
+        self._sliced: set[tuple[str, str, str]] = set()
+
+    def owner(self, relation: Relation) -> str | None:
+        """The project that built what stands at that place; None where no project is known to have done so."""
+        return self._known.owner(relation)
+
+    def built(self) -> Sequence[Built]:
+        """The latest event of each relation of this project."""
+        return self._known.built()
+
+    def intervals(self, relation: Relation) -> Sequence[Interval] | None:
+        """The slices of time that what stands there is known to hold whole, in order; None where nothing is known."""
+        return self._known.intervals(relation)
+
+    def afresh(self, relation: Relation) -> None:
+        """A microbatch model begins from nothing."""
+        self._known.afresh(relation)
+
+    def announced(self, node: Node, relation: Relation, kind: RelationKind) -> None:
+        """Written down now where data and record cannot commit together. Raises `DatabaseError`."""
+        self._lease.check()
+        if not self._lease.together(relation):
+            self._lease.write(self._event(relation, kind, "begun", node.id))
+
+    def recording(
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None = None
+    ) -> tuple[Operation, ...]:
+        """The records of a node, to be carried out by its own session; none where that cannot be."""
+        if not self._lease.together(relation):
+            return ()
+
+        def record(connection: Connection) -> Answer | None:
+            for one in self._records(node, relation, kind, fingerprint, batch):
+                self._lease.carry(connection, one)
+            return None
+
+        return (Call(record, "record"),)
+
+    def recorded(
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None = None
+    ) -> None:
+        """It is committed; written down now where it could not be before. Raises `DatabaseError`."""
+        for one in self._records(node, relation, kind, fingerprint, batch):
+            if not self._lease.together(relation):
+                self._lease.write(one)
+            if isinstance(one, Interval):
+                self._known.stands(one)
+            else:
+                self._known.happened(one)
+        if batch is not None:
+            self._sliced.add(relation.key)
+        elif not is_in_parts(node):
+            self._done.add(node.id)
+
+    def committed(self, node: Node, relation: Relation, batch: Batch | None, connection: Connection) -> bool | None:
+        """Whether this run's record of that node, or slice, stands. Raises `DatabaseError`."""
+        if not self._lease.together(relation):
+            return None
+        return self._lease.stands(connection, node.id, batch.start if batch is not None else None)
+
+    def together(self, relation: Relation) -> bool:
+        """Whether data at that place and a record of it commit in one transaction."""
+        return self._lease.together(relation)
+
+    def noting(self, relation: Relation, kind: RelationKind, event: Event, node: str = "") -> tuple[Operation, ...]:
+        """The record of something else that happens to a relation."""
+        one = self._event(relation, kind, event, node)
+
+        def note(connection: Connection) -> Answer | None:
+            if self._lease.together(relation):
+                # Not known before it is committed: what has not been taken over may not be written to.
+                self._lease.carry(connection, one)
+            else:
+                self._lease.write(one)
+                self._known.happened(one)
+            return None
+
+        return (Call(note, "record"),)
+
+    def is_over(self, suffix: str) -> bool:
+        """Whether the run whose invocation begins so is known, and can do nothing more. Raises `DatabaseError`."""
+        found = self._lease.named(suffix)
+        return bool(found) and all(run.ended is not None for run in found)
+
+    def ended(self, finished: Finished) -> None:
+        """A node ended; what was recorded with its data is not written down again."""
+        if finished.status == "success" and finished.node in self._done:
+            return
+        message = self._mask(finished.message or "").strip().partition("\n")[0][:LONGEST]
+        self._lease.ended(
+            Ended(
+                run=self._lease.run.number,
+                node=finished.node,
+                status=finished.status,
+                seconds=round(finished.seconds, 3),
+                message=message.replace("\0", ""),
+            )
+        )
+
+    def close(self, status: str) -> None:
+        """The run ended so; its claims are given back. Does nothing the second time."""
+        if self._closed:
+            return
+        self._closed = True
+        why = self._lease.close(status)
+        if why:
+            self._told(f"the end of this run could not be written down: {why}; the next run will find out")
+
+    def _event(self, relation: Relation, kind: RelationKind, event: Event, node: str, fingerprint: str = "") -> Built:
+        run = self._lease.run
+        return Built(
+            run=run.number,
+            project=run.project,
+            home=run.home,
+            relation=relation,
+            kind=kind,
+            event=event,
+            node=node,
+            fingerprint=fingerprint,
+        )
+
+    def _records(
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None
+    ) -> Sequence[Built | Interval]:
+        """What is to be remembered of a node, or of a slice of one."""
+        built = self._event(relation, kind, "built", node.id, fingerprint)
+        if batch is None:
+            return (built,)
+        run = self._lease.run
+        interval = Interval(
+            run=run.number,
+            since=self._known.since(relation, run.number),
+            project=run.project,
+            relation=relation,
+            node=node.id,
+            start=batch.start,
+            # What has not happened yet cannot stand whole.
+            end=max(min(batch.end, self._now), batch.start) if self._whole else batch.start,
+            fingerprint=fingerprint,
+        )
+        return (interval,) if relation.key in self._sliced else (built, interval)
+
+
+def is_in_parts(node: Node) -> bool:
+    """Whether doing the node takes more than one transaction."""
+    if node.config.get("incremental_strategy") == "microbatch":
+        return True
+    hooks = node.config.get("post-hook") or ()
+    return any(isinstance(hook, dict) and not hook.get("transaction", True) for hook in hooks)

@@ -1,0 +1,93 @@
+"""What is remembered, as values: runs, what they built, which intervals, how nodes ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from eltbuild.relation import Relation, RelationKind
+
+Event = Literal["begun", "built", "adopted", "archived", "dropped"]
+"""`begun` stands where data and record cannot commit together: the relation may be there already."""
+RunStatus = Literal["running", "success", "error", "cancelled", "lost"]
+Key: TypeAlias = tuple[str, str, str]
+"""A relation's `key`."""
+
+STANDING: frozenset[Event] = frozenset({"begun", "built", "adopted"})
+"""The events after which what stands at a place is the project's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run: who does what since when, and the relations that it claims for itself while it lasts."""
+
+    number: int = 0
+    """Grows from run to run, whatever the clocks say."""
+    invocation: str
+    project: str
+    target: str
+    home: str = ""
+    """The target with the schema that it builds in: `dev/alice`. Several people may have a target of one name."""
+    command: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """The flags of the call, by name; no secrets."""
+    nodes: tuple[str, ...] = ()
+    claims: tuple[Key, ...] = ()
+    """The keys of the relations that it may write to."""
+    host: str = ""
+    process: int = 0
+    user: str = ""
+    folder: str = ""
+    """The project's folder on that host."""
+    version: str = ""
+    started: datetime | None = None
+    heartbeat: datetime | None = None
+    ended: datetime | None = None
+    status: RunStatus = "running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What happened to a relation: the latest event of a place says whose it is."""
+
+    run: int
+    project: str
+    home: str = ""
+    """That of the run: what was built for others is nobody's orphan."""
+    relation: Relation
+    kind: RelationKind
+    event: Event = "built"
+    node: str = ""
+    fingerprint: str = ""
+    """Of the compiled text and of the configs that shape the relation."""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A slice of time of a microbatch model that stands complete: half-open, UTC."""
+
+    run: int
+    since: int
+    """The run that began the table from nothing: slices of one table share it."""
+    project: str
+    relation: Relation
+    node: str
+    start: datetime
+    end: datetime
+    fingerprint: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a node of a run ended."""
+
+    run: int
+    node: str
+    status: str
+    seconds: float = 0.0
+    message: str = ""
+    at: datetime | None = None

@@ -1,0 +1,105 @@
+"""The file that stands in for the state tables: claims, records, and damage."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eltbuild.relation import Relation
+from eltbuild.run import local_store
+from eltbuild.run.claims import attempt
+from eltbuild.run.local_store import LocalLease, LocalStore
+from eltbuild.state.records import Built, Ended, Run
+
+ORDERS = Relation("shop", "main", "orders")
+RUN = Run(
+    invocation="aaaa", project="shop", target="dev", home="dev", command="build", claims=(ORDERS.key,), nodes=("a", "b")
+)
+
+
+def store(tmp_path: Path) -> LocalStore:
+    made = LocalStore(tmp_path, "dev/../x")
+    made.prepare()
+    return made
+
+
+def begun(store: LocalStore, run: Run = RUN) -> Run:
+    started = attempt(store, run)
+    assert isinstance(started, Run)
+    return started
+
+
+def test_the_file_is_its_owners_only_and_no_part_of_the_repository(tmp_path: Path) -> None:
+    made = store(tmp_path)
+    begun(made)
+    assert made.file.parent == tmp_path / ".eltbuild" / "state"
+    assert (tmp_path / ".eltbuild" / ".gitignore").read_text() == "*\n"
+    if sys.platform != "win32":
+        assert {stat.S_IMODE(path.stat().st_mode) for path in made.folder.iterdir()} == {0o600}
+
+
+def test_who_lives_keeps_its_claims_and_who_ends_gives_them_back(tmp_path: Path) -> None:
+    first = store(tmp_path)
+    lease = LocalLease(first, begun(first))
+    second, other = store(tmp_path), replace(RUN, invocation="bbbb")
+    assert isinstance(attempt(second, other), tuple)
+    assert isinstance(attempt(second, replace(other, claims=(("x", "y", "z"),))), Run)
+    assert lease.close("success") == ""
+    begun(store(tmp_path), other)
+    assert [run.status for run in second.runs("shop", "dev")] == ["running", "running", "success"]
+
+
+def test_a_run_whose_lock_is_free_is_lost(tmp_path: Path) -> None:
+    first = store(tmp_path)
+    run = begun(first)
+    import os
+
+    assert first._held is not None
+    os.close(first._held)  # as when its process ends
+    begun(store(tmp_path), replace(RUN, invocation="bbbb"))
+    assert [run.status for run in first.runs("shop", "dev")] == ["running", "lost"]
+    assert first.runs("shop", "dev")[1].nodes == run.nodes
+
+
+def test_records_come_back(tmp_path: Path) -> None:
+    made = store(tmp_path)
+    run = begun(made)
+    lease = LocalLease(made, run)
+    built = Built(run=run.number, project="shop", relation=ORDERS, kind="table", node="a")
+    ended = Ended(run=run.number, node="b", status="error", message="it's\n'odd' \x85")
+    lease.write(built)
+    lease.ended(ended)
+    lease.close("error")
+    found = made.of_run(run)
+    assert [replace(one, at=None) for one in found[0]] == [built]
+    assert [replace(one, at=None) for one in found[2]] == [ended]
+
+
+def test_a_cut_line_harms_no_other(tmp_path: Path) -> None:
+    made = store(tmp_path)
+    run = begun(made)
+    with made.file.open("ab") as file:
+        file.write(b'{"what":"built","row":[1,"sh\xff')
+    LocalLease(made, run).write(Built(run=run.number, project="shop", relation=ORDERS, kind="table"))
+    found = made.read()
+    assert (found.damaged, len(found.built), list(found.runs)) == (1, 1, [run.number])
+
+
+def test_a_large_file_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = store(tmp_path)
+    run = begun(made)
+    lease = LocalLease(made, run)
+    for _ in range(50):
+        lease.write(Built(run=run.number, project="shop", relation=ORDERS, kind="table"))
+    size = made.file.stat().st_size
+    made.tidy()
+    assert made.file.stat().st_size == size
+    monkeypatch.setattr(local_store, "LARGE", 1000)
+    made.tidy()
+    found = made.read()
+    assert made.file.stat().st_size < size / 4
+    assert (len(found.built), list(found.runs), found.damaged) == (1, [run.number], 0)
