@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError, Place, Problem, did_you_mean
@@ -16,7 +17,8 @@ from eltbuild.plan.incremental import strategy_of
 from eltbuild.plan.keys import listed
 from eltbuild.plan.materialize import MATERIALIZATIONS
 from eltbuild.plan.reconcile import MODES
-from eltbuild.plan.snapshot import config_problems
+from eltbuild.plan.snapshot_settings import config_problems
+from eltbuild.project.durations import RETRIES, SPAN, retries_of, seconds_of
 from eltbuild.project.resources import Node
 from eltbuild.sql.writer import Writer
 
@@ -50,9 +52,29 @@ def check(nodes: Iterable[Node], writer: Writer, own_materialization: Own, own_m
             found += (_placed(problem, node) for problem in _model(node, able, own_macro))
         elif node.resource_type == "test":
             found += _data_test(node, own_macro)
+        found += _limits(node)
         if node.resource_type in ("model", "seed", "snapshot"):
+            cut = extras.too_long(node, node.relation, writer) if node.relation is not None else None
+            found += (replace(cut, severity="warning"),) if cut is not None else ()
             found += (*contract.warnings(node, writer), *extras.warnings(node, writer))
     return found
+
+
+LIMITS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
+    "timeout": (seconds_of, SPAN),
+    "retries": (retries_of, RETRIES),
+}
+
+
+def _limits(node: Node) -> Iterator[Problem]:
+    for key, (read, must) in LIMITS.items():
+        value = node.config.get(key)
+        if value is None:
+            continue
+        try:
+            read(value)
+        except ValueError:
+            yield _placed(Problem(f"`{key}: {value}` of `{node.name}` must be {must}"), node)
 
 
 def _placed(problem: Problem, node: Node) -> Problem:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 from eltbuild.errors import CompileError, Problem
-from eltbuild.plan.nouns import Facts, Operation, Statement
+from eltbuild.plan.nouns import Facts
 from eltbuild.project.resources import ColumnSpec, Node
-from eltbuild.relation import Column
+from eltbuild.relation import Column, Index
 from eltbuild.sql import spelling
 from eltbuild.sql.types import same_type
 from eltbuild.sql.writer import Writer
@@ -59,38 +60,74 @@ def checked(facts: Facts, writer: Writer) -> tuple[tuple[ColumnSpec, Column], ..
     return tuple((spec, given[key]) for key, spec in promised.items())
 
 
-SHARED_NAMES = frozenset({"postgres", "redshift", "materialize"})
-"""Dialects in which a constraint's index has a name that no other table of the schema may use."""
+ENDINGS: Mapping[str, str] = {
+    "primary_key": "_pkey", "unique": "_{0}_key", "foreign_key": "_{0}_fkey", "check": "_{0}_check",
+}  # fmt: skip
+"""How the names end that PostgreSQL gives to constraints without any."""
 INDEXED = frozenset({"unique", "primary_key"})
+Slot = tuple[str, int]
+"""Where a constraint stands: at which column, or at none; and which of those that stand there."""
 
 
 def definitions(facts: Facts, writer: Writer, suffix: str = "") -> tuple[str, ...]:
     """The lines of a CREATE TABLE that the contract describes: columns, then constraints of the model.
 
-    `suffix` goes to the names of constraints that two tables cannot have at once.
+    `suffix`: it is made elsewhere than in its place. Then no constraint is without a name, and those with an index,
+    which two tables cannot have under one name, have the suffix: see `keys`.
     """
     kept = checked(facts, writer)
     names = {spec.name.strip('"`').casefold(): column.name for spec, column in kept}
     node = facts.node
-    lines = [_column_line(spec, column, node, writer) for spec, column in kept]
-    for constraint in node.constraints:
-        if suffix and _is_shared(constraint, writer):
-            constraint = {**constraint, "name": writer.fitted(str(constraint["name"]), suffix)}
-        lines.append(_model_constraint(constraint, names, writer))
+    own = _own_names(facts, writer) if suffix and writer.dialect in spelling.INDEX_NAMES else {}
+    given = {slot: writer.fitted(name, suffix) if indexed else name for slot, (name, indexed, _) in own.items()}
+    lines = [_column_line(spec, column, node, writer, given) for spec, column in kept]
+    for number, constraint in enumerate(node.constraints):
+        name = given.get(("", number), constraint.get("name"))
+        lines.append(_model_constraint({**constraint, "name": name}, names, writer))
     return tuple(line for line in lines if line)
 
 
-def renamed_constraints(facts: Facts, writer: Writer, suffix: str) -> tuple[Operation, ...]:
-    """Give the constraints of a table made with `suffix` their own names."""
-    names = [str(one["name"]) for one in facts.node.constraints if _is_shared(one, writer)]
-    return tuple(
-        Statement(writer.rename_constraint(facts.relation, writer.fitted(name, suffix), name), "rename")
-        for name in names
-    )
+def keys(facts: Facts, writer: Writer) -> tuple[Index, ...]:
+    """The constraints of the contract that have an index, under the names that they shall have in the end."""
+    if writer.dialect not in spelling.INDEX_NAMES or not is_enforced(facts.node):
+        return ()
+    found = _own_names(facts, writer).values()
+    return tuple(Index(name, "", True, columns, "key") for name, indexed, columns in found if indexed)
 
 
-def _is_shared(constraint: Constraint, writer: Writer) -> bool:
-    return writer.dialect in SHARED_NAMES and bool(constraint.get("name")) and constraint.get("type") in INDEXED
+def _own_names(facts: Facts, writer: Writer) -> Mapping[Slot, tuple[str, bool, tuple[str, ...]]]:
+    """For each constraint: its name, whether it has an index, and its columns.
+
+    Without a name of its own it gets that of the same one on the standing table, else one as PostgreSQL gives them.
+    """
+    node = facts.node
+    kept = checked(facts, writer)
+    names = {spec.name.strip('"`').casefold(): column.name for spec, column in kept}
+    placed: dict[Slot, tuple[Constraint, tuple[str, ...]]] = {}
+    for spec, column in kept:
+        placed.update({(column.name, at): (one, (column.name,)) for at, one in enumerate(spec.constraints)})
+    for at, one in enumerate(node.constraints):
+        given = [str(name).strip('"`') for name in one.get("columns") or ()]
+        placed["", at] = (one, tuple(names.get(name.casefold(), name) for name in given))
+    found: dict[Slot, tuple[str, bool, tuple[str, ...]]] = {}
+    for slot, (one, columns) in placed.items():
+        kind = str(one.get("type"))
+        if kind in ENDINGS and _taken(kind, writer):
+            used = {name for name, _, _ in found.values()}
+            name = str(one.get("name") or "") or _name(kind, columns, facts, used, writer)
+            found[slot] = (name, kind in INDEXED, columns)
+    return found
+
+
+def _name(kind: str, columns: tuple[str, ...], facts: Facts, used: set[str], writer: Writer) -> str:
+    words = kind.replace("_", " ")
+    for index in facts.belongings.indexes:
+        same = index.constraint.casefold().startswith(words) and index.columns == columns
+        if same and kind in INDEXED and index.name not in used:
+            return index.name
+    ending = ENDINGS[kind].format("_".join(columns)) if columns else "_" + kind
+    names = (writer.fitted(facts.relation.identifier or "", f"{ending}{number or ''}") for number in count())
+    return next(name for name in names if name not in used)
 
 
 def declared_type(spec: ColumnSpec, node: Node, writer: Writer) -> str:
@@ -146,10 +183,13 @@ def _taken(kind: str, writer: Writer) -> bool:
     )
 
 
-def _column_line(spec: ColumnSpec, column: Column, node: Node, writer: Writer) -> str:
+def _column_line(spec: ColumnSpec, column: Column, node: Node, writer: Writer, names: Mapping[Slot, str]) -> str:
     words = [writer.quote(column.name), declared_type(spec, node, writer)]
-    taken = (constraint for constraint in spec.constraints if _taken(str(constraint.get("type")), writer))
-    words += [_column_constraint(constraint, writer) for constraint in taken]
+    for number, constraint in enumerate(spec.constraints):
+        if _taken(str(constraint.get("type")), writer):
+            name = names.get((column.name, number))
+            words.append(f"constraint {writer.quote(name)}" if name else "")
+            words.append(_column_constraint(constraint, writer))
     return " ".join(word for word in words if word)
 
 

@@ -1,15 +1,14 @@
-"""What goes with a relation once it stands: indexes, grants, comments, schemas."""
+"""What the configs ask for beside the relation itself: grants, comments, schemas. Nothing is run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import md5
 from typing import Any
 
-from eltbuild.errors import CompileError, Problem
+from eltbuild.errors import Problem
 from eltbuild.plan.nouns import Facts, Operation, Statement
 from eltbuild.project.resources import Node
-from eltbuild.relation import Column, Relation, RelationInfo
+from eltbuild.relation import Column, Grant, Relation, RelationInfo
 from eltbuild.sql.writer import Writer
 
 FOLDING = frozenset({"duckdb", "spark", "databricks", "hive", "tsql", "mysql"})
@@ -17,19 +16,24 @@ FOLDING = frozenset({"duckdb", "spark", "databricks", "hive", "tsql", "mysql"})
 
 
 def extras(
-    facts: Facts, writer: Writer, *, fresh: bool, kind: str = "table", columns: Sequence[Column] = ()
+    facts: Facts,
+    writer: Writer,
+    *,
+    fresh: bool,
+    kind: str = "table",
+    columns: Sequence[Column] = (),
+    standing: Sequence[Grant] | None = None,
 ) -> tuple[Operation, ...]:
-    """All that goes with the relation. `fresh`: it is new, so that it has no index, grant or comment yet.
+    """The grants and comments that the config asks for. `fresh`: the relation is new and has no comment yet.
 
-    `columns` are those that it has now, where they are known.
+    `columns` are those that it has now, where they are known; `standing` its grants, by default what stands there
+    unless it is fresh.
     """
     config = facts.node.config
     operations: list[Operation] = []
-    if fresh and kind != "view" and config.get("indexes"):
-        operations += indexes(facts.node, facts.relation, writer)
     if config.get("grants"):
-        standing = (facts.grants or {}) if not fresh else {}
-        operations += grants(facts.node, facts.relation, writer, standing, kind)
+        granted = standing if standing is not None else () if fresh else facts.belongings.grants
+        operations += grants(facts.node, facts.relation, writer, granted, kind)
     if config.get("persist_docs"):
         existing = None if fresh else facts.existing
         operations += comments(facts.node, facts.relation, writer, existing, kind, columns)
@@ -77,23 +81,42 @@ def _column_texts(node: Node, existing: RelationInfo | None, columns: Sequence[C
 
 
 def grants(
-    node: Node, relation: Relation, writer: Writer, standing: Mapping[str, Sequence[str]], kind: str = "table"
+    node: Node, relation: Relation, writer: Writer, standing: Sequence[Grant], kind: str = "table"
 ) -> tuple[Operation, ...]:
-    """Revoke what stands and is not wanted, then grant what is wanted; nothing where the engine has no grants."""
-    wanted = {
-        str(privilege).casefold(): _listed(given) for privilege, given in (node.config.get("grants") or {}).items()
-    }
+    """For each privilege that the config names: revoke what stands and is not wanted, then grant what is wanted.
+
+    Other privileges stay as they are, and so do grants on single columns. Nothing where the engine has no grants.
+    """
     if not writer.capabilities.grants:
         return ()
-    have = {str(privilege).casefold(): _listed(given) for privilege, given in standing.items()}
+    wanted = wanted_grants(node)
+    have: dict[str, list[str]] = {privilege: [] for privilege in wanted}
+    for grant in standing:
+        if not grant.column and grant.privilege.casefold() in have:
+            have[grant.privilege.casefold()].append(grant.grantee)
     operations: list[Operation] = []
-    for write, these, those in ((writer.revoke, have, wanted), (writer.grant, wanted, have)):
-        for privilege, grantees in these.items():
-            known = {grantee.casefold() for grantee in those.get(privilege, ())}
-            missing = [grantee for grantee in grantees if grantee.casefold() not in known]
-            if missing:
-                operations.append(Statement(write(privilege, relation, kind, missing), "grant"))
+    for privilege, grantees in wanted.items():
+        kept = {stored(grantee) for grantee in grantees}
+        there = {grantee.casefold() for grantee in have[privilege]}
+        gone = [writer.role(grantee) for grantee in have[privilege] if grantee.casefold() not in kept]
+        new = [grantee for grantee in grantees if stored(grantee) not in there]
+        operations += (
+            Statement(writer.revoke(privilege, relation, kind, names), "grant") for names in (gone,) if names
+        )
+        operations += (Statement(writer.grant(privilege, relation, kind, names), "grant") for names in (new,) if names)
     return tuple(operations)
+
+
+def wanted_grants(node: Node) -> Mapping[str, tuple[str, ...]]:
+    """Privilege, in lower case, to grantees as they are written in the config."""
+    given = node.config.get("grants") or {}
+    return {str(privilege).casefold(): _listed(grantees) for privilege, grantees in given.items()}
+
+
+def stored(grantee: str) -> str:
+    """The role that a config means, to compare with those of the catalogue: without quotes and letter case."""
+    quoted = len(grantee) > 1 and grantee[0] == grantee[-1] and grantee[0] in '"`'
+    return (grantee[1:-1].replace('""', '"') if quoted else grantee).casefold()
 
 
 def warnings(node: Node, writer: Writer) -> tuple[Problem, ...]:
@@ -112,23 +135,16 @@ def warnings(node: Node, writer: Writer) -> tuple[Problem, ...]:
     )
 
 
-def indexes(node: Node, relation: Relation, writer: Writer) -> tuple[Operation, ...]:
-    """The indexes of the node's config; none where the engine has none. Raises `CompileError` for a wrong entry."""
-    given = node.config.get("indexes") or ()
-    if not writer.capabilities.indexes:
-        return ()
-    return tuple(Statement(_index(entry, node, relation, writer), "index") for entry in given)
-
-
-def _index(entry: Any, node: Node, relation: Relation, writer: Writer) -> str:
-    columns = _listed(entry.get("columns")) if isinstance(entry, Mapping) else ()
-    if not columns:
-        hint = "write it as `{columns: [id], unique: true}`"
-        raise CompileError(Problem(f"an index of `{node.name}` names no columns: {entry!r}", node.place, hint))
-    unique, method = entry.get("unique") in (True, "true", "True"), str(entry.get("type") or "")
-    mark = md5(repr((str(relation), columns, unique, method)).encode(), usedforsecurity=False).hexdigest()[:10]
-    name = writer.fitted(relation.identifier or "", f"__{mark}")
-    return writer.create_index(relation, columns, name=name, unique=unique, method=method)
+def too_long(node: Node, relation: Relation, writer: Writer) -> Problem | None:
+    """Why a relation cannot have its name: the engine would cut it, and two could become one. None where it can."""
+    limit = writer.capabilities.identifier_length
+    parts = {"alias": relation.identifier, "schema": relation.schema}
+    for key, name in parts.items():
+        if limit and name and len(name.encode()) > limit:
+            text = f"`{name}` has {len(name.encode())} bytes, and the engine takes names of {limit}"
+            hint = f"give the {node.resource_type} `{node.name}` a shorter `{key}`"
+            return Problem(text, node.place, hint, name="NameTooLong")
+    return None
 
 
 def create_schemas(relations: Iterable[Relation], writer: Writer) -> tuple[Operation, ...]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from eltbuild.plan import contract
+from eltbuild.errors import Problem
+from eltbuild.plan import contract, materialized_views
 from eltbuild.plan.extras import persists
+from eltbuild.plan.going_on import goes_on
 from eltbuild.plan.incremental import incremental, is_whole
 from eltbuild.plan.nouns import Facts, Operation, Recipe, Statement
-from eltbuild.plan.publish import publish_table, publish_view
+from eltbuild.plan.publish import Making, asks_for_columns, losses, publish
+from eltbuild.plan.rows import columns_of
 from eltbuild.plan.seed import seed
 from eltbuild.plan.snapshot import snapshot
 from eltbuild.plan.whole import materialized_view, table, view
-from eltbuild.relation import Relation
+from eltbuild.project.resources import Node
+from eltbuild.relation import Relation, RelationKind
 from eltbuild.sql.writer import Writer
+
+KINDS: Mapping[str, RelationKind] = {"view": "view", "materialized_view": "materialized_view"}
+"""What a materialization leaves, where it is not a table."""
 
 
 def ephemeral(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
@@ -32,7 +39,7 @@ def stored_failures(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
     def make(place: Relation, replace: bool) -> tuple[Operation, ...]:
         return (Statement(create(place, facts.query, replace=replace), "failures"),)
 
-    return publish_view(facts, writer, make) if kind == "view" else publish_table(facts, writer, make)
+    return publish(facts, writer, Making("view" if kind == "view" else "table", make, facts.columns))
 
 
 MATERIALIZATIONS: Mapping[str, Recipe] = {
@@ -47,11 +54,30 @@ MATERIALIZATIONS: Mapping[str, Recipe] = {
 }
 
 
+def kind_of(node: Node) -> RelationKind:
+    """What the node's materialization leaves."""
+    kept = str(node.config.get("store_failures_as")) if node.materialized == "test" else node.materialized
+    return KINDS.get(kept, "table")
+
+
+def warnings(facts: Facts, writer: Writer) -> tuple[Problem, ...]:
+    """What to tell before a node is built: what others have made there and will not be there any more."""
+    if facts.existing is None:
+        return ()
+    if goes_on(facts):
+        return materialized_views.warnings(facts, writer) if facts.node.materialized == "materialized_view" else ()
+    columns = columns_of(facts.rows, writer) if facts.rows is not None else facts.columns
+    making = Making(kind_of(facts.node), lambda place, replace: (), columns, contract.keys(facts, writer))
+    return losses(facts, writer, making)
+
+
 def asks_columns(recipe: Recipe, facts: Facts) -> bool:
     """Whether `Facts.columns` must be filled before the recipe can decide; asking costs one question to the engine."""
     node = facts.node
     if facts.rows is not None:
         return False
+    if not goes_on(facts) and asks_for_columns(facts, kind_of(node)):
+        return True
     if contract.is_enforced(node) or (persists(node, "columns") and node.columns):
         return True
     if recipe.materialize is incremental:

@@ -37,6 +37,12 @@ def merge_clauses(node: Node, pairs: Sequence[Pair], keys: Sequence[str], writer
     return (*clauses, f"when not matched{_condition(config.get('merge_insert_condition'))} then {insert}")
 
 
+def asks_by_source(node: Node) -> bool:
+    """Whether the merge also does something with rows of the table that the new rows do not name."""
+    given = node.config.get("merge_clauses")
+    return isinstance(given, Mapping) and bool(given.get("when_not_matched_by_source"))
+
+
 def _updated(node: Node, pairs: Sequence[Pair], keys: Sequence[str]) -> list[Pair]:
     only, without = (
         listed(node.config.get("merge_update_columns")),

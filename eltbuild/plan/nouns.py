@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
 from eltbuild.adapter import Answer, Capabilities, Connection
+from eltbuild.errors import Problem
 from eltbuild.project.resources import Node, NodeId
-from eltbuild.relation import Column, Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Relation, RelationInfo
 
 Action = Literal["build", "reuse", "skip"]
 
@@ -37,10 +38,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL to run, and what it is for. The statement labelled `main` is the one that users know as the model's."""
+    """SQL to run, and what it is for. The statement labelled `main` is the one that users know as the model's.
+
+    `doubt` is told before the engine's words where it refuses; then it raises `CompileError`.
+    """
 
     sql: str
     label: str = "main"
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,40 @@ class Call:
     label: str = "main"
 
 
-Operation: TypeAlias = Statement | Load | Call
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A question that should have no answer: any row refuses the node, and what comes after is not done.
+
+    Refused, it raises `CompileError` with what `problem` makes of the rows; a problem that is a warning is told, and
+    refuses nothing. `doubt` is told before the engine's words
+    where it cannot even answer.
+    """
+
+    sql: str
+    problem: Callable[[Answer], Problem]
+    label: str = "check"
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seize:
+    """Locks on all that a swap touches; then what hangs there must be as it was found, for it is made again so.
+
+    Where they cannot be had, since others always hold some of them, `otherwise` is done in the stead of `then`. Raises
+    a transient `DatabaseError` where there is nothing to do otherwise, and where something else hangs there by now.
+    """
+
+    sql: str
+    held: str
+    """A question for whether the locks are held."""
+    relation: Relation
+    belongings: Belongings
+    then: tuple[Operation, ...] = ()
+    otherwise: tuple[Operation, ...] = ()
+    label: str = "lock"
+
+
+Operation: TypeAlias = "Statement | Load | Call | Check | Seize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +134,16 @@ class Facts:
     rows: Any = None
     """For seeds and Python models: the rows, as a pyarrow Table."""
     empty: bool = False
-    grants: Mapping[str, Sequence[str]] | None = None
-    """Grants that stand now on `existing`: privilege to grantees; None when not asked for."""
+    belongings: Belongings = field(default_factory=Belongings)
+    """What hangs on `existing` and would go with it."""
+    later: frozenset[tuple[str, str, str]] = frozenset()
+    """Keys of the relations that this run builds after this one, of those that hang on it."""
+    archive_suffix: str = ""
+    """Where something stands that is not the project's: it is renamed, its name with this at its end, not dropped."""
+    adoption: tuple[Operation, ...] = ()
+    """What makes a copy of it, where it stays to be written to; done before all else."""
+    adopted: tuple[Operation, ...] = ()
+    """What remembers that it was taken over; done after all else."""
     temporary: str = ""
     """A suffix, unique to this run, for relations that exist only while it works."""
 

@@ -1,57 +1,113 @@
 """How a new relation takes the place of what stood there: one place for all that replaces. Nothing is run.
 
 What replaces is built beside the old one, or by the engine's own create-or-replace, so that a reader meets the old
-relation or the new one and nothing between. Engines without transactional DDL have one short gap, at the rename.
+relation or the new one and nothing between. Engines without transactional DDL have one short gap, at the rename, where
+two tables cannot change names. What hung on the old relation hangs on the new one; where it cannot, the old relation
+stays and has its rows exchanged (`in_place`), or the node is refused before anything is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
+from eltbuild.errors import CompileError, Problem
+from eltbuild.plan import indexes
+from eltbuild.plan.archive import renamed
+from eltbuild.plan.extras import extras, too_long
+from eltbuild.plan.in_place import exchanged, is_exchanged, is_possible, refusal, stage
+from eltbuild.plan.keeping import (
+    brought_back,
+    following,
+    kept_comments,
+    kept_rights,
+    seized,
+    set_aside,
+    swap_places,
+)  # fmt: skip
 from eltbuild.plan.nouns import Facts, Operation, Statement
-from eltbuild.relation import Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Index, Relation, RelationKind
+from eltbuild.sql import spelling
 from eltbuild.sql.scan import mentions
 from eltbuild.sql.writer import Writer
 
 Make: TypeAlias = Callable[[Relation, bool], tuple[Operation, ...]]
-"""Operations that make a relation at a place; the flag: whether they may replace a table that stands there."""
+"""Operations that make a relation at a place; the flag: whether they may replace what stands there."""
 
 WORKING = "__dbt_tmp"
+ASIDE = "__dbt_old"
+LEFTOVER = re.compile(rf"(?:{WORKING}|{ASIDE}|__py)([0-9a-f]{{8}})\Z")
 
 
-def publish_table(facts: Facts, writer: Writer, make: Make) -> tuple[Operation, ...]:
-    """Make a table and put it where it belongs, in the stead of whatever stands there."""
-    able, existing, place = writer.capabilities, facts.existing, facts.relation
-    if existing is None or existing.kind == "table":
-        made = make(place, able.create_or_replace_table)
-        # One statement is atomic by itself. Several, over an emptied table, would not see what they read from it.
-        sound = len(made) == 1 or (able.transactional_ddl and not reads_itself(facts))
-        if sound and (existing is None or able.create_or_replace_table):
-            return made
-    if not able.rename_relation:
-        return (*_dropped(existing, writer), *make(place, False))
-    working = writer.beside(place, WORKING + facts.temporary)
-    return (
-        *make(working, False),
-        *_dropped(existing, writer),
-        Statement(writer.rename(working, place), "rename"),
-    )
+def leftover(name: str) -> str | None:
+    """The suffix of the run that made a relation of that name for its own use; None for all other names."""
+    found = LEFTOVER.search(name)
+    return found[1] if found else None
 
 
-def publish_view(facts: Facts, writer: Writer, make: Make, kind: str = "view") -> tuple[Operation, ...]:
-    """Make a view and put it where it belongs, in the stead of whatever stands there."""
-    able, existing, place = writer.capabilities, facts.existing, facts.relation
-    if kind == "view" and able.create_or_replace_view and (existing is None or existing.kind == "view"):
-        return make(place, True)
-    if existing is None or able.transactional_ddl or not able.rename_relation:
-        return (*_dropped(existing, writer), *make(place, False))
-    working = writer.beside(place, WORKING + facts.temporary)
-    return (
-        *make(working, False),
-        *_dropped(existing, writer),
-        Statement(writer.rename(working, place, kind), "rename"),
-    )
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A relation that is to be made."""
+
+    kind: RelationKind
+    make: Make
+    columns: tuple[Column, ...] = ()
+    """Those that it will have, where they are known."""
+    keys: tuple[Index, ...] = ()
+    """Constraints with an index that `make` gives it: elsewhere than in its place under names with the run's suffix."""
+
+
+def publish(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
+    """Make a relation and put it where it belongs, in the stead of whatever stands there, with all that goes with it.
+
+    Raises `CompileError` where something would be lost that cannot be made again, and for a name that would be cut.
+    """
+    cut = too_long(facts.node, facts.relation, writer)
+    if cut is not None:
+        raise CompileError(cut)
+    if is_replaced(facts, writer, making) and not facts.archive_suffix:
+        return _replaced(facts, writer, making)
+    problem = refusal(facts, making.kind, making.columns, writer)
+    if problem is not None:
+        raise CompileError(problem)
+    if is_exchanged(facts, making.kind, making.columns, writer):
+        return _exchanged(facts, writer, making)
+    if facts.existing is None and _is_sound(facts, writer, making):
+        return _first(facts, writer, making)
+    return _swapped(facts, writer, making)
+
+
+# Which way
+
+
+def is_replaced(facts: Facts, writer: Writer, making: Making) -> bool:
+    """Whether the engine itself replaces what stands there by one of the same kind, and what hangs on it stays."""
+    able, existing = writer.capabilities, facts.existing
+    if existing is None or existing.kind != making.kind:
+        return False
+    if making.kind == "table":
+        return able.create_or_replace_table and _is_sound(facts, writer, making)
+    if making.kind != "view" or not able.create_or_replace_view:
+        return False
+    return not able.binds_views or _is_prefix(existing.columns, making.columns)
+
+
+def _is_prefix(standing: Sequence[Column], columns: Sequence[Column]) -> bool:
+    """Whether columns were at most added at the end: what reads the view goes on with those that it knows."""
+    first = columns[: len(standing)]
+    return bool(standing) and [(c.name, c.type) for c in standing] == [(c.name, c.type) for c in first]
+
+
+def _is_sound(facts: Facts, writer: Writer, making: Making) -> bool:
+    """Whether it can be made where it belongs: one statement is atomic by itself.
+
+    Several must commit together, and over an emptied table they would not see what they read from it.
+    """
+    if making.kind != "table" or (writer.capabilities.transactional_ddl and not reads_itself(facts)):
+        return True
+    return len(making.make(facts.relation, False)) == 1
 
 
 def reads_itself(facts: Facts) -> bool:
@@ -59,7 +115,169 @@ def reads_itself(facts: Facts) -> bool:
     return mentions(facts.query, facts.relation.identifier or "")
 
 
-def _dropped(existing: RelationInfo | None, writer: Writer) -> tuple[Operation, ...]:
+# The ways
+
+
+def _first(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
+    able = writer.capabilities
+    replaces = {"table": able.create_or_replace_table, "view": able.create_or_replace_view and not able.binds_views}
+    made = making.make(facts.relation, replaces.get(making.kind, False))
+    # What stood there and was adopted has another name by now; what stands on it shall stand on the new one.
+    moved = (*set_aside(facts, making.columns, writer), *brought_back(facts, making.columns, writer))
+    return (*made, *moved, *_completed(facts, writer, making))
+
+
+def _replaced(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
+    """By the engine: where views are held fast it is the same one still, elsewhere a new one."""
+    made = making.make(facts.relation, True)
+    if making.kind == "view" and writer.capabilities.binds_views:
+        return (*made, *extras(facts, writer, fresh=False, kind=making.kind, columns=making.columns))
+    return (*made, *_completed(facts, writer, making))
+
+
+def _exchanged(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
+    staged = writer.session(facts.relation, WORKING + facts.temporary)
+    header = str(facts.node.config.get("sql_header") or "")
+    return (
+        *stage(facts, making.columns, staged, header, writer),
+        *exchanged(facts, making.columns, staged, writer),
+        *extras(facts, writer, fresh=False, columns=making.columns),
+    )
+
+
+def _swapped(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
+    """Made beside, in its place at once. What takes no time to make is made in its place when that is free."""
+    able, place, kind, columns = writer.capabilities, facts.relation, making.kind, making.columns
+    locked = swap_places(facts, columns)
+    before, after = set_aside(facts, columns, writer), brought_back(facts, columns, writer)
+    kept = _kept(facts, writer, making)
+    if not able.rename_relation or (kind == "view" and able.transactional_ddl):
+        made = (*making.make(place, False), *indexes.made(_indexes(facts, writer, making), place, writer))
+        swap = (*before, *_cleared(facts, making, writer), *made, *after, *kept)
+        return (*seized(facts, locked, writer, swap), *_asked(facts, writer, making))
+    suffix = WORKING + facts.temporary
+    working = writer.beside(place, suffix)
+    goes_along = writer.dialect in spelling.INDEX_NAMES
+    wanted = _indexes(facts, writer, making)
+    early, late = (wanted, ()) if goes_along else ((), wanted)
+    swap = (
+        *before,
+        *_into_place(facts, working, making, writer),
+        *indexes.renamed((*making.keys, *early), place, writer, suffix),
+        *indexes.made(late, place, writer),
+        *after,
+        *kept,
+    )
+    return (
+        *making.make(working, False),
+        *indexes.made(early, working, writer, suffix),
+        *seized(facts, locked, writer, swap, _instead(facts, making, working, writer) if len(locked) > 1 else ()),
+        *_asked(facts, writer, making),
+    )
+
+
+def _instead(facts: Facts, making: Making, working: Relation, writer: Writer) -> tuple[Operation, ...]:
+    """Where readers never let go of all that a swap changes, the rows are exchanged instead, if they can be."""
+    if facts.archive_suffix or not is_possible(facts, making.kind, making.columns, writer):
+        return ()
+    return exchanged(facts, making.columns, working, writer)
+
+
+def _into_place(facts: Facts, working: Relation, making: Making, writer: Writer) -> tuple[Operation, ...]:
+    place, existing, kind = facts.relation, facts.existing, making.kind
+    swap = writer.swap(working, place)
+    if swap and not writer.capabilities.transactional_ddl and existing and existing.kind == kind == "table":
+        return (Statement(swap, "swap"), Statement(writer.drop(working, kind), "drop"))
+    return (*_cleared(facts, making, writer), Statement(writer.rename(working, place, kind), "rename"))
+
+
+def _cleared(facts: Facts, making: Making, writer: Writer) -> tuple[Operation, ...]:
+    """The place is free: the old relation is gone, or beside it where views wait on it for their own turn."""
+    existing = facts.existing
     if existing is None:
         return ()
-    return (Statement(writer.drop(existing.relation, existing.kind), "drop"),)
+    if facts.archive_suffix:
+        return renamed(existing, facts.belongings, facts.archive_suffix, writer)
+    if len(following(facts, making.columns)) < len(facts.belongings.dependants):
+        return renamed(existing, facts.belongings, ASIDE + facts.temporary, writer)
+    # What stands on it has been set aside where the engine tells what that is.
+    cascade = not writer.capabilities.belongings
+    return (Statement(writer.drop(existing.relation, existing.kind, cascade=cascade), "drop"),)
+
+
+# What goes with it
+
+
+def _indexes(facts: Facts, writer: Writer, making: Making) -> tuple[Index, ...]:
+    """Those of the config, then those that others have made."""
+    if making.kind == "view":
+        return ()
+    asked = indexes.wanted(facts.node, facts.relation, writer)
+    return (*asked, *indexes.kept(facts, writer, making.columns, _taken(facts, writer, making)))
+
+
+def _taken(facts: Facts, writer: Writer, making: Making) -> frozenset[str]:
+    asked = indexes.wanted(facts.node, facts.relation, writer)
+    return frozenset(index.name for index in (*asked, *making.keys))
+
+
+def _completed(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
+    """All that goes with a relation that was made anew in its place."""
+    made = indexes.made(_indexes(facts, writer, making), facts.relation, writer)
+    return (*made, *_kept(facts, writer, making), *_asked(facts, writer, making))
+
+
+def _kept(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
+    """The rights and comments of the old relation."""
+    place, kind, columns = facts.relation, making.kind, making.columns
+    said = (
+        *kept_rights(facts, place, kind, columns, writer),
+        *kept_comments(facts, place, kind, columns, writer),
+    )
+    return (Statement(";\n".join(said), "keep"),) if said else ()
+
+
+def _asked(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
+    """The rights and comments of the config, over those of the old relation."""
+    kept = writer.capabilities.belongings and writer.capabilities.grants
+    standing = facts.belongings.grants if kept else ()
+    return extras(facts, writer, fresh=True, kind=making.kind, columns=making.columns, standing=standing)
+
+
+# Asked and told beforehand
+
+
+def asks_for_columns(facts: Facts, kind: str) -> bool:
+    """Whether the way to replace what stands there cannot be told without the columns that the query gives."""
+    hangs, existing = facts.belongings, facts.existing
+    if existing is None or hangs == Belongings():
+        return bool(hangs.indexes) or any(column.comment for column in (existing.columns if existing else ()))
+    return bool(
+        kind == "view"
+        or hangs.dependants
+        or hangs.bound
+        or hangs.indexes
+        or any(grant.column for grant in hangs.grants)
+        or any(column.comment for column in existing.columns)
+    )
+
+
+def losses(facts: Facts, writer: Writer, making: Making) -> tuple[Problem, ...]:
+    """What others have made on the standing relation and the new one cannot have, as warnings."""
+    columns, taken = making.columns, _taken(facts, writer, making)
+    kept = () if making.kind == "view" else indexes.kept(facts, writer, columns, taken)
+    return tuple(
+        Problem(
+            f"the index `{index.name}` goes with the old `{facts.relation}`: {_why_lost(index, making)}",
+            facts.node.place,
+            severity="warning",
+            name="IndexDropped",
+        )
+        for index in indexes.of_others(facts, writer, taken)
+        if index not in kept
+    )
+
+
+def _why_lost(index: Index, making: Making) -> str:
+    gone = ", ".join(f"`{name}`" for name in indexes.missing(index, making.columns))
+    return f"the new one has no {gone}" if gone and making.kind != "view" else "a view has none"

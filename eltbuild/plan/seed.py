@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.extras import extras
+from eltbuild.plan.in_place import refusal
+from eltbuild.plan.keeping import let_go, referenced
 from eltbuild.plan.keys import WORD
 from eltbuild.plan.nouns import Facts, Load, Operation, Statement
 from eltbuild.plan.rows import columns_of
@@ -23,16 +25,22 @@ KEEPING = frozenset({"duckdb", "bigquery", "spark", "spark2", "databricks", "sql
 def seed(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
     """Make the table, or empty it and fill it again, in bulk.
 
-    A table that stands keeps its columns and types but under full refresh. Raises `CompileError` where the file has
-    other columns than the table.
+    A table that stands stays the same but under full refresh, with its columns, types and all that hangs on it. Raises
+    `CompileError` where the file has other columns than the table or a name that the engine would cut, and where rows
+    of others would go with those of the table.
     """
     facts = replace(facts, rows=stored_names(facts, writer))
+    _check_names(facts, writer)
     if facts.existing is None or facts.existing.kind != "table" or facts.full_refresh:
         return rows_table(facts, writer, seed_columns(facts, writer))
     _check_columns(facts)
-    emptied = Statement(writer.truncate(facts.relation), "truncate")
+    problem = refusal(facts, "table", facts.existing.columns, writer)
+    if problem is not None:
+        raise CompileError(problem)
+    emptied = Statement(writer.emptied(facts.relation), "empty")
     loaded: tuple[Operation, ...] = () if facts.empty else (Load(facts.relation, facts.rows, "main"),)
-    return (emptied, *loaded, *extras(facts, writer, fresh=False, columns=facts.existing.columns))
+    after = extras(facts, writer, fresh=False, columns=facts.existing.columns)
+    return (*let_go(facts, writer), emptied, *loaded, *referenced(facts, writer), *after)
 
 
 def seed_columns(facts: Facts, writer: Writer) -> tuple[Column, ...]:
@@ -62,6 +70,15 @@ def stored_names(facts: Facts, writer: Writer) -> object:
     fold = str.upper if writer.dialect in UPPER else str.lower
     names = facts.rows.schema.names
     return facts.rows.rename_columns([fold(name) if WORD.fullmatch(name) else name for name in names])
+
+
+def _check_names(facts: Facts, writer: Writer) -> None:
+    limit = writer.capabilities.identifier_length
+    long = [str(name) for name in facts.rows.schema.names if limit and len(str(name).encode()) > limit]
+    if long:
+        told = ", ".join(f"`{name}`" for name in long)
+        text = f"columns of the seed `{facts.node.name}` have longer names than the {limit} bytes of the engine: {told}"
+        raise CompileError(Problem(text, facts.node.place, "shorten them in the file's first line"))
 
 
 def _check_columns(facts: Facts) -> None:

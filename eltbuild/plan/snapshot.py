@@ -10,44 +10,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eltbuild.errors import CompileError, Problem, did_you_mean
+from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.extras import extras
-from eltbuild.plan.keys import Key, column_named, keys_of, listed
-from eltbuild.plan.nouns import Facts, Operation, Statement
-from eltbuild.plan.publish import WORKING
-from eltbuild.plan.reconcile import difference
-from eltbuild.plan.whole import table, with_header
-from eltbuild.project.resources import Node
+from eltbuild.plan.keys import Key, column_named
+from eltbuild.plan.nouns import Check, Facts, Operation, Statement
+from eltbuild.plan.publish import WORKING, Making, publish
+from eltbuild.plan.reconcile import Pair, difference, fits, refuse_strange, widened
+from eltbuild.plan.repeated import EXAMPLES, repeated
+from eltbuild.plan.snapshot_settings import Settings, settings_of
+from eltbuild.plan.whole import modifier, with_header
 from eltbuild.relation import Column, Relation
 from eltbuild.sql.types import is_zoned
 from eltbuild.sql.writer import SOURCE, TARGET, Writer
 
-META = ("dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to", "dbt_is_deleted")
-HARD_DELETES = ("ignore", "invalidate", "new_record")
-STRATEGIES = ("timestamp", "check")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the config of a snapshot means, checked."""
-
-    strategy: str
-    keys: tuple[Key, ...]
-    updated_at: Key | None
-    """A column of the query or SQL over its columns; None: the time of the run."""
-    checked: tuple[str, ...]
-    """The columns whose change makes a version (strategy check), as the query names them."""
-    hard_deletes: str
-    current: str
-    """SQL for `dbt_valid_to` of versions that stand; empty: NULL."""
-    names: Mapping[str, str]
-    """The meta columns' names, by dbt's names."""
-
-    @property
-    def meta(self) -> tuple[str, ...]:
-        """The names of the meta columns that the table has, in dbt's order."""
-        kept = META if self.hard_deletes == "new_record" else META[:-1]
-        return tuple(self.names[name] for name in kept)
+KEEP = "cast it in the query to the type that the snapshot has"
+WORKING_COLUMNS = ("dbt_closes", "dbt_writes", "dbt_copies", "dbt_repeats")
+"""What the changes say besides: which version each ends, whether one follows, how often a key comes that repeats."""
 
 
 def snapshot(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
@@ -63,71 +41,15 @@ def snapshot(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
     working = writer.session(facts.relation, WORKING + facts.temporary)
     staged = writer.create_table_as(working, _changes(facts, settings, columns, writer), temporary=True)
     return (
-        *altered,
         Statement(with_header(facts, staged), "stage"),
+        _one_row_each(facts, settings, working, writer),
+        *(fits(facts.node, pair, working, writer, KEEP) for pair in columns.unsure),
+        *altered,
         Statement(_closed(facts, settings, working, writer), "close"),
         Statement(_opened(facts, settings, columns, working, writer)),
         Statement(writer.drop(working, cascade=False), "drop"),
         *extras(facts, writer, fresh=False, columns=(*facts.existing.columns, *facts.columns)),
     )
-
-
-def settings_of(facts: Facts) -> Settings:
-    """The config of a snapshot. Raises `CompileError` with all that is wrong with it."""
-    node, config = facts.node, facts.node.config
-    problems = config_problems(node)
-    if problems:
-        raise CompileError(*problems)
-    given = config.get("snapshot_meta_column_names") or {}
-    strategy = str(config.get("strategy") or "")
-    hard_deletes = config.get("hard_deletes") or ("invalidate" if config.get("invalidate_hard_deletes") else "ignore")
-    return Settings(
-        strategy,
-        keys_of(config["unique_key"], facts.columns, node),
-        next(iter(keys_of(config.get("updated_at"), facts.columns, node, "updated_at")), None),
-        _checked_columns(facts) if strategy == "check" else (),
-        str(hard_deletes),
-        str(config.get("dbt_valid_to_current") or ""),
-        {name: str(given.get(name) or name) for name in META},
-    )
-
-
-def config_problems(node: Node) -> list[Problem]:
-    """All that is wrong with the config of a snapshot, as far as it can be told without the warehouse."""
-    config = node.config
-    problems = [*_unknown(node, "strategy", STRATEGIES), *_unknown(node, "hard_deletes", HARD_DELETES)]
-    strategy = str(config.get("strategy") or "")
-    needed = ("strategy", "unique_key", *(("updated_at",) if strategy == "timestamp" else ()))
-    missing = (name for name in needed if not config.get(name))
-    problems += [Problem(f"the snapshot `{node.name}` has no `{name}`", node.place) for name in missing]
-    if strategy == "check" and not config.get("check_cols"):
-        problems.append(
-            Problem(f"the snapshot `{node.name}` has no `check_cols`", node.place, "name them, or write `all`")
-        )
-    given = config.get("snapshot_meta_column_names") or {}
-    for name in given:
-        if name not in META:
-            hint = did_you_mean(str(name), META) or f"one of {', '.join(META)}"
-            problems.append(
-                Problem(f"`{name}` in snapshot_meta_column_names of `{node.name}` is unknown", node.place, hint)
-            )
-    return problems
-
-
-def _unknown(node: Node, name: str, known: Sequence[str]) -> list[Problem]:
-    given = node.config.get(name)
-    if not given or given in known:
-        return []
-    hint = did_you_mean(str(given), known) or f"one of {', '.join(known)}"
-    return [Problem(f"`{name}: {given}` of the snapshot `{node.name}` is unknown", node.place, hint)]
-
-
-def _checked_columns(facts: Facts) -> tuple[str, ...]:
-    given = facts.node.config.get("check_cols")
-    if given == "all" or listed(given) == ("all",):
-        return tuple(column.name for column in facts.columns)
-    keys = keys_of(list(listed(given)), facts.columns, facts.node, "check column")
-    return tuple(key.column or key.text for key in keys)
 
 
 def _check_standing(facts: Facts, settings: Settings) -> None:
@@ -150,10 +72,9 @@ def _check_standing(facts: Facts, settings: Settings) -> None:
 
 def _begun(facts: Facts, settings: Settings, writer: Writer) -> tuple[Operation, ...]:
     """A table with one version of each row."""
-    from dataclasses import replace
-
     moment = _text(settings.updated_at, writer) if settings.updated_at else _run_moment(facts, writer)
-    scd = writer.digest([*_texts(settings.keys, writer), moment])
+    keys = _texts(settings.keys, writer)
+    scd = writer.digest([*keys, moment])
     # NULL, in the type of the moment.
     open_end = f"nullif({moment}, {moment})"
     end = f"coalesce({open_end}, {settings.current})" if settings.current else open_end
@@ -161,8 +82,25 @@ def _begun(facts: Facts, settings: Settings, writer: Writer) -> tuple[Operation,
     meta = [f"{value} as {writer.quote(name)}" for value, name in zip(values, settings.meta)]
     lines = ",\n    ".join(["*", *meta])
     query = f"select\n    {lines}\nfrom {writer.lines(facts.query)} as {SOURCE}"
-    node = replace(facts.node, config={**facts.node.config, "contract": None})
-    return table(replace(facts, node=node, query=query, columns=()), writer)
+
+    def make(place: Relation, replace: bool) -> tuple[Operation, ...]:
+        created = writer.create_table_as(place, query, replace=replace, modifier=modifier(facts, writer))
+        counted = ", ".join([*keys, "count(*) as copies", "count(*) over () as keys"])
+        grouped = f"from {writer.relation(place)}\ngroup by {', '.join(keys)} having count(*) > 1"
+        rows = f"select {counted} {grouped}\norder by count(*) desc, {_order(settings)} limit {EXAMPLES}"
+        return (Statement(with_header(facts, created)), _told(facts, settings, rows))
+
+    return publish(facts, writer, Making("table", make))
+
+
+def _told(facts: Facts, settings: Settings, rows: str) -> Check:
+    # dbt records all of them, and projects live with that.
+    hint = "give one row for each key: each of these is recorded as a version that is valid now"
+    return repeated(facts.node, [key.text for key in settings.keys], rows, "its query", hint, severity="warning")
+
+
+def _order(settings: Settings) -> str:
+    return ", ".join(str(number) for number in range(1, len(settings.keys) + 1))
 
 
 def _text(key: Key, writer: Writer) -> str:
@@ -183,6 +121,10 @@ class Layout:
     data: tuple[tuple[Column, str | None], ...]
     standing: frozenset[str]
     """The names, without letter case, that the table had before this run."""
+    kept: Mapping[str, str]
+    """The types that values are converted to at once, by the column's name in the query: none is lost by that."""
+    unsure: tuple[Pair, ...]
+    """Columns whose values may not fit the type that the table has."""
 
 
 def _altered(facts: Facts, settings: Settings, writer: Writer) -> tuple[tuple[Operation, ...], Layout]:
@@ -194,8 +136,10 @@ def _altered(facts: Facts, settings: Settings, writer: Writer) -> tuple[tuple[Op
     if clash:
         text = f"the query of the snapshot `{facts.node.name}` gives `{clash[0]}`, a column that the snapshot keeps"
         raise CompileError(Problem(text, facts.node.place, "rename it in the query"))
+    refuse_strange(facts.node, found, KEEP)
     place = facts.relation
-    operations: list[Operation] = [Statement(writer.add_column(place, column), "alter") for column in found.new]
+    operations: list[Operation] = [*widened(facts, writer, found)]
+    operations += (Statement(writer.add_column(place, column), "alter") for column in found.new)
     deleted = settings.names["dbt_is_deleted"]
     if settings.hard_deletes == "new_record" and not column_named(deleted, facts.existing.columns):
         operations.append(Statement(writer.add_column(place, Column(deleted, writer.type_name("text"))), "alter"))
@@ -209,32 +153,45 @@ def _altered(facts: Facts, settings: Settings, writer: Writer) -> tuple[tuple[Op
         if column.name.casefold() not in meta
     ]
     data += [(column, column.name) for column in found.new]
-    return tuple(operations), Layout(tuple(data), frozenset(c.name.casefold() for c in facts.existing.columns))
+    standing = frozenset(column.name.casefold() for column in facts.existing.columns)
+    kept = {one.new.name: one.old.type for one in found.retyped if one.inward == "exact"}
+    unsure = tuple(
+        Pair(one.old.name, one.old.name, one.new.type, one.old.type) for one in found.retyped if one.inward == "checked"
+    )
+    return tuple(operations), Layout(tuple(data), standing, kept, unsure)
 
 
 def _changes(facts: Facts, settings: Settings, layout: Layout, writer: Writer) -> str:
     """A query for the versions to write: the data, the meta columns, the version that each one ends.
 
-    `dbt_writes` is false where a version only ends and none follows it.
+    `dbt_writes` is false where a version only ends and none follows it. A key that comes more than once is told by a
+    row of its own, with how often: all by one reading of the query.
     """
     parts = [_opened_versions(facts, settings, layout, writer)]
     if settings.hard_deletes != "ignore" and not facts.empty:
         parts.append(_vanished_versions(facts, settings, layout, writer))
+    parts.append(_repeating(settings, layout, writer))
     tables = {
-        "source": _source(facts, settings, writer),
+        "source": _source(facts, settings, layout, writer),
         "standing": _standing(facts, settings, writer),
         "opening": _opening(facts, settings, layout, writer),
+        "repeating": _repeated_keys(settings),
     }
     ctes = ",\n".join(f"{name} as (\n{sql}\n)" for name, sql in tables.items())
     return f"with {ctes}\n" + "\nunion all\n".join(parts)
 
 
-def _source(facts: Facts, settings: Settings, writer: Writer) -> str:
-    keys = [f"{text} as dbt_key_{index}" for index, text in enumerate(_texts(settings.keys, writer))]
+def _source(facts: Facts, settings: Settings, layout: Layout, writer: Writer) -> str:
+    def value(name: str) -> str:
+        kept = layout.kept.get(name)
+        return f"cast({writer.quote(name)} as {kept})" if kept else writer.quote(name)
+
+    texts = (value(key.column) if key.column else _text(key, writer) for key in settings.keys)
+    keys = [f"{text} as dbt_key_{index}" for index, text in enumerate(texts)]
     moment = _text(settings.updated_at, writer) if settings.updated_at else _now(facts, settings, writer)
     names = ",\n    ".join(
         [
-            *(f"{writer.quote(column.name)} as {_data(index)}" for index, column in enumerate(facts.columns)),
+            *(f"{value(column.name)} as {_data(index)}" for index, column in enumerate(facts.columns)),
             *keys,
             f"{moment} as moment",
         ]
@@ -251,6 +208,9 @@ def _stored_keys(facts: Facts, settings: Settings) -> tuple[Key, ...]:
 def _standing(facts: Facts, settings: Settings, writer: Writer) -> str:
     texts = _texts(_stored_keys(facts, settings), writer)
     keys = [f"{text} as dbt_key_{index}" for index, text in enumerate(texts)]
+    deleted, columns = settings.names["dbt_is_deleted"], facts.existing.columns if facts.existing else ()
+    if settings.hard_deletes == "new_record" and not column_named(deleted, columns):
+        keys.append(f"'False' as {writer.quote(deleted)}")
     lines = ",\n    ".join(["*", *keys])
     return f"select\n    {lines}\nfrom {writer.relation(facts.relation)}\nwhere {_is_current(settings, writer)}"
 
@@ -358,6 +318,30 @@ def _vanished_versions(facts: Facts, settings: Settings, layout: Layout, writer:
     return f"select\n    {selected}\nfrom standing\nwhere not exists (select 1 from source where {joined}){told}"
 
 
+def _repeated_keys(settings: Settings) -> str:
+    keys = ", ".join(f"dbt_key_{index}" for index in range(len(settings.keys)))
+    return (
+        f"select\n    {keys}, count(*) as dbt_copies, count(*) over () as dbt_repeats\n"
+        f"from source\ngroup by {keys} having count(*) > 1"
+    )
+
+
+def _repeating(settings: Settings, layout: Layout, writer: Writer) -> str:
+    """A row for each key that comes more than once, for the warning; it is not written."""
+    nothing = ["null"] * len(layout.data), ["null"] * len(settings.meta)
+    selected = _selected(layout, settings, *nothing, "null", "false", writer, ("dbt_copies", "dbt_repeats"))
+    return f"select\n    {selected}\nfrom repeating"
+
+
+def _one_row_each(facts: Facts, settings: Settings, working: Relation, writer: Writer) -> Check:
+    keys = ", ".join(f"dbt_key_{index}" for index in range(len(settings.keys)))
+    rows = (
+        f"select {keys}, dbt_copies, dbt_repeats from {writer.relation(working)}\n"
+        f"where dbt_copies is not null\norder by dbt_copies desc, {_order(settings)} limit {EXAMPLES}"
+    )
+    return _told(facts, settings, rows)
+
+
 def _selected(
     layout: Layout,
     settings: Settings,
@@ -366,10 +350,12 @@ def _selected(
     closes: str,
     writes: str,
     writer: Writer,
+    repeats: tuple[str, str] = ("", ""),
 ) -> str:
     keys = [f"dbt_key_{index}" for index in range(len(settings.keys))]
-    names = [*(column.name for column, _ in layout.data), *settings.meta, *keys, "dbt_closes", "dbt_writes"]
-    columns = [*data, *values[: len(settings.meta)], *keys, closes, writes]
+    names = [*(column.name for column, _ in layout.data), *settings.meta, *keys, *WORKING_COLUMNS]
+    none = f"cast(null as {writer.type_name('bigint')})"
+    columns = [*data, *values[: len(settings.meta)], *keys, closes, writes, *(text or none for text in repeats)]
     return ",\n    ".join(f"{value} as {writer.quote(name)}" for value, name in zip(columns, names, strict=True))
 
 

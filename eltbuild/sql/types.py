@@ -78,7 +78,7 @@ def translate(type_name: str, source: str, target: str) -> str:
     """The name of the type in the target dialect. Raises `CompileError` for a name that is no type."""
     if source == target:
         return type_name
-    return str(_parsed(type_name, source).sql(dialect=target))
+    return str(parsed(type_name, source).sql(dialect=target))
 
 
 def _plain(name: str, dialect: str) -> str | None:
@@ -96,7 +96,8 @@ PLAIN = frozenset({
 
 
 @lru_cache(maxsize=4096)
-def _parsed(name: str, dialect: str) -> Any:
+def parsed(name: str, dialect: str) -> Any:
+    """The type as sqlglot knows it. Raises `CompileError` for a name that is no type."""
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
@@ -108,7 +109,7 @@ def _parsed(name: str, dialect: str) -> Any:
 
 def _shape(name: str, dialect: str) -> object:
     """The type without what contracts do not compare."""
-    return _shape_of(_parsed(" ".join(name.split()), dialect), dialect)
+    return _shape_of(parsed(" ".join(name.split()), dialect), dialect)
 
 
 def _shape_of(node: Any, dialect: str) -> object:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,6 +19,7 @@ from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError, Problem
 from eltbuild.relation import Column, Relation
 from eltbuild.sql import spelling
+from eltbuild.sql.conversions import limits
 from eltbuild.sql.quoting import quote_identifier, quote_string
 from eltbuild.sql.scan import without_end
 from eltbuild.sql.types import translate
@@ -29,6 +31,11 @@ SOURCE = "DBT_INTERNAL_SOURCE"
 COMMA_LINE = ",\n    "
 AND_LINE = "\n  and "
 KINDS: Mapping[str, str] = {"materialized_view": "materialized view", "external": "view"}
+PRIVILEGE = re.compile(r"[A-Za-z](?:[\w. /]|-(?!-))*")
+GRANTEE = re.compile(
+    r'(?:(?:group|role|user|share|(?:database|application) role) +)?(?:\w+|"(?:[^"]|"")+")', re.IGNORECASE
+)
+"""What stands for a role in a grant without more quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,17 @@ class Writer:
             return f"row({', '.join(left)})::text = row({', '.join(right)})::text"
         return " and ".join(self.same(a, b) for a, b in zip(left, right, strict=True))
 
+    def lost(self, expression: str, source: str, target: str) -> str:
+        """Whether a value of the one type is not the same after a way through the other and back."""
+        form = spelling.TRY_CAST.get(self.dialect, "cast({0} as {1})")
+        changed = f"not ({self.same(form.format(form.format(expression, target), source), expression)})"
+        bounds = limits(target, self.dialect) if self.dialect in spelling.BOUNDED_CASTS else None
+        if bounds is None:
+            return changed
+        least, greatest, scale = bounds
+        within = f"round(cast({expression} as numeric), {scale}) between {least} and {greatest}"
+        return f"case when {expression} is null or {within} then {changed} else true end"
+
     def concatenated(self, parts: Sequence[str]) -> str:
         """The texts one after the other; NULL where one of them is, but for engines that say otherwise."""
         return f"concat({', '.join(parts)})" if self.dialect in spelling.CONCAT_FUNCTION else " || ".join(parts)
@@ -187,9 +205,12 @@ class Writer:
         head = self._head("table", relation, replace=replace, temporary=temporary, modifier=modifier)
         return f"{head} (\n    {COMMA_LINE.join(definitions)}\n){options and ' ' + options}"
 
-    def create_view_as(self, relation: Relation, query: str, *, replace: bool = False, kind: str = "view") -> str:
-        """Create a view (or the kind of view given) from a query."""
-        return f"{self._head(kind, relation, replace=replace)} as {self.lines(query)}"
+    def create_view_as(
+        self, relation: Relation, query: str, *, replace: bool = False, kind: str = "view", options: str = ""
+    ) -> str:
+        """Create a view (or the kind of view given) from a query; `options` go after the name."""
+        head = self._head(kind, relation, replace=replace)
+        return f"{head}{options and ' ' + options} as {self.lines(query)}"
 
     def definition(self, column: Column) -> str:
         """A column in a CREATE TABLE: its name and its type, in the engine's words."""
@@ -227,13 +248,51 @@ class Writer:
             self.relation(new),
         )
 
+    def swap(self, relation: Relation, other: Relation) -> str:
+        """Let two tables change names in one statement; "" where the engine cannot."""
+        return spelling.SWAP.get(self.dialect, "").format(self.relation(relation), self.relation(other))
+
     def rename_constraint(self, relation: Relation, name: str, new: str) -> str:
         """Give a constraint of a table another name."""
         return f"alter table {self.relation(relation)} rename constraint {self.quote(name)} to {self.quote(new)}"
 
+    def add_constraint(self, relation: Relation, name: str, definition: str) -> str:
+        """Give a table a constraint."""
+        return f"alter table {self.relation(relation)} add constraint {self.quote(name)} {definition}"
+
+    def drop_constraint(self, relation: Relation, name: str) -> str:
+        """Take a constraint from a table."""
+        return f"alter table {self.relation(relation)} drop constraint {self.quote(name)}"
+
     def truncate(self, relation: Relation) -> str:
         """Empty a table, inside the transaction if there is one."""
         return spelling.TRUNCATE.get(self.dialect, "truncate table {0}").format(self.relation(relation))
+
+    def emptied(self, relation: Relation) -> str:
+        """Empty a table so that whoever reads it meanwhile still finds the rows that were there."""
+        return spelling.EMPTIED.get(self.dialect, "").format(self.relation(relation)) or self.truncate(relation)
+
+    def refresh(self, relation: Relation, *, concurrently: bool = False) -> str:
+        """Let a materialized view read its query again; `concurrently`: while others read it."""
+        return f"refresh materialized view {'concurrently ' if concurrently else ''}{self.relation(relation)}"
+
+    def seize(self, relations: Sequence[tuple[Relation, str]], seconds: int) -> tuple[str, str]:
+        """Keep everybody else away from relations, given with their kinds, until the transaction ends.
+
+        All locks are had at once, or for the moment none: whoever holds one and wants another gets it, so that no
+        reader ever ends up in a deadlock with us. What a view reads stays free. The second text asks whether that
+        was done within so many seconds. "" where the engine needs no locks.
+        """
+        block = spelling.SEIZE.get(self.dialect, "")
+        if not block:
+            return "", ""
+        locks = ", ".join(quote_string(self._exclusive(*each), self.dialect) for each in relations)
+        return f"do {quote_string(block.format(locks, seconds), self.dialect)}", spelling.SEIZED[self.dialect]
+
+    def _exclusive(self, relation: Relation, kind: str) -> str:
+        form = spelling.EXCLUSIVE[self.dialect]["table" if kind == "table" else "view"]
+        schema = self.quote(relation.schema) if relation.schema else ""
+        return form.format(self.relation(relation), KINDS.get(kind, kind), schema)
 
     def add_column(self, relation: Relation, column: Column) -> str:
         """Add a column at the end."""
@@ -253,21 +312,28 @@ class Writer:
 
     def create_schema(self, relation: Relation) -> str:
         """Create the schema of the relation unless it is there."""
-        schema = Relation(relation.database, relation.schema, None)
-        return f"create schema if not exists {self.relation(schema)}"
+        return f"create schema if not exists {self._schema(relation)}"
 
     def drop_schema(self, relation: Relation) -> str:
         """Drop the schema of the relation with all that is in it."""
-        schema = Relation(relation.database, relation.schema, None)
         tail = " cascade" if self.capabilities.cascade_drop else ""
-        return f"drop schema if exists {self.relation(schema)}{tail}"
+        return f"drop schema if exists {self._schema(relation)}{tail}"
+
+    def _schema(self, relation: Relation) -> str:
+        database = None if self.dialect in spelling.SCHEMA_ALONE else relation.database
+        return self.relation(Relation(database, relation.schema, None))
 
     def create_index(
         self, relation: Relation, columns: Sequence[str], *, name: str, unique: bool = False, method: str = ""
     ) -> str:
         """Create an index on columns of a table."""
+        definition = f"{f'using {method} ' if method else ''}({self.names(columns)})"
+        return self.create_index_as(relation, definition, name=name, unique=unique)
+
+    def create_index_as(self, relation: Relation, definition: str, *, name: str, unique: bool = False) -> str:
+        """Create an index; `definition` is all that follows the table's name."""
         words = f"create {'unique ' if unique else ''}index {self.quote(name)} on {self.relation(relation)}"
-        return f"{words}{f' using {method}' if method else ''} ({self.names(columns)})"
+        return f"{words} {definition}"
 
     # Rows
 
@@ -317,8 +383,8 @@ class Writer:
         keys: Sequence[tuple[str, str]],
         source: Relation,
         predicates: Sequence[str] = (),
-    ) -> str:
-        """Delete the rows whose key is among those of the source; NULL equals NULL.
+    ) -> tuple[str, ...]:
+        """Delete the rows whose key is among those of the source; NULL equals NULL. One statement, or two.
 
         Keys are names of columns, in the relation and in the source.
         """
@@ -331,13 +397,16 @@ class Writer:
         # With USING, a predicate's plain column would be one of two; behind EXISTS it is the table's.
         plain = bool(predicates) and self.dialect in spelling.DELETE_EXISTS
         if self.dialect in spelling.DELETE_USING and len(keys) > 1 and not plain:
-            return f"{head}\nusing {there}\nwhere {matched}{extra}"
-        exists = f"exists (select 1 from {there} where {matched})"
-        if self.dialect not in spelling.DELETE_IN:
-            return f"{head}\nwhere {exists}{extra}"
-        empty = " or ".join(f"{key} is null" for key in left)
-        found = f"({', '.join(left)}) in (select {', '.join(right)} from {there})"
-        return f"{head}\nwhere ({found}\n  or ({empty}) and {exists}){extra}"
+            return (f"{head}\nusing {there}\nwhere {matched}{extra}",)
+        if self.dialect not in spelling.NULL_SAFE_UNHASHED:
+            return (f"{head}\nwhere exists (select 1 from {there} where {matched}){extra}",)
+        equal = " and ".join(f"{a} = {b}" for a, b in zip(left, right, strict=True))
+        empty, none = (" or ".join(f"{key} is null" for key in side) for side in (left, right))
+        same = f"({none}) and {self.same_row(left, right)}" if len(keys) > 1 else none
+        return (
+            f"{head}\nwhere exists (select 1 from {there} where {equal}){extra}",
+            f"{head}\nwhere ({empty}) and exists (select 1 from {there} where {same}){extra}",
+        )
 
     def delete_matching_expressions(
         self, relation: Relation, keys: Sequence[str], source: Relation, predicates: Sequence[str] = ()
@@ -389,28 +458,74 @@ class Writer:
         if self.dialect in spelling.MYSQL:
             return ()
         if self.dialect == "bigquery":
-            form = f"alter table {place} alter column {{0}} set options (description = {{1}})"
+            form = "alter table {0} alter column {1} set options (description = {2})"
         elif self.dialect in spelling.SPARK:
-            form = f"alter table {place} alter column {{0}} comment {{1}}"
+            form = "alter table {0} alter column {1} comment {2}"
         else:
-            form = f"comment on column {place}.{{0}} is {{1}}"
-        return tuple(form.format(self.quote(name), quote_string(text, self.dialect)) for name, text in texts.items())
+            form = "comment on column {0}.{1} is {2}"
+        return tuple(
+            form.format(place, self.quote(name), quote_string(text, self.dialect)) for name, text in texts.items()
+        )
 
-    def grant(self, privilege: str, relation: Relation, kind: str, grantees: Sequence[str]) -> str:
-        """Give a privilege on a relation. Privilege and grantees are written as given."""
-        return self._right("grant", privilege, relation, kind, "to", grantees)
+    def grant(
+        self,
+        privilege: str,
+        relation: Relation,
+        kind: str,
+        grantees: Sequence[str],
+        *,
+        column: str = "",
+        grantable: bool = False,
+    ) -> str:
+        """Give a privilege on a relation, or on one column of it. Raises `CompileError` for what is no privilege."""
+        words = self._right("grant", privilege, relation, kind, "to", grantees, column)
+        return words + (" with grant option" if grantable else "")
 
-    def revoke(self, privilege: str, relation: Relation, kind: str, grantees: Sequence[str]) -> str:
-        """Take a privilege on a relation away."""
-        return self._right("revoke", privilege, relation, kind, "from", grantees)
+    def revoke(
+        self, privilege: str, relation: Relation, kind: str, grantees: Sequence[str], *, column: str = ""
+    ) -> str:
+        """Take a privilege on a relation away. Raises `CompileError` for what is no privilege."""
+        return self._right("revoke", privilege, relation, kind, "from", grantees, column)
 
     def _right(
-        self, verb: str, privilege: str, relation: Relation, kind: str, word: str, grantees: Sequence[str]
+        self,
+        verb: str,
+        privilege: str,
+        relation: Relation,
+        kind: str,
+        word: str,
+        grantees: Sequence[str],
+        column: str,
     ) -> str:
+        if not PRIVILEGE.fullmatch(privilege):
+            raise CompileError(Problem(f"{privilege!r} is no privilege", hint="write it as `select: [reader]`"))
         place = self.relation(relation)
         if self.dialect in spelling.NAMES_KIND:
             place = f"{KINDS.get(kind, kind)} {place}"
         if self.dialect == "bigquery":
             privilege = self.quote(privilege)
-        form = spelling.GRANTEE.get(self.dialect, "{0}")
-        return f"{verb} {privilege} on {place} {word} {', '.join(form.format(grantee) for grantee in grantees)}"
+        columns = f" ({self.quote(column)})" if column else ""
+        return f"{verb} {privilege}{columns} on {place} {word} {', '.join(map(self.grantee, grantees))}"
+
+    def grantee(self, name: str) -> str:
+        """Who receives a right: as given where that is a name or a word of SQL already, else quoted."""
+        form = spelling.GRANTEE.get(self.dialect)
+        if form is not None:
+            return form.format(name.replace(form[0], form[0] * 2))
+        return name if GRANTEE.fullmatch(name) else self.quote(name)
+
+    def role(self, name: str) -> str:
+        """A role under the very name by which the engine knows it; `public` is everybody."""
+        if name.casefold() == "public":
+            return "public"
+        return name if self.dialect in spelling.GRANTEE else self.quote(name)
+
+    def own(self, relation: Relation, kind: str, owner: str) -> str:
+        """Give a relation to an owner."""
+        return f"alter {KINDS.get(kind, kind)} {self.relation(relation)} owner to {self.role(owner)}"
+
+    def bare(self, relation: Relation) -> str:
+        """Take away all rights that the engine gave by itself when the relation was made; "" where it gives none."""
+        form = spelling.BARE.get(self.dialect, "")
+        inner = quote_string(self.relation(relation), self.dialect)
+        return form and f"do {quote_string(form.format(inner), self.dialect)}"

@@ -13,12 +13,12 @@ from planning import CAPABILITIES, NOON, hours, node
 
 from eltbuild.errors import EltbuildError
 from eltbuild.plan.materialize import MATERIALIZATIONS, asks_columns
-from eltbuild.plan.nouns import Facts, Load, Operation, Statement
-from eltbuild.relation import Column, Relation, RelationInfo
+from eltbuild.plan.nouns import Check, Facts, Load, Operation, Seize, Statement
+from eltbuild.relation import Belongings, Column, Dependant, Grant, Index, Reference, Relation, RelationInfo
 from eltbuild.sql.writer import Writer
 
 ROOT = Path(__file__).parents[2] / "fixtures"
-AREAS = ("whole", "incremental", "snapshot", "seed", "extras")
+AREAS = ("whole", "publish", "incremental", "snapshot", "seed", "extras")
 CASES = sorted(path for area in AREAS for path in (ROOT / area).glob("*.sql"))
 MARK = "-- >>> "
 
@@ -27,17 +27,59 @@ def columns(given: dict[str, str] | None) -> tuple[Column, ...]:
     return tuple(Column(name, type_name) for name, type_name in (given or {}).items())
 
 
+def _described(given: dict[str, Any] | None) -> tuple[Column, ...]:
+    """Columns with comments: `{id: [integer, "The key"]}`; without one, the type alone."""
+    pairs = {name: told if isinstance(told, list) else [told, ""] for name, told in (given or {}).items()}
+    return tuple(Column(name, type_name, comment=comment) for name, (type_name, comment) in pairs.items())
+
+
+def _belongings(head: dict[str, Any]) -> Belongings:
+    """What hangs on the standing relation: rights as `[privilege, role, grantable, column]`, the rest by its fields."""
+    given = dict(head.get("belongings") or {})
+    granted = [[privilege, name] for privilege, names in (head.get("grants") or {}).items() for name in names]
+    grants = tuple(Grant(*grant) for grant in (*granted, *given.pop("grants", ())))
+    made = {
+        "indexes": tuple(_index(index) for index in given.pop("indexes", ())),
+        "dependants": tuple(_dependant(view) for view in given.pop("dependants", ())),
+        "references": tuple(
+            Reference(**{**key, "relation": Relation(*key["relation"])}) for key in given.pop("references", ())
+        ),
+        "bound": tuple(given.pop("bound", ())),
+    }
+    return Belongings(grants=grants, **made, **given)
+
+
+def _index(given: dict[str, Any]) -> Index:
+    return Index(**{**given, "columns": tuple(given.get("columns", ()))})
+
+
+def _dependant(given: dict[str, Any]) -> Dependant:
+    made = {
+        "kind": "view",
+        **given,
+        "relation": Relation(*given["relation"]),
+        "columns": _described(given.get("columns")),
+        "needs": tuple(given.get("needs", ())),
+        "grants": tuple(Grant(*grant) for grant in given.get("grants", ())),
+        "indexes": tuple(_index(index) for index in given.get("indexes", ())),
+    }
+    return Dependant(**made)
+
+
 def facts_of(head: dict[str, Any], query: str) -> Facts:
     relation = Relation(*head.get("relation", ["shop", "main", "orders"]))
     made = node(head["config"], relation.identifier or "", **head.get("node", {}))
     existing = head.get("existing")
-    standing = existing and RelationInfo(relation, existing["kind"], columns(existing.get("columns")))
+    standing = existing and RelationInfo(
+        relation, existing["kind"], _described(existing.get("columns")), existing.get("comment", "")
+    )
     rows = pyarrow.table(head["rows"]) if "rows" in head else None
     batch = hours(*head["batch"]) if "batch" in head else None
     return Facts(
         node=made, query=query, relation=relation, existing=standing, columns=columns(head.get("columns")), now=NOON,
         full_refresh=head.get("full_refresh", False), batch=batch, rows=rows,
-        grants=head.get("grants"), temporary="_7",
+        belongings=_belongings(head), temporary="_7",
+        later=frozenset(Relation(*place).key for place in head.get("later", ())),
     )  # fmt: skip
 
 
@@ -47,6 +89,16 @@ def shown(operation: Operation) -> str:
             return f"{label}\n{sql};\n"
         case Load(relation, rows, label):
             return f"{label}\n-- load {rows.num_rows} rows into {relation}\n"
+        case Check(sql, _, label):
+            return f"{label}\n{sql};\n"
+        case Seize(sql, _, _, _, then, otherwise, label):
+            locks = sql.partition("array[")[2].partition("];")[0]
+            head = f"{label}\n-- {locks.replace(chr(39), '')}\n"
+            return head + "".join(
+                f"-- >>> {word}: {shown(one)}"
+                for word, ops in (("  then", then), ("  otherwise", otherwise))
+                for one in ops
+            )
     raise AssertionError(operation)
 
 

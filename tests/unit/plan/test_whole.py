@@ -73,7 +73,7 @@ def test_the_line_of_the_query_is_known_in_every_statement() -> None:
         (VIEW, [0, 2]),
         (header, [4, 0, 0]),
         (node({"materialized": "incremental", "unique_key": "id"}), [2, 0, 0, 0]),
-        (node(merged), [3]),
+        (node(merged), [2, 0, 0]),
     ]
     for model, expected in cases:
         made_statements = statements(warehouse.build(model, query))
