@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.literal import check_size
 from eltbuild.jinja.mentions import Block
 
 ENDINGS = {
@@ -31,6 +32,7 @@ def blocks(text: str, kinds: frozenset[str] = frozenset(ENDINGS)) -> tuple[Block
     """
     if "{%" not in text:
         return ()
+    check_size(text)
     out: list[Block] = []
     place = 0
     docs_only = kinds == frozenset({"docs"})

@@ -2,188 +2,120 @@
 
 from __future__ import annotations
 
-import time
 from ast import literal_eval
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain, islice
-from typing import Any
+from typing import Any, cast
 
 import jinja2
 from jinja2 import nodes
-from jinja2.compiler import CodeGenerator
+from jinja2.compiler import CodeGenerator, optimizeconst
 from jinja2.nativetypes import NativeCodeGenerator
-from jinja2.parser import Parser
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2.sandbox import SandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import missing
 
-from eltbuild.jinja.bounds import FILTERS, bounded, check_binop, check_call, joined
-from eltbuild.jinja.errors import RenderLimitError
+from eltbuild.jinja import bounds
+from eltbuild.jinja.bounds import COMPARING, LEAVES, bounded, bounded_test, check_binop, check_call, size_of, weighed
+from eltbuild.jinja.clock import current, tick, ticking
+from eltbuild.jinja.parser import MACRO_PREFIX, BlockParser, MacroFileParser, Ticks
+from eltbuild.jinja.sandbox import SharedDict, SharedList, may_read
 
-MACRO_PREFIX = "macro__"
-"""Put before the names of macros in a macro file, so that a call inside the file is looked up like any other."""
-
-TICK = "__tick"
-"""The name that loop bodies call, so that an endless loop ends."""
-
-RENDER_SECONDS = 60.0
-RENDER_TICKS = 2_000_000
+__all__ = ["MACRO_PREFIX", "Scope", "macro_environment", "native_environment", "text_environment"]
 
 
-class Clock:
-    """Counts the steps of one rendering and ends it when it has run for too long.
-
-    Time that the warehouse takes does not count: whoever waits for it calls `pause`.
-    """
-
-    __slots__ = ("_deadline", "_limit", "_ticks")
-
-    def __init__(self, seconds: float = RENDER_SECONDS, limit: int = RENDER_TICKS) -> None:
-        self._deadline = time.monotonic() + seconds
-        self._limit = limit
-        self._ticks = 0
-
-    def __call__(self) -> str:
-        self._ticks += 1
-        if self._ticks & 0x3FF == 0:
-            if self._ticks > self._limit:
-                raise RenderLimitError(f"the template was stopped after {self._ticks:,} steps of its loops")
-            if time.monotonic() > self._deadline:
-                raise RenderLimitError("the template was stopped: it ran for longer than a minute")
-        return ""
-
-    def pause(self, seconds: float) -> None:
-        """Add time that somebody else took."""
-        self._deadline += seconds
+def _visit_concat(code: CodeGenerator, node: nodes.Concat, frame: Any) -> None:
+    """`a ~ b` asks the environment."""
+    code.write("environment.joined((")
+    for part in node.nodes:
+        code.visit(part, frame)
+        code.write(", ")
+    code.write("))")
 
 
-class BlockParser(Parser):
-    """Jinja's parser, plus typed macro parameters, the block tags of a project, and a tick in each loop."""
-
-    prefix = ""
-
-    def parse_for(self) -> nodes.For:
-        """A loop whose body begins with a tick."""
-        node = super().parse_for()
-        call = nodes.Call(nodes.Name(TICK, "load"), [], [], None, None)
-        tick = nodes.ExprStmt(call).set_lineno(node.lineno)
-        node.body = [tick, *node.body]
-        return node
-
-    def parse_macro(self) -> nodes.Macro:
-        """`{% macro name(arg: type = default) %}`; the types are read and left aside."""
-        node = nodes.Macro(lineno=next(self.stream).lineno)
-        node.name = self.prefix + self.parse_assign_target(name_only=True).name
-        self.parse_signature(node)
-        node.body = self.parse_statements(("name:endmacro",), drop_needle=True)
-        return node
-
-    def parse_signature(self, node: Any) -> None:
-        """The parameters of a macro, with optional types such as `Dict[str, int]`."""
-        args = node.args = []
-        defaults = node.defaults = []
-        self.stream.expect("lparen")
-        while self.stream.current.type != "rparen":
-            if args:
-                self.stream.expect("comma")
-                if self.stream.current.type == "rparen":
-                    break
-            arg = self.parse_assign_target(name_only=True)
-            arg.set_ctx("param")
-            if self.stream.skip_if("colon"):
-                self._skip_type()
-            if self.stream.skip_if("assign"):
-                defaults.append(self.parse_expression())
-            elif defaults:
-                self.fail("non-default argument follows default argument")
-            args.append(arg)
-        self.stream.expect("rparen")
-
-    def _skip_type(self) -> None:
-        self.stream.expect("name")
-        if self.stream.skip_if("lbracket"):
-            depth = 1
-            while depth:
-                kind = next(self.stream).type
-                depth += (kind == "lbracket") - (kind == "rbracket")
-                if kind == "eof":
-                    self.fail("the type of a macro argument is not closed")
-
-    def parse_test_block(self) -> nodes.Macro:
-        """`{% test name(model, column_name) %}`: a macro named `test_<name>`."""
-        node = nodes.Macro(lineno=next(self.stream).lineno)
-        node.name = self.prefix + "test_" + self.parse_assign_target(name_only=True).name
-        self.parse_signature(node)
-        node.body = self.parse_statements(("name:endtest", "name:enddata_test"), drop_needle=True)
-        return node
-
-    def parse_materialization(self) -> nodes.Macro:
-        """`{% materialization name, adapter='x' %}`: a macro named `materialization_<name>_<adapter>`."""
-        node = nodes.Macro(lineno=next(self.stream).lineno)
-        name = self.parse_assign_target(name_only=True).name
-        adapter = "default"
-        node.args = []
-        node.defaults = []
-        while self.stream.skip_if("comma"):
-            target = self.parse_assign_target(name_only=True)
-            if target.name == "default":
-                adapter = "default"
-                continue
-            self.stream.expect("assign")
-            value = self.parse_expression()
-            if target.name == "adapter":
-                if not isinstance(value, nodes.Const):
-                    self.fail("the adapter of a materialization must be a string")
-                adapter = str(value.value)
-            elif target.name != "supported_languages":
-                self.fail(f"a materialization has no argument `{target.name}`")
-        node.name = f"{self.prefix}materialization_{name}_{adapter}"
-        node.body = self.parse_statements(("name:endmaterialization",), drop_needle=True)
-        return node
-
-    def parse_statement(self) -> nodes.Node | list[nodes.Node]:
-        """Also the tags that Jinja does not know."""
-        token = self.stream.current
-        handler = BLOCK_TAGS.get(token.value) if token.type == "name" else None
-        if handler is None:
-            return super().parse_statement()
-        self._tag_stack.append(token.value)
-        try:
-            node: nodes.Macro = handler(self)
-            return node
-        finally:
-            self._tag_stack.pop()
+def _visit_weighed(code: CodeGenerator, node: nodes.Node, frame: Any) -> None:
+    """An expression whose value is going to be looked into."""
+    if isinstance(node, nodes.Const):
+        code.visit(node, frame)
+        return
+    code.write("environment.weighed(")
+    code.visit(node, frame)
+    code.write(")")
 
 
-BLOCK_TAGS: dict[str, Callable[[BlockParser], nodes.Macro]] = {
-    "test": BlockParser.parse_test_block,
-    "data_test": BlockParser.parse_test_block,
-    "materialization": BlockParser.parse_materialization,
-}
+@optimizeconst
+def _visit_compare(code: CodeGenerator, node: nodes.Compare, frame: Any) -> None:
+    code.write("(")
+    _visit_weighed(code, node.expr, frame)
+    for operand in node.ops:
+        code.write(f" {_OPERATORS[operand.op]} ")
+        _visit_weighed(code, operand.expr, frame)
+    code.write(")")
 
 
-class MacroFileParser(BlockParser):
-    """For files of macros: names get a prefix."""
+_OPERATORS = {
+    "eq": "==", "ne": "!=", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<=", "in": "in", "notin": "not in",
+}  # fmt: skip
 
-    prefix = MACRO_PREFIX
+
+def _visit_dict(code: CodeGenerator, node: nodes.Dict, frame: Any) -> None:
+    """A mapping, whose keys are hashed."""
+    code.write("{")
+    for item in node.items:
+        _visit_weighed(code, item.key, frame)
+        code.write(": ")
+        code.visit(item.value, frame)
+        code.write(", ")
+    code.write("}")
+
+
+def _visit_statement(code: CodeGenerator, node: nodes.ExprStmt, frame: Any) -> None:
+    """An expression by itself; a tick goes to the clock without a detour."""
+    code.newline(node)
+    if isinstance(node.node, nodes.Const) and isinstance(node.node.value, Ticks):
+        code.write(f"environment.tick({int(node.node.value)})")
+    else:
+        code.visit(node.node, frame)
 
 
 class BoundedCode(CodeGenerator):
-    """Jinja's code, in which `~` asks the environment."""
+    """Jinja's code, in which operations that can make much of little ask the environment first."""
 
-    def visit_Concat(self, node: nodes.Concat, frame: Any) -> None:
-        """`a ~ b`."""
-        self.write("environment.joined((")
-        for part in node.nodes:
-            self.visit(part, frame)
-            self.write(", ")
-        self.write("))")
+    visit_Concat = _visit_concat
+    visit_Compare = _visit_compare
+    visit_Dict = _visit_dict
+    visit_ExprStmt = _visit_statement
 
 
 class BoundedNativeCode(NativeCodeGenerator):
     """The same for values that keep their type."""
 
-    visit_Concat = BoundedCode.visit_Concat
+    visit_Concat = _visit_concat
+    visit_Compare = _visit_compare
+    visit_Dict = _visit_dict
+    visit_ExprStmt = _visit_statement
+
+
+class BoundedFormatter(SandboxedFormatter):
+    """`'{}'.format(...)`, counted field by field."""
+
+    total = 0
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        """One field. Raises `RenderLimitError`."""
+        clock = current()
+        bounds.check_spec(format_spec, clock)
+        bounds.check_weight("format", value, clock)
+        text = super().format_field(value, format_spec)
+        self.total += len(text)
+        if self.total > clock.limits.size:
+            raise bounds.refused("format", clock)
+        return text
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        """A field with `!r` or `!s`. Raises `RenderLimitError`."""
+        bounds.check_weight("format", value, current())
+        return super().convert_field(value, conversion)
 
 
 class TemplateEnvironment(SandboxedEnvironment):
@@ -192,9 +124,46 @@ class TemplateEnvironment(SandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**", "+", "%"})
     code_generator_class: type[CodeGenerator] = BoundedCode
     parser_class: type[BlockParser] = BlockParser
+    tick = staticmethod(tick)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return self.parser_class(self, source, name, filename).parse()
+
+    @staticmethod
+    def concat(parts: Iterable[str]) -> str:
+        """What a template or a part of it has written."""
+        return bounds.output(parts, current())
+
+    @staticmethod
+    def weighed(value: Any) -> Any:
+        """A value that is going to be printed, compared or looked up."""
+        return value if type(value) in LEAVES else weighed(value)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Whether a template may have it: nothing internal, nothing of types that are not open to templates."""
+        return super().is_safe_attribute(obj, attr, value) and may_read(obj, attr)
+
+    def unsafe_undefined(self, obj: Any, attribute: str) -> jinja2.Undefined:
+        """What stands for an attribute that is closed; using it is an error."""
+        if isinstance(obj, (SharedDict, SharedList)):
+            hint = f"`{attribute}` would change what all templates see: copy it first"
+            return self.undefined(hint, name=attribute, obj=obj, exc=jinja2.exceptions.SecurityError)
+        return super().unsafe_undefined(obj, attribute)
+
+    def wrap_str_format(self, value: Any) -> Any:
+        """`format` and `format_map` of texts, with the sandbox and the bounds in them."""
+        own = getattr(value, "__self__", None)
+        if not isinstance(own, str) or super().wrap_str_format(value) is None:
+            return None
+        mapped = value.__name__ == "format_map"
+
+        def formatted(*args: Any, **named: Any) -> str:
+            formatter = BoundedFormatter(self)
+            if mapped:
+                return formatter.vformat(own, (), *args, **named)
+            return formatter.vformat(own, args, named)
+
+        return formatted
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """An attribute; of a namespace of macros, the macro of that name, whatever it begins with."""
@@ -204,21 +173,39 @@ class TemplateEnvironment(SandboxedEnvironment):
             except KeyError:
                 if attribute != "get":
                     return self.undefined(obj.missing(attribute), obj=obj, name=attribute)
+                return obj.get
         return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """An item, or an attribute of that name."""
+        return super().getitem(obj, argument if type(argument) in LEAVES else weighed(argument))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """An operator, refused where the result would fill the memory."""
-        check_binop(operator, left, right)
-        return super().call_binop(context, operator, left, right)
+        clock = current()
+        clock.step()
+        check_binop(operator, left, right, clock)
+        result = super().call_binop(context, operator, left, right)
+        clock.made(size_of(result))
+        return result
 
     def call(self, context: Any, called: Any, *args: Any, **named: Any) -> Any:
         """A call, refused where the result would fill the memory."""
-        check_call(called, args, named)
-        return super().call(context, called, *args, **named)
+        clock = current()
+        clock.step()
+        result = super().call(context, called, *check_call(called, args, named, clock), **named)
+        if type(result) is str and len(result) > clock.limits.size:
+            raise bounds.refused(getattr(called, "__name__", "call"), clock)
+        clock.made(size_of(result))
+        return result
 
     def joined(self, parts: tuple[Any, ...]) -> str:
         """What `~` makes."""
-        return joined(parts)
+        clock = current()
+        clock.step()
+        text = bounds.joined(parts, clock)
+        clock.made(len(text))
+        return text
 
 
 class MacroFileEnvironment(TemplateEnvironment):
@@ -252,7 +239,7 @@ def _native_concat(values: Iterable[Any]) -> Any:
     if not head:
         return ""
     if len(head) > 1:
-        return "".join(str(value) for value in chain(head, iterator))
+        return bounds.output((str(value) for value in ticking(chain(head, iterator))), current())
     value = head[0]
     if isinstance(value, jinja2.Undefined):
         return str(value)
@@ -274,7 +261,7 @@ class NativeTemplateEnvironment(TemplateEnvironment):
     """Rendering of YAML values: a single expression keeps its type."""
 
     code_generator_class = BoundedNativeCode
-    concat = staticmethod(_native_concat)
+    concat = staticmethod(_native_concat)  # type: ignore[assignment]
 
 
 def _identity(value: Any) -> Any:
@@ -288,11 +275,13 @@ def _is_list(value: Any) -> bool:
 def _furnish(environment: TemplateEnvironment, native: bool) -> TemplateEnvironment:
     for name in ("text", "bool", "native", "number"):
         environment.filters[f"as_{name}"] = _marker(name) if native else _identity
-    for name in FILTERS:
-        environment.filters[name] = bounded(name, environment.filters[name])
     environment.filters["is_list"] = _is_list
     environment.tests["list"] = _is_list
-    environment.globals[TICK] = Clock()
+    for name, filter in environment.filters.items():
+        environment.filters[name] = bounded(name, filter)
+    for name in COMPARING:
+        environment.tests[name] = bounded_test(name, cast(Any, environment.tests[name]))
+    environment.finalize = environment.weighed
     environment.globals["lipsum"] = _short_lipsum
     return environment
 

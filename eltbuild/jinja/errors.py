@@ -17,4 +17,8 @@ class TemplateError(Exception):
 
 
 class RenderLimitError(Exception):
-    """A template ran for too long or made too much."""
+    """A template ran for too long or made too much. `hint` says how to allow more."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint

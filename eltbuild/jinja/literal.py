@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from eltbuild.jinja.errors import TemplateError
+
 NAMES = frozenset({"ref", "source", "config", "this", "var"})
 """The names that may stand in a plain template."""
 
-_TAG = re.compile(r"\{\{(.*?)\}\}|\{#.*?#\}", re.S)
+_OPENING = re.compile(r"\{[{#]")
 _CONSTANTS = {"true": True, "false": False, "none": None, "True": True, "False": False, "None": None}
 _ODD = re.compile(r"""(?<![\w'"])[a-zA-Z]{1,2}['"]|\\|#""")
 """Prefixed strings, escapes and comments: Python and Jinja read these differently."""
@@ -34,10 +36,27 @@ class Piece:
     column: int = 0
 
 
+MOST_TAGS = 20_000
+"""Tags in one template: Jinja takes seconds for so many."""
+MOST_WORK = 5_000_000_000
+"""Tags times characters: some of Jinja's looks at a template go on to its end from each tag."""
+
+
+def check_size(text: str) -> None:
+    """Raise `TemplateError` where a template is so large that to read it would take minutes."""
+    tags = text.count("{{") + text.count("{%") + text.count("{#")
+    if tags > MOST_TAGS or tags * len(text) > MOST_WORK:
+        raise TemplateError(
+            f"the template is too large: {tags:,} tags in {len(text):,} characters",
+            hint="keep data in a seed, or in more files than one",
+        )
+
+
 def pieces(text: str) -> tuple[str | Piece, ...] | None:
     """The text and calls of a plain template in order; None where it is not plain."""
     if "{" not in text:
         return (_normal(text),)
+    check_size(text)
     if "{%" in text or "\r" in text:
         return None
     text = _normal(text)
@@ -45,16 +64,19 @@ def pieces(text: str) -> tuple[str | Piece, ...] | None:
     last = 0
     line = 1
     counted = 0
-    for match in _TAG.finditer(text):
-        start = match.start()
+    while (opening := _OPENING.search(text, last)) is not None:
+        start = opening.start()
+        end = text.find("}}" if opening[0] == "{{" else "#}", start + 2)
+        if end < 0:
+            return None
         if start > last:
             out.append(text[last:start])
-        last = match.end()
-        body = match[1]
-        if body is None:
+        last = end + 2
+        if opening[0] == "{#":
             if text.startswith("{#-", start) or text.endswith("-#}", start, last):
                 return None
             continue
+        body = text[start + 2 : end]
         found = expression(body)
         if found is None or "{{" in body:
             return None

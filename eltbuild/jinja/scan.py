@@ -137,7 +137,7 @@ def _scan_tree(text: str) -> Mentions:
     import jinja2
     from jinja2 import nodes
 
-    from eltbuild.jinja.environment import TICK, text_environment
+    from eltbuild.jinja.environment import text_environment
     from eltbuild.jinja.errors import TemplateError
     from eltbuild.jinja.template import syntax_error
 
@@ -155,7 +155,7 @@ def _scan_tree(text: str) -> Mentions:
     local |= {target for node in tree.find_all(nodes.FromImport) for target in _import_names(node)}
     if local & _DYNAMIC:
         walk.complete = False
-    _visit(walk, tree, nodes, local | {TICK}, conditional=False)
+    _visit(walk, tree, nodes, local, conditional=False)
     return Mentions(
         refs=tuple(walk.refs),
         sources=tuple(walk.sources),

@@ -13,11 +13,10 @@ from typing import Any
 import jinja2
 from jinja2.utils import missing
 
-from eltbuild.jinja.environment import TICK, Clock, Scope, TemplateEnvironment, text_environment
+from eltbuild.jinja.clock import running
+from eltbuild.jinja.environment import Scope, TemplateEnvironment, text_environment
 from eltbuild.jinja.errors import RenderLimitError, TemplateError
-from eltbuild.jinja.literal import Piece, pieces
-
-OUTPUT_LIMIT = 200_000_000
+from eltbuild.jinja.literal import Piece, check_size, pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ def load(text: str, environment: TemplateEnvironment | None = None, path: str = 
 
 def compile_template(text: str, environment: TemplateEnvironment, path: str) -> jinja2.Template:
     """Jinja's own template of a text, kept for the next time. Raises `TemplateError`."""
+    check_size(text)
     try:
         return _compile(text, environment, path)
     except jinja2.TemplateSyntaxError as error:
@@ -88,7 +88,7 @@ def scope_of(names: Mapping[str, Any]) -> Scope:
     """The names as a scope, with Jinja's own globals behind them."""
     if isinstance(names, Scope):
         return names
-    return Scope({**text_environment().globals, TICK: Clock(), **names})
+    return Scope({**text_environment().globals, **names})
 
 
 def render(template: Template, names: Mapping[str, Any]) -> Any:
@@ -106,12 +106,10 @@ def render(template: Template, names: Mapping[str, Any]) -> Any:
     code = template.code or compile_template(template.text, template.environment, template.path)
     context = code.new_context(scope, shared=True)
     try:
-        result = template.environment.concat(code.root_render_func(context))
+        with running():
+            return template.environment.concat(code.root_render_func(context))
     except Exception as error:
         raise explain(error, template.path) from error
-    if isinstance(result, str) and len(result) > OUTPUT_LIMIT:
-        raise TemplateError(f"the template made more than {OUTPUT_LIMIT:,} characters")
-    return result
 
 
 def _render_pieces(parts: tuple[str | Piece, ...], scope: Scope) -> str | None:
@@ -132,7 +130,8 @@ def _render_pieces(parts: tuple[str | Piece, ...], scope: Scope) -> str | None:
                 if isinstance(error, TemplateError) and not error.line:
                     error.line, error.column = part.line, part.column
                 if isinstance(error, (TypeError, RenderLimitError)):
-                    raise TemplateError(str(error), part.line, part.column) from error
+                    hint = getattr(error, "hint", "")
+                    raise TemplateError(str(error), part.line, part.column, hint) from error
                 raise
         out.append(str(value))
     return "".join(out)
@@ -161,21 +160,17 @@ def explain(error: Exception, path: str) -> Exception:
         return TemplateError("the template makes more than fits into the memory", line, path=inner)
     if isinstance(error, jinja2.UndefinedError | jinja2.TemplateError | RenderLimitError) or _plain(error):
         text = error.message if isinstance(error, jinja2.TemplateError) else _words(error)
-        return TemplateError(text or type(error).__name__, line, path=inner)
+        return TemplateError(text or type(error).__name__, line, hint=getattr(error, "hint", ""), path=inner)
     note_position(error, line, inner)
     return error
 
 
 def _plain(error: Exception) -> bool:
-    """Python's own exceptions: what a template does wrong with values."""
-    return type(error).__module__ in {
-        "builtins",
-        "jinja2.exceptions",
-        "decimal",
-        "json.decoder",
-        "re",
-        "re._constants",
-    }
+    """Exceptions of Python and of the libraries that templates may use: what a template does wrong with values."""
+    return type(error).__module__.partition(".")[0] in _LIBRARIES
+
+
+_LIBRARIES = frozenset({"builtins", "decimal", "jinja2", "json", "pytz", "re", "yaml", "zoneinfo"})
 
 
 def _words(error: Exception) -> str:

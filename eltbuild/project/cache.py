@@ -1,31 +1,35 @@
 """What pure functions of a file's text gave, kept on disk by the text's digest. Knows nothing of what it keeps.
 
-One JSON file per kind of result: `{"recipe": ..., "entries": {digest: value}}`. A file is read when the first entry
-of its kind is asked for, each value is decoded into its type when it is asked for, and whatever does not decode is
-made again. Files are replaced in one step, so that processes beside each other see whole files; the last one wins.
+One sealed JSON file per kind of result: `{"recipe": ..., "entries": {digest: value}}`. A file is read when the first
+entry of its kind is asked for, each value is decoded into its type when it is asked for, and whatever does not decode
+is made again. Files are replaced in one step, so that processes beside each other see whole files; the last one wins.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from eltbuild._version import __version__
+from eltbuild.disk import private_folder, read_whole, sweep, write_whole
 from eltbuild.errors import Place, Problem
+from eltbuild.project.seal import NotSealed, sealed, unsealed
 
 RECIPE = 1
 """To be raised when a kept function changes what it gives for the same text."""
+PROBLEM = "CacheProblem"
+"""The name of what is told about caches: it is never an error."""
 
 T = TypeVar("T")
 
 
 class Cache:
-    """The results kept in a folder; without a folder nothing is kept and nothing is found."""
+    """The results kept in a folder under a key; without a folder nothing is kept and nothing is found."""
 
-    def __init__(self, folder: Path | None, recipe: str = f"{__version__}+{RECIPE}") -> None:
+    def __init__(self, folder: Path | None, key: bytes = b"", recipe: str = f"{__version__}+{RECIPE}") -> None:
         self._folder = folder
+        self._key = key
         self._recipe = recipe
         self._kinds: dict[str, Kind[Any]] = {}
 
@@ -33,22 +37,22 @@ class Cache:
         """The results of one function, by digest."""
         if name not in self._kinds:
             path = self._folder / f"{name}.json" if self._folder else None
-            self._kinds[name] = Kind(path, self._recipe, type)
+            self._kinds[name] = Kind(path, self._key, self._recipe, type)
         return self._kinds[name]
 
     def save(self) -> tuple[Problem, ...]:
-        """Write what is new, with what was found; whatever was not asked for is dropped. Gives warnings."""
+        """Write what is new, with what was found; whatever was not asked for is dropped. Gives warnings, each once."""
         for kind in self._kinds.values():
             kind.save()
-        return tuple(problem for kind in self._kinds.values() for problem in kind.problems)
+        return tuple(dict.fromkeys(problem for kind in self._kinds.values() for problem in kind.problems))
 
 
 class Kind(Generic[T]):
     """The results of one function: a file, and what was asked for in this run."""
 
-    def __init__(self, path: Path | None, recipe: str, type: type[T]) -> None:
+    def __init__(self, path: Path | None, key: bytes, recipe: str, type: type[T]) -> None:
         self._path = path
-        self._shown = str(path)
+        self._key = key
         self._recipe = recipe
         self._type = type
         self._stored: dict[str, Any] | None = None
@@ -98,22 +102,16 @@ class Kind(Generic[T]):
         import msgspec
 
         data = msgspec.json.encode({"recipe": self._recipe, "entries": self._used})
-        try:
-            _replace(self._path, data)
-        except OSError as error:
-            self._warn(f"the cache cannot be written: {error.strerror or error}")
+        self.problems.extend(store(self._path, data, self._key))
         self._changed = False
 
     def _read(self, path: Path) -> dict[str, Any]:
         import msgspec
 
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            self._warn(f"the cache cannot be read: {error.strerror or error}")
-            self._path = None
+        data, problems = stored(path, self._key)
+        self.problems.extend(problems)
+        if data is None:
+            self._changed = bool(problems)
             return {}
         try:
             head = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
@@ -121,25 +119,41 @@ class Kind(Generic[T]):
                 return {}
             return msgspec.json.decode(head["entries"], type=dict[str, msgspec.Raw])
         except (msgspec.DecodeError, KeyError, ValueError, RecursionError):
-            self._damaged("is damaged, or not one of ours")
+            self._damaged("is damaged")
             return {}
 
     def _damaged(self, what: str) -> None:
         self._changed = True
-        self._warn(f"the cache file {what}; it is made again")
-
-    def _warn(self, message: str) -> None:
-        self.problems.append(Problem(message, Place(self._shown), severity="warning", name="CacheProblem"))
+        self.problems.append(made_again(self._path or Path(), what))
 
 
-def _replace(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{os.getpid()}-{os.urandom(6).hex()}"
+def store(path: Path, data: bytes, key: bytes) -> tuple[Problem, ...]:
+    """Put the data there under a seal, for its owner only; a warning where that cannot be done."""
     try:
-        # "x": never to write through a link that somebody else put there.
-        with open(temporary, "xb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        private_folder(path.parent)
+        sweep(path.parent)
+        write_whole(path, sealed(data, key))
+    except OSError as error:
+        return (_problem(path.parent, f"nothing can be kept there: {error.strerror or error}"),)
+    return ()
+
+
+def stored(path: Path, key: bytes) -> tuple[bytes | None, tuple[Problem, ...]]:
+    """What was put there; None, with a warning but for a file that is not there, where nothing can be trusted."""
+    try:
+        return unsealed(read_whole(path), key), ()
+    except (FileNotFoundError, NotADirectoryError):
+        return None, ()
+    except OSError as error:
+        return None, (made_again(path, f"cannot be read: {error.strerror or error}"),)
+    except NotSealed as error:
+        return None, (made_again(path, str(error)),)
+
+
+def made_again(path: Path, what: str) -> Problem:
+    """The warning that a cache file was of no use."""
+    return _problem(path, f"the cache file {what}; it is made again")
+
+
+def _problem(path: Path, message: str) -> Problem:
+    return Problem(message, Place(str(path)), severity="warning", name=PROBLEM)

@@ -46,7 +46,16 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "full_refresh": _E(
         "`true` always builds from nothing, `false` never does; both outrank `--full-refresh`.", "as the flag says"
     ),
-    "grants": _E("Who may do what: privilege to grantees. `+select` adds to the levels above.", "`{}`"),
+    "adopt": _E(
+        "`true` takes over a relation of that name which this project did not build, and keeps the old one under "
+        "another name; `false` never does; both outrank `--adopt`.",
+        "as the flag says",
+    ),
+    "grants": _E(
+        "Who may do what: privilege to grantees. It decides on the privileges that it names (`insert: []` takes one "
+        "from everybody); rights that it does not name stay. `+select` adds to the levels above.",
+        "`{}`",
+    ),
     "contract": _E(
         "`enforced: true` compares the query's columns and types with those in YAML before anything is built.",
         "`{enforced: false}`",
@@ -54,8 +63,20 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "on_error": _E(
         "After an error, `skip_children` skips what stands on the node; `continue` builds it.", "`skip_children`"
     ),
+    "timeout": _E(
+        "The longest time that the node may take, all attempts together: seconds, or `90s`, `10m`, `1h30m`. What takes "
+        "longer is cancelled and is an error.",
+        "`node_timeout` of the target, else no limit",
+    ),
+    "retries": _E(
+        "How often the node is tried again after a transient error: another session was in its way, the connection was "
+        "lost. Never when something of it stands already.",
+        "`node_retries` of the target, else `5`",
+    ),
     "on_configuration_change": _E(
-        "What a materialized view does when its configs changed: `apply`, `continue`, `fail`.", "`apply`"
+        "What a materialized view does when its query or its indexes changed: `apply` makes it anew or alters it, "
+        "`continue` leaves it and warns, `fail` is an error.",
+        "`apply`",
     ),
     "latest_version_pointer": _E("Read for compatibility; has no effect."),
     "event_time": _E("The column that tells when a row happened: for `microbatch` and for `--sample`."),
@@ -78,7 +99,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "merge_exclude_columns": _E("`merge`: update all columns but these.", "none"),
     "on_schema_change": _E(
         "When the query's columns are not those of the table: `ignore`, `append_new_columns`, `sync_all_columns`, "
-        "`fail`.",
+        "`fail`, `full_refresh`; see docs/incremental.md.",
         "`ignore`",
     ),
     "batch_size": _E("`microbatch`: the length of a batch: `hour`, `day`, `month`, `year`."),
@@ -239,9 +260,7 @@ OF_ENGINES: Mapping[str, Mapping[str, str]] = {
         "job_execution_timeout_seconds": "The longest time that a job may take.",
         "reservation": "The reservation that pays.",
         "job_id": "The name of the job.",
-        "timeout": "Python models: the longest time.",
         "timeout_seconds": "Python models: the longest time.",
-        "retries": "How often a job is tried again.",
     },
     "Spark and Databricks": {
         "file_format": "The format of the table: `delta`, `parquet`, `iceberg` and others.",

@@ -17,7 +17,7 @@ def _words(text: str) -> frozenset[str]:
 MAPPINGS = _words("quoting column_types meta docs contract snapshot_meta_column_names")
 """Configs whose values are mappings that are joined key by key."""
 
-BOOLEANS = _words("enabled full_refresh store_failures concurrent_batches")
+BOOLEANS = _words("enabled full_refresh store_failures concurrent_batches adopt")
 """Configs that are true or false, or nothing."""
 
 _EVERY = _words("enabled tags meta group static_analysis description")
@@ -28,7 +28,7 @@ _NODE = _EVERY | _words(
     on_configuration_change grants packages contract event_time batch_size begin lookback concurrent_batches
     freshness on_error latest_version_pointer state compute sync sql_header incremental_predicates predicates
     merge_update_columns merge_exclude_columns catalog_name constraints snowflake_warehouse python_version imports
-    sql_parser ref_time_granularity schedule cron execute_as submission_method timeout timeout_seconds retries
+    sql_parser ref_time_granularity schedule cron execute_as submission_method timeout timeout_seconds retries adopt
     """
 )
 _DUCKDB = _words(
@@ -95,7 +95,7 @@ KNOWN: Mapping[str, frozenset[str]] = {
     | _words(
         """
         event_time freshness loaded_at_field loaded_at_query external_location plugin formatter loader quoting
-        schema database identifier
+        schema database identifier adopt
         """
     ),
     "exposures": _EVERY,

@@ -14,7 +14,6 @@ from pathlib import Path
 from eltbuild.errors import Place, Problem, ProjectError
 from eltbuild.project.read import read_file
 
-SECRET_PREFIXES = ("DBT_ENV_SECRET", "ELTBUILD_ENV_SECRET", "DBT_ENV_SECRET_")
 FILE = ".env"
 
 _NAME = re.compile(r"[ \t]*(?:export[ \t]+)?(?:'([^'\n=]+)'|([^\s=#'\"]+))[ \t]*(?:=[ \t]*|(?=[#\n]|$))")
@@ -27,11 +26,6 @@ _ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v
 _REST = re.compile(r"[ \t]*(?:#[^\n]*)?(?=\n|$)")
 _COMMENT = re.compile(r"(?:^|\s+)#.*")
 _REFERENCE = re.compile(r"\$\{([^}:]*)(?::-([^}]*))?\}")
-
-
-def is_secret(name: str) -> bool:
-    """Whether a variable of that name may be read only in profiles and packages, and is never shown."""
-    return name.startswith(SECRET_PREFIXES)
 
 
 def load_environment(

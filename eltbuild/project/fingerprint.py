@@ -12,6 +12,7 @@ from typing import Any
 
 from eltbuild._version import __version__
 from eltbuild.adapter import Target
+from eltbuild.secrecy import is_secret_variable, without_secrets
 
 RECIPE = 1
 """To be raised when the same files come to mean something else."""
@@ -22,7 +23,7 @@ LARGE = 1 << 20
 _TEXT = (".sql", ".py", ".yml", ".yaml", ".md")
 _ENVIRONMENT = re.compile(rb"env_var\(\s*(?:['\"]([A-Za-z_][A-Za-z0-9_]*)['\"])?")
 _FILES = ("eltbuild.yml", "dbt_project.yml", "selectors.yml", "vars.yml", "packages.yml", "dependencies.yml",
-          "package-lock.yml", ".env", ".dbtignore", ".eltbuildignore")  # fmt: skip
+          "package-lock.yml", ".dbtignore", ".eltbuildignore")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,8 @@ class Fingerprint:
     """Digests by path, relative to the project's folder."""
     rest: str
     """Target, vars, version, and the environment variables that the files name."""
-
-    @property
-    def key(self) -> str:
-        """One digest over all of it."""
-        digest = blake2b(self.rest.encode(), digest_size=20)
-        for path, of_file in self.files.items():
-            digest.update(f"{path}\0{of_file}\0".encode(errors="surrogateescape"))
-        return digest.hexdigest()
+    environment: tuple[str, ...] = ()
+    """The names of those variables; what they hold is in `rest`, under a key."""
 
 
 def fingerprint(
@@ -50,10 +45,13 @@ def fingerprint(
     vars: Mapping[str, Any],
     environment: Mapping[str, str],
     more: str = "",
+    key: bytes = b"",
 ) -> Fingerprint:
     """The fingerprint of the files in `folders` (relative to `root`), the project's own files, and what goes with them.
 
     Environment variables count where a file names them in `env_var('...')`; all of them where a name is computed.
+    Secrets do not count: no template can read them. Of all else that is no file only a digest under a key is left,
+    from which nobody can guess a value.
     """
     names: set[str] = set()
     files: dict[str, str] = {}
@@ -74,16 +72,18 @@ def fingerprint(
                 files[path] = f"{state.st_size} {state.st_mtime_ns}"
         except OSError:
             files[path] = "unreadable"
-    chosen = sorted(environment) if computed else sorted(names)
+    chosen = tuple(name for name in sorted(environment if computed else names) if not is_secret_variable(name))
     others = (
         __version__, RECIPE, _target(target), sorted(vars.items(), key=str), more,
         [(name, environment.get(name)) for name in chosen],
     )  # fmt: skip
-    return Fingerprint(files, blake2b(repr(others).encode(errors="surrogateescape"), digest_size=20).hexdigest())
+    rest = blake2b(repr(others).encode(errors="surrogateescape"), key=key, digest_size=20).hexdigest()
+    return Fingerprint(files, rest, chosen)
 
 
 def _target(target: Target) -> tuple[Any, ...]:
-    fields = sorted((key, repr(value)) for key, value in target.fields.items())
+    """What templates can see of a target."""
+    fields = sorted((key, repr(value)) for key, value in without_secrets(target.fields, target.secrets).items())
     return (target.profile, target.name, target.type, target.database, target.schema, target.threads, fields)
 
 

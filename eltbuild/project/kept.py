@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import marshal
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from eltbuild.adapter import Target
 from eltbuild.errors import Problem
+from eltbuild.project.cache import PROBLEM, made_again, store, stored
 from eltbuild.project.fingerprint import Fingerprint
 from eltbuild.project.resources import (
     Doc,
@@ -24,6 +24,7 @@ from eltbuild.project.resources import (
     UnitTest,
     Unmanaged,
 )
+from eltbuild.secrecy import Hider, Mask, unmasked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,27 +50,25 @@ class Kept:
     problems: tuple[Problem, ...] = ()
 
 
-def keep(path: Path, mark: Fingerprint, project: Project) -> None:
-    """Write the project with its fingerprint, in one step; what JSON cannot hold, or a folder refuses, is not kept."""
-    import tempfile
+def keep(path: Path, mark: Fingerprint, project: Project, key: bytes, mask: Mask = unmasked) -> tuple[Problem, ...]:
+    """Write the project with its fingerprint under a seal, in one step.
 
+    What JSON cannot hold is not kept, nor is a project in which a secret stands that the mask would hide: a var can
+    bring one into a config. Gives a warning where the folder cannot be written.
+    """
     import msgspec
 
     try:
         if not _lasting(project):
-            return
-        head = msgspec.json.encode({"key": mark.key, "rest": mark.rest, "files": mark.files})
+            return ()
+        head = msgspec.json.encode({"files": mark.files, "rest": mark.rest, "environment": mark.environment})
         body = msgspec.json.encode(_kept(project))
     except (TypeError, ValueError, OverflowError, RecursionError):
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(head + b"\n" + body)
-        os.replace(temporary, path)
-    except OSError:
-        return
+        return ()
+    data = head + b"\n" + body
+    if isinstance(mask, Hider) and mask.in_bytes(data):
+        return ()
+    return store(path, data, key)
 
 
 def _lasting(project: Project) -> bool:
@@ -131,25 +130,36 @@ def _kept(project: Project) -> Kept:
         disabled_exposures=tuple(item for item in gone if isinstance(item, Exposure)),
         disabled_unit_tests=tuple(item for item in gone if isinstance(item, UnitTest)),
         disabled_unmanaged=tuple(item for item in gone if isinstance(item, Unmanaged)),
-        problems=project.problems,
+        problems=tuple(problem for problem in project.problems if problem.name != PROBLEM),
     )
 
 
 def restore(
-    path: Path, root: Path, target: Target, vars: Mapping[str, Any], environment: Mapping[str, str]
+    path: Path,
+    root: Path,
+    target: Target,
+    vars: Mapping[str, Any],
+    environment: Mapping[str, str],
+    key: bytes,
+    problems: list[Problem],
 ) -> tuple[Fingerprint, Project] | None:
-    """The project that lies there, and the fingerprint under which it was kept; None where nothing can be trusted."""
+    """The project that lies there, and the fingerprint under which it was kept; None where nothing can be trusted.
+
+    Why it cannot goes to `problems`, as a warning.
+    """
     import msgspec
 
-    try:
-        data = path.read_bytes()
-    except OSError:
+    data, told = stored(path, key)
+    problems.extend(told)
+    if data is None:
         return None
     head, _, body = data.partition(b"\n")
     try:
         mark = msgspec.json.decode(head, type=Fingerprint)
         kept = msgspec.json.decode(body, type=Kept)
     except (msgspec.DecodeError, ValueError, RecursionError):
+        # Sealed, and yet of another shape: by a version that called itself as this one does.
+        problems.append(made_again(path, "is of another version"))
         return None
     return mark, Project(
         root=str(root),

@@ -24,6 +24,7 @@ from eltbuild.project.declared import (
     make_sources,
     make_unmanaged,
 )
+from eltbuild.project.declared_environment import allowed_to_packages
 from eltbuild.project.drafts import Draft, drafts_of, snapshot_of_relation
 from eltbuild.project.entries import PropertiesFile
 from eltbuild.project.files import PackageFiles
@@ -81,16 +82,17 @@ def load(
     vars: Mapping[str, Any],
     environment: Mapping[str, str],
     cache: Path | None = None,
+    key: bytes = b"",
     lenient: bool = False,
 ) -> Project:
-    """The project in a folder, as written. `cache` is a folder for what need not be read again, if any.
+    """The project in a folder, as written. `cache` is a folder for what need not be read again, sealed with a key.
 
     Raises `ProjectError` with every problem of every file. Warnings are in `Project.problems`; with `lenient` errors
     are there too and nothing is raised, so that later stages can find what else is wrong.
     """
     problems: list[Problem] = []
     others = _installed(root, settings, target, vars, environment, problems)
-    packages = packages_of(settings, others, target, vars, environment)
+    packages = packages_of(root, settings, others, target, vars, environment)
     all_settings = {name: package.settings for name, package in packages.items()}
     loading = Loading(
         root=root,
@@ -98,7 +100,7 @@ def load(
         packages=packages,
         target=target,
         configs=Configs(settings, all_settings),
-        cache=Cache(cache),
+        cache=Cache(cache, key),
         problems=problems,
     )
     project = _project(loading, all_settings, vars, environment)
@@ -175,7 +177,9 @@ def _installed(
     problems: list[Problem],
 ) -> list[Settings]:
     """The settings of every package under the packages folder."""
-    names = with_target(base_names(environment, {**settings.vars, **vars}, secrets_allowed=False), target)
+    allowed = allowed_to_packages(root, settings, vars)
+    known = base_names(environment, {**settings.vars, **vars}, secrets_allowed=False, allowed=allowed)
+    names = with_target(known, target)
     out: dict[str, Settings] = {settings.name: settings}
     folder = root / settings.packages_path
     found = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()) if folder.is_dir() else []

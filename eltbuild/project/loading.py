@@ -16,6 +16,7 @@ from eltbuild.jinja.mentions import Block, Mentions
 from eltbuild.jinja.scan import scan
 from eltbuild.project.cache import Cache
 from eltbuild.project.config import Configs, Resolved, check_keys, wrong_values
+from eltbuild.project.declared_environment import allowed_to_packages
 from eltbuild.project.entries import PropertiesFile
 from eltbuild.project.names import base_names, with_target
 from eltbuild.project.properties import read_properties
@@ -153,6 +154,7 @@ class Loading:
 
 
 def packages_of(
+    root: Path,
     settings: Settings,
     others: Iterable[Settings],
     target: Target,
@@ -161,8 +163,14 @@ def packages_of(
 ) -> dict[str, Package]:
     """The project and its packages, by name, the project first."""
     out = {}
+    allowed = allowed_to_packages(root, settings, vars)
     for own in (settings, *others):
-        names = base_names(environment, visible_vars(settings, own, vars), secrets_allowed=False)
+        names = base_names(
+            environment,
+            visible_vars(settings, own, vars),
+            secrets_allowed=False,
+            allowed=None if own is settings else allowed,
+        )
         out[own.name] = Package(own.name, own.root, own, with_target(names, target))
     return out
 

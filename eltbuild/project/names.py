@@ -9,22 +9,14 @@ from typing import Any
 from eltbuild.adapter import Target
 from eltbuild.errors import CompileError, EltbuildError, Place, Problem, did_you_mean
 from eltbuild.jinja.native import has_jinja
-from eltbuild.project.environment import is_secret
+from eltbuild.project.declared_environment import declaring
 from eltbuild.project.yaml import Listed, Mapped
+from eltbuild.secrecy import is_secret_variable, without_secrets
 
 COMPATIBLE_VERSION = "1.12.6"
 """The version of dbt Core whose behaviour is followed, as `dbt_version` and `require-dbt-version` see it."""
 
 _NOT_GIVEN: Any = object()
-_SECRET_ENDINGS = (
-    "password", "passphrase", "passwd", "pwd", "pass", "token", "secret", "secrets", "credential", "credentials",
-)  # fmt: skip
-_SECRET_FIELDS = frozenset(
-    {
-        "private_key", "keyfile_json", "api_key", "secret_key", "access_key", "account_key", "aws_secret_access_key",
-        "secret_access_key", "connection_string", "sas", "dsn",
-    }
-)  # fmt: skip
 
 Skip = Callable[[tuple[Any, ...]], bool]
 
@@ -74,18 +66,26 @@ def base_names(
     *,
     secrets_allowed: bool,
     reads: set[str] | None = None,
+    allowed: Callable[[str], bool] | None = None,
 ) -> dict[str, Any]:
     """`env_var`, `var` and what needs no project; `reads` collects the variables asked of the environment.
 
+    Variables that are not `allowed` are as if not set.
     What `env_var` and `var` cannot find, and secrets where they are not allowed, raise `CompileError`.
     """
 
     def env_var(name: str, default: Any = None) -> Any:
-        if is_secret(name) and not secrets_allowed:
+        if is_secret_variable(name) and not secrets_allowed:
             message = f"Secret env vars are allowed only in profiles.yml or packages.yml. Found '{name}' elsewhere"
             raise CompileError(Problem(message, hint="use a variable whose name has no secret prefix"))
         if reads is not None:
             reads.add(name)
+        name = str(name)
+        if allowed is not None and name in environment and not allowed(name):
+            if default is not None:
+                return default
+            message = f"a package asks for the environment variable `{name}`, which the project does not name"
+            raise CompileError(Problem(message, hint=declaring(name)))
         value = environment.get(name, default)
         if value is None:
             hint = f"set it, or give a default: env_var('{name}', '...')"
@@ -122,14 +122,9 @@ def with_target(names: Mapping[str, Any], target: Target) -> dict[str, Any]:
 
 
 def target_fields(target: Target) -> dict[str, Any]:
-    """What templates may know of a target: its fields but for secrets, and its names."""
-    fields = {
-        name: value
-        for name, value in target.fields.items()
-        if not is_secret_field(name) and not (isinstance(value, str) and value in target.secrets)
-    }
+    """What templates may know of a target: its fields but for secrets, and its names; theirs to change."""
     return {
-        **fields,
+        **without_secrets(target.fields, target.secrets),
         "name": target.name,
         "target_name": target.name,
         "profile_name": target.profile,
@@ -138,12 +133,6 @@ def target_fields(target: Target) -> dict[str, Any]:
         "schema": target.schema,
         "threads": target.threads,
     }
-
-
-def is_secret_field(name: str) -> bool:
-    """Whether a field of a profile holds a secret, as its name tells: `password`, `api_token`, ..."""
-    lower = str(name).lower().replace("-", "_")
-    return lower in _SECRET_FIELDS or lower.endswith(_SECRET_ENDINGS)
 
 
 def render_places(

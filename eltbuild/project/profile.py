@@ -6,24 +6,28 @@ No message repeats a value of a profile: any of them may be a secret.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from eltbuild.adapter import Target, adapter_types
 from eltbuild.errors import Place, Problem, ProjectError, UsageError, did_you_mean
-from eltbuild.project.environment import is_secret
-from eltbuild.project.names import base_names, is_secret_field, render_places
+from eltbuild.project.durations import RETRIES, SPAN, retries_of, seconds_of
+from eltbuild.project.names import base_names, render_places
 from eltbuild.project.read import read_file
 from eltbuild.project.resources import Settings
-from eltbuild.project.yaml import Mapped, load_yaml
+from eltbuild.project.yaml import Mapped, load_yaml, unquoted
+from eltbuild.secrecy import is_secret_variable, mask_secrets, secret_texts
 
 FILES = ("profiles.yml", "profiles.yaml")
 FOLDER_VARIABLES = ("ELTBUILD_PROFILES_DIR", "DBT_PROFILES_DIR", "DBT_ENGINE_PROFILES_DIR")
 DEFAULT_THREADS = 4
-SHORTEST_SECRET = 3
-"""Shorter ones are not hidden: whatever is printed would be full of holes."""
+
+N = TypeVar("N")
+OURS: Mapping[str, str] = {"node_retries": RETRIES, "node_timeout": SPAN}
+"""Fields of an output that no adapter knows, and what they must be."""
 
 DATABASE_FIELDS = ("database", "dbname", "project", "catalog", "project_id")
 SCHEMA_FIELDS = ("schema", "dataset")
@@ -114,7 +118,16 @@ def _own_file(root: Path, settings: Settings, target: str | None, threads: int |
         raise UsageError(Problem(f"there is no profile, and so no target `{target}`", hint=hint))
     name = settings.name or "eltbuild"
     fields = {"type": "duckdb", "path": f"{name}.duckdb", "schema": "main"}
-    return Target(name, target or "dev", "duckdb", name, "main", threads or DEFAULT_THREADS, str(root), fields)
+    return Target(
+        profile=name,
+        name=target or "dev",
+        type="duckdb",
+        database=name,
+        schema="main",
+        threads=threads or DEFAULT_THREADS,
+        root=str(root),
+        fields=fields,
+    )
 
 
 def _without_file(
@@ -191,8 +204,17 @@ class _Profile:
         found: list[Problem] = []
         result = render_places(value, self.names, self.path, found)
         if found:
-            raise ProjectError(*found)
+            raise ProjectError(*map(self._veiled, found))
         return result
+
+    def _veiled(self, problem: Problem) -> Problem:
+        """A problem of a template that tells neither what it reads nor what is written in it."""
+        values = {self.given.environment.get(name, "") for name in self.reads}
+        hide = mask_secrets(values)
+        message = hide(problem.message)
+        if not re.search(r"Env var required|'\w+' is undefined$", message):
+            message = unquoted(message)
+        return replace(problem, message=message, hint=hide(problem.hint))
 
     def output_name(self, asked: str | None) -> str:
         """The output that the command line asks for, else that of the profile, else `default`."""
@@ -256,9 +278,11 @@ class _Profile:
             database=database,
             schema=schema,
             threads=threads or self._threads(fields),
+            node_retries=self._number(fields, "node_retries", retries_of),
+            node_timeout=self._number(fields, "node_timeout", seconds_of),
             root=str(root),
-            fields=dict(fields),
-            secrets=frozenset(self._secrets(fields)),
+            fields={name: value for name, value in fields.items() if name not in OURS},
+            secrets=frozenset(secret for secret in self._secrets(fields) if secret.strip()),
         )
 
     def _file_database(self, fields: Mapped, given: str) -> str:
@@ -295,27 +319,24 @@ class _Profile:
             return DEFAULT_THREADS
         return value
 
+    def _number(self, fields: Mapped, key: str, read: Callable[[Any], N]) -> N | None:
+        """A field that is no adapter's business; None where it is not there, or wrong."""
+        value = fields.get(key)
+        if value is None or value == "":
+            return None
+        try:
+            return read(value)
+        except ValueError:
+            place = Place(self.path, *fields.place_of(key))
+            self.problems.append(Problem(f"`{key}` must be {OURS[key]}", place))
+            return None
+
     def _secrets(self, fields: Mapped) -> Iterable[str]:
         """Every text that no log may show: fields that hold secrets by their name, and secret variables."""
         for name in self.reads:
-            value = self.given.environment.get(name, "")
-            if is_secret(name) and len(value) >= SHORTEST_SECRET:
-                yield value
-        yield from _secret_values(fields)
-
-
-def _secret_values(value: Any, secret: bool = False) -> Iterable[str]:
-    """The texts under names that tell of a secret; of `secrets: [{type: s3, secret: ...}]` only the inner one."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _secret_values(item, is_secret_field(key))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _secret_values(item)
-    elif (
-        secret and isinstance(value, (str, int)) and not isinstance(value, bool) and len(str(value)) >= SHORTEST_SECRET
-    ):
-        yield str(value)
+            if is_secret_variable(name):
+                yield self.given.environment.get(name, "")
+        yield from secret_texts(fields)
 
 
 _ALIASES: Mapping[str, Mapping[str, str]] = {

@@ -70,6 +70,15 @@ _OTHERS = frozenset(
 )  # fmt: skip
 KEYS = frozenset({*DEFAULT_PATHS, *SECTIONS, *_OTHERS})
 
+_OWN: Mapping[str, str] = {
+    "target-path": "TARGET_PATH", "log-path": "LOG_PATH", "packages-install-path": "PACKAGES_INSTALL_PATH",
+}  # fmt: skip
+"""Folders into which we write, and the variables that usually name them."""
+_BY_VARIABLE = re.compile(
+    r"""\{\{-?\s*env_var\(\s*['"](?:DBT|ELTBUILD)_\w+['"]\s*(?:,\s*['"][^'"]*['"]\s*)?\)\s*-?\}\}"""
+)
+"""A value that is one variable of the call, and nothing else."""
+
 _NAME = re.compile(r"[^\d\W]\w*\Z")
 
 
@@ -175,7 +184,29 @@ class ProjectFile:
             return {}
         return value
 
-    def paths(self) -> Mapping[str, tuple[str, ...]]:
+    def own_folder(self, key: str, default: str, root: Path) -> str:
+        """A folder into which we write: inside the project, links counted, unless a variable of the call names it."""
+        value = self.text(key, default)
+        raw = self.raw.get(key)
+        named = isinstance(raw, str) and not self.folder and _BY_VARIABLE.fullmatch(raw.strip())
+        if not named:
+            self.check_inside(key, value, root, links=not self.folder)
+        return value
+
+    def check_inside(self, key: str, value: str, root: Path, *, links: bool) -> None:
+        """Note a path that leads out of the project, or of the package, by its text; with `links`, also by a link."""
+        top = os.path.join(root, self.folder)
+        plain = os.path.normpath(os.path.join(top, value.replace("\\", "/")))
+        if value.startswith("~") or not _is_within(plain, os.path.normpath(top)):
+            what = "the package" if self.folder else "the project"
+            hint = ""
+            if key in _OWN and not self.folder:
+                hint = f"a variable may name another place: `{key}: \"{{{{ env_var('DBT_{_OWN[key]}', '...') }}}}\"`"
+            self.error(f"`{key}: {value}` leads out of {what}", key, hint=hint)
+        elif links and not _is_within(os.path.realpath(plain), os.path.realpath(top)):
+            self.error(f"`{key}: {value}` is a link that leads out of the project", key)
+
+    def paths(self, root: Path) -> Mapping[str, tuple[str, ...]]:
         paths = {}
         for key, default in DEFAULT_PATHS.items():
             given = self.values.get(key)
@@ -184,6 +215,10 @@ class ProjectFile:
             paths[key] = tuple(map(_plain_path, self.texts(key))) if given is not None else default
         documented = tuple(dict.fromkeys(folder for key in _DOCUMENTED for folder in paths[key]))
         paths["docs-paths"] = tuple(map(_plain_path, self.texts("docs-paths"))) or documented
+        given = dict.fromkeys((key, path) for key, found in paths.items() for path in found if self.values.get(key))
+        for key, path in given:
+            # What the user's own links lead to is the user's; those of a package are looked at one by one.
+            self.check_inside(key, path, root, links=False)
         return paths
 
     def trees(self, values: Mapped, *, told: bool) -> Mapping[str, Mapping[str, Any]]:
@@ -320,7 +355,7 @@ FLAGS = _words(
     send_anonymous_usage_stats single_threaded static_analysis static_parser store_failures target_path
     upload_to_artifacts_ingest_api use_colors use_colors_file use_experimental_parser use_fast_test_edges
     use_v2_parser v2_parser version_check warn_error warn_error_options write_json sample show_all_deprecations
-    show_resource_report snowflake_projects_otel threads
+    show_resource_report snowflake_projects_otel state_schema threads
     require_batched_execution_for_custom_microbatch_strategy
     require_explicit_package_overrides_for_builtin_materializations require_resource_names_without_spaces
     source_freshness_run_project_hooks skip_nodes_if_on_run_start_fails
@@ -335,6 +370,10 @@ FLAGS = _words(
     """
 )
 """The flags of dbt 1.12 and ours; adapters have more of their own."""
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _plain_path(path: str) -> str:

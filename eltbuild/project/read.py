@@ -70,9 +70,13 @@ def find_files(
     base = os.path.join(root, package_root)
     ends = tuple(suffix.lower() for suffix in suffixes)
     patterns = _ignore_patterns(base)
-    walk = _Walk([] if problems is None else problems)
+    # A package that was fetched may not lead out of its folder; one that is a link is a folder of the user's own.
+    bound = os.path.realpath(base) if package_root and not os.path.islink(base) else None
+    walk = _Walk([] if problems is None else problems, bound)
     paths: set[str] = set()
     for folder in _expanded(base, folders):
+        if bound is not None and not walk.is_bound(os.path.join(base, folder), folder):
+            continue
         for path in walk.files(os.path.join(base, folder), folder):
             if path.lower().endswith(ends) and not (patterns and _ignored(path, patterns)):
                 paths.add(f"{package_root}/{path}" if package_root and not os.path.isabs(path) else path)
@@ -148,6 +152,8 @@ class _Walk:
     """A walk through folders that enters each real folder once, whatever links lead to it."""
 
     problems: list[Problem]
+    bound: str | None = None
+    """A folder out of which no link may lead."""
 
     def files(self, full: str, path: str) -> Iterator[str]:
         """The paths of all files under a folder; what is reached by links to folders comes last."""
@@ -166,6 +172,8 @@ class _Walk:
                         if name[0] in HIDDEN:
                             continue
                         inner = f"{path}/{name}" if path else name
+                        if self.bound is not None and entry.is_symlink() and not self.is_bound(entry.path, inner):
+                            continue
                         if entry.is_dir():
                             (links if entry.is_symlink() else pending).append((entry.path, inner))
                         elif entry.is_file() or entry.is_symlink():
@@ -173,6 +181,14 @@ class _Walk:
             except OSError as error:
                 if not isinstance(error, FileNotFoundError):
                     self.problems.append(Problem(f"the folder cannot be read: {error.strerror}", Place(path)))
+
+    def is_bound(self, full: str, path: str) -> bool:
+        """Whether a place lies in the folder that must not be left; that it does not is noted."""
+        real, bound = os.path.realpath(full), self.bound or ""
+        if real == bound or real.startswith(bound + os.sep):
+            return True
+        self.problems.append(Problem("this link leads out of the package, and is not followed", Place(path)))
+        return False
 
     def _enter(self, full: str, seen: set[tuple[int, int]]) -> bool:
         try:

@@ -46,7 +46,7 @@ def load_settings(
         root=folder,
         version=text_or_none(rendered.get("version")),
         profile=text_or_none(rendered.get("profile")),
-        paths=file.paths(),
+        paths=file.paths(root),
         configs=file.trees(rendered, told=True),
         unrendered_configs=file.trees(file.raw, told=False),
         vars=vars,
@@ -57,9 +57,9 @@ def load_settings(
         quoting=file.quoting(),
         query_comment=file.query_comment(),
         flags=file.mapping("flags"),
-        target_path=file.text("target-path", "target"),
-        log_path=file.text("log-path", "logs"),
-        packages_path=file.text("packages-install-path", "dbt_packages"),
+        target_path=file.own_folder("target-path", "target", root),
+        log_path=file.own_folder("log-path", "logs", root),
+        packages_path=file.own_folder("packages-install-path", "dbt_packages", root),
         clean_targets=file.texts("clean-targets") or (file.text("target-path", "target"),),
         require_version=file.texts("require-dbt-version"),
         restrict_access=file.boolean("restrict-access", False),
@@ -90,7 +90,7 @@ def load_head(root: Path, folder: str = "", *, names: Mapping[str, Any]) -> Sett
         profile=text_or_none(file.values.get("profile")),
         flags=file.mapping("flags"),
         vars=vars,
-        packages_path=file.text("packages-install-path", "dbt_packages"),
+        packages_path=file.own_folder("packages-install-path", "dbt_packages", root),
     )
     file.warnings()
     return settings

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,8 @@ def load_yaml(text: str, path: str, problems: list[Problem] | None = None, *, pr
     try:
         return _Reader(loader(text), path, [] if problems is None else problems, private).document()
     except yaml.MarkedYAMLError as error:
-        raise ProjectError(_syntax_problem(error, text, path)) from None
+        problem = _syntax_problem(error, text, path)
+        raise ProjectError(replace(problem, message=unquoted(problem.message)) if private else problem) from None
     except yaml.reader.ReaderError as error:
         raise ProjectError(_character_problem(error, text, path)) from None
     except UnicodeEncodeError as error:
@@ -374,6 +376,11 @@ def _character_problem(error: yaml.reader.ReaderError, text: str, path: str) -> 
     character = error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or "\0")
     hint = "remove it, or write it as an escape in double quotes"
     return Problem(f"the character U+{max(character, 0):04X} is not allowed in YAML", Place(path, line, column), hint)
+
+
+def unquoted(message: str) -> str:
+    """A message without what it quotes, for texts that nobody may see; single characters stay."""
+    return re.sub(r"'[^']{2,}'|\"[^\"]{2,}\"|`[^`]{2,}`", "...", message)
 
 
 def _line_and_column(text: str, position: int) -> tuple[int, int]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from eltbuild import disk
+from eltbuild.disk import PRIVATE, sweep
 from eltbuild.errors import Problem, UsageError
+from eltbuild.secrecy import Hider, Mask, unmasked
 
 if TYPE_CHECKING:
     import msgspec
 
+DURABLE = frozenset({"run_results.json"})
+"""Artifacts that a later call builds upon: not even a loss of power may leave half of one."""
 DEPTH = 100
 """Values nested deeper than this are written as text: nothing that people write by hand comes near."""
 
@@ -75,66 +79,69 @@ def plain(value: Any, depth: int = 0) -> Any:
     return plain(simple, depth + 1)
 
 
-def write_artifact(path: str | Path, value: Any) -> None:
-    """The value stands at `path` as JSON; until then, what stood there before.
+def write_artifact(path: str | Path, value: Any, *, mask: Mask = unmasked, mode: int | None = PRIVATE) -> None:
+    """The value stands at `path` as JSON, without what the mask hides; until then, what stood there before.
 
     Missing folders are made. Raises `UsageError` where the file cannot be written.
     """
-    with replacing(path) as file:
-        file.write(encode_json(value))
+    with replacing(path, mode) as file:
+        file.write(_hidden(encode_json(value), mask))
 
 
-def write_sections(path: str | Path, sections: Iterable[tuple[str, Any]]) -> None:
+def write_sections(
+    path: str | Path, sections: Iterable[tuple[str, Any]], *, mask: Mask = unmasked, mode: int | None = PRIVATE
+) -> None:
     """Like `write_artifact`, for one object given key by key.
 
     A value that is an iterator of pairs is written as it comes, so that the whole never stands in memory.
     """
-    with replacing(path) as file:
-        for chunk in _chunks(sections):
+    with replacing(path, mode) as file:
+        for chunk in _chunks(sections, mask):
             file.write(chunk)
 
 
-def _chunks(sections: Iterable[tuple[str, Any]]) -> Iterator[bytes]:
+def _hidden(data: bytes, mask: Mask) -> bytes:
+    """JSON with the secrets in its texts hidden. It is looked into only where one may stand in it."""
+    if not isinstance(mask, Hider) or not mask.in_bytes(data):
+        return data
+    import msgspec
+
+    return encode_json(mask.in_value(msgspec.json.decode(data)))
+
+
+def _chunks(sections: Iterable[tuple[str, Any]], mask: Mask) -> Iterator[bytes]:
     before = b"{"
     for key, value in sections:
         yield before + encode_json(key) + b":"
         if isinstance(value, Iterator):
-            yield from _object(value)
+            yield from _object(value, mask)
         else:
-            yield encode_json(value)
+            yield _hidden(encode_json(value), mask)
         before = b",\n"
     yield b"}" if before != b"{" else b"{}"
 
 
-def _object(pairs: Iterator[tuple[str, Any]]) -> Iterator[bytes]:
+def _object(pairs: Iterator[tuple[str, Any]], mask: Mask) -> Iterator[bytes]:
     before = b"{"
     for key, value in pairs:
-        yield before + encode_json(key) + b":" + encode_json(value)
+        yield before + encode_json(key) + b":" + _hidden(encode_json(value), mask)
         before = b",\n"
     yield b"}" if before != b"{" else b"{}"
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[BinaryIO]:
+def replacing(path: str | Path, mode: int | None = PRIVATE) -> Iterator[BinaryIO]:
     """A new file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
-    Raises `UsageError` where the folder or the file cannot be written.
+    What killed writers left beside it is cleared. Raises `UsageError` where the folder or the file cannot be written.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
+    sweep(target.parent)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with disk.replacing(target, mode=mode, durable=target.name in DURABLE) as file:
             yield file
-        os.replace(temporary, target)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise UsageError(unwritable(target, error)) from error
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
 
 
 def unwritable(path: Path, error: OSError) -> Problem:

@@ -22,8 +22,9 @@ from eltbuild.report.live import INTERVAL, Foot, Ticker
 from eltbuild.report.progress import Progress, region
 from eltbuild.report.summary import summary_lines, timing_note
 from eltbuild.report.terminal import Terminal
-from eltbuild.report.text import Mask, clean, clock, count, cut, duration, styled, unmasked
+from eltbuild.report.text import clean, clock, count, cut, duration, styled
 from eltbuild.run.events import Event, Finished, Message, RunFinished, RunStarted, Started
+from eltbuild.secrecy import Mask, unmasked
 
 Verbosity = Literal["quiet", "normal", "debug"]
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eltbuild._version import __version__
+from eltbuild.secrecy import is_secret_variable
 
 DBT_VERSION = "1.12.6"
 """The version of dbt whose artifacts and events these are; readers decide by it what they may expect."""
@@ -34,12 +35,12 @@ class Invocation:
 
 
 def custom_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that the user wants in artifacts, without their prefix."""
+    """The variables that the user wants in artifacts, without their prefix; never a secret one."""
     return {
         name[len(prefix) :]: value
         for name, value in environ.items()
         for prefix in CUSTOM_ENVIRONMENT
-        if name.startswith(prefix) and name != prefix
+        if name.startswith(prefix) and name != prefix and not is_secret_variable(name)
     }
 
 

@@ -16,8 +16,9 @@ from eltbuild.report.artifacts import encode_json
 from eltbuild.report.invocation import DBT_VERSION, Invocation, stamp
 from eltbuild.report.recorder import Recorder
 from eltbuild.report.records import Record, problem_record
-from eltbuild.report.text import Mask, duration, unmasked
+from eltbuild.report.text import duration
 from eltbuild.run.events import Event
+from eltbuild.secrecy import Hider, Mask, unmasked
 
 Format = Literal["json", "text", "debug"]
 
@@ -36,15 +37,7 @@ class Sink(Protocol):
 
 def masked(value: Any, mask: Mask) -> Any:
     """The value with every text in it masked: before it becomes JSON, so that JSON it stays."""
-    if mask is unmasked:
-        return value
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, Mapping):
-        return {key: masked(item, mask) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [masked(item, mask) for item in value]
-    return value
+    return mask.in_value(value) if isinstance(mask, Hider) else value
 
 
 class Log:
@@ -154,6 +147,10 @@ class Log:
         )
         arguments = {key: str(value) for key, value in self._invocation.arguments.items()}
         self.emit("MainReportArgs", "debug", f"running with arguments {arguments}", args=arguments)
+
+    def environment_read(self, names: Iterable[str]) -> None:
+        """Which environment variables the project's files ask for; what they hold is not told."""
+        self.emit("Note", "debug", f"environment variables that templates name: {', '.join(names)}")
 
     def adapter_registered(self, name: str, version: str) -> None:
         """Which adapter will be used."""

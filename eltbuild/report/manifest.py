@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eltbuild.compile.compiled import Compiled
+from eltbuild.disk import PRIVATE
 from eltbuild.project.projection import (
     Fields,
     Frame,
@@ -28,6 +29,7 @@ from eltbuild.project.resources import Node, NodeId, Project, Resource, Unmanage
 from eltbuild.relation import Relation
 from eltbuild.report.artifacts import write_sections
 from eltbuild.report.invocation import Invocation, metadata, stamp
+from eltbuild.secrecy import Mask, unmasked
 
 SCHEMA = "manifest/v12"
 
@@ -55,9 +57,12 @@ def write_manifest(
     invocation: Invocation,
     now: datetime,
     spell: Spell | None = None,
+    mask: Mask = unmasked,
+    mode: int | None = PRIVATE,
 ) -> None:
     """The manifest stands at `path`; one node at a time was in memory. Raises `UsageError`."""
-    write_sections(path, manifest_sections(project, compiled, invocation=invocation, now=now, spell=spell))
+    sections = manifest_sections(project, compiled, invocation=invocation, now=now, spell=spell)
+    write_sections(path, sections, mask=mask, mode=mode)
 
 
 def manifest_sections(

@@ -9,13 +9,14 @@ from eltbuild.errors import CompileError, DatabaseError, EltbuildError
 from eltbuild.report.blocks import problem_lines
 from eltbuild.report.terminal import terminal_of
 from eltbuild.report.text import clean
+from eltbuild.secrecy import hidden
 
 
 def tell(error: EltbuildError, stream: TextIO) -> int:
     """Print every problem of an error; the exit code that it stands for: 1 for the warehouse and nodes, else 2."""
     terminal = terminal_of(stream, os.environ)
     for problem in sorted(error.problems, key=lambda problem: problem.severity == "error"):
-        for line in problem_lines(problem, colour=terminal.colour, safe=clean):
+        for line in problem_lines(problem, colour=terminal.colour, safe=lambda text: clean(hidden(text))):
             stream.write(line + "\n")
     errors = sum(problem.severity == "error" for problem in error.problems)
     if errors > 1:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TextIO
+
+from eltbuild.disk import open_private
 
 MAX_BYTES = 10 * 1024 * 1024
 BACKUPS = 5
@@ -16,8 +19,9 @@ BACKUPS = 5
 class RotatingFile:
     """Text is appended to `path`; at `max_bytes` the file becomes `path.1`, and so on up to `path.<backups>`.
 
-    The file is opened by the first `write`, and its size is counted, not asked for. A file that cannot be opened or
-    written is told once to `warn`, and from then on nothing is written: a log must not end a run.
+    The file is opened by the first `write`, and its size is counted, not asked for. Only its owner can read it. A file
+    that cannot be opened or written, or that is a link, is told once to `warn`, and from then on nothing is written: a
+    log must not end a run.
     """
 
     def __init__(
@@ -59,9 +63,9 @@ class RotatingFile:
         self._size += length
 
     def _open(self) -> TextIO:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
-        self._size = self._file.tell()
+        opened = open_private(self.path)
+        self._file = io.TextIOWrapper(opened, encoding="utf-8", errors="backslashreplace", newline="\n")
+        self._size = os.fstat(opened.fileno()).st_size
         return self._file
 
     def _turn_over(self) -> TextIO:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
-
-Mask = Callable[[str], str]
 
 STYLES = {
     "green": "32", "red": "31", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1", "bold red": "1;31",
@@ -17,20 +15,6 @@ CONTROL = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
 """Terminal sequences and control characters: what comes from data must not steer the terminal."""
-
-
-def unmasked(text: str) -> str:
-    """The text as it is: the mask where there is nothing to hide."""
-    return text
-
-
-def mask_secrets(secrets: Iterable[str]) -> Mask:
-    """A function that puts `*****` in the place of every secret, the longest first."""
-    words = sorted({secret for secret in secrets if secret.strip()}, key=len, reverse=True)
-    if not words:
-        return unmasked
-    pattern = re.compile("|".join(map(re.escape, words)))
-    return lambda text: pattern.sub("*****", text)
 
 
 def clean(text: str) -> str:

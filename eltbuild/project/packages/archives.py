@@ -69,6 +69,28 @@ def write_tree(members: Iterable[Member], folder: Path, bounds: Bounds = Bounds(
         _write_file(folder / path, member, ledger)
     for link in links:
         _write_link(folder, link)
+    # A link that was made later can lead an earlier one elsewhere.
+    check_links(folder)
+
+
+def check_links(folder: Path) -> None:
+    """Raise `ProjectError` where a link in a package leads out of its folder, or to a folder that holds it."""
+    for path in _files(folder):
+        place = folder / path
+        if place.is_symlink() and (why := _astray(place, folder)):
+            raise _refuse(path, why)
+
+
+def _astray(place: Path, folder: Path) -> str:
+    """Where a link leads that it may not; "" where it is a good one."""
+    top, end, around = (os.path.realpath(path) for path in (folder, place, place.parent))
+    if not _within(end, top):
+        return "is a link that leads out of the package's folder"
+    return "is a link to a folder that holds it" if _within(around, end) else ""
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder + os.sep)
 
 
 def _refuse(path: str, why: str) -> ProjectError:
@@ -135,16 +157,15 @@ def _write_link(folder: Path, member: Member) -> None:
         raise _refuse(member.path, "is a link to an absolute path" if target else "is a link to nothing")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
+        if not _within(os.path.realpath(place.parent), os.path.realpath(folder)):
+            raise _refuse(member.path, "lies behind a link that leads out of the package's folder")
         place.symlink_to(target)
-        top, end = os.path.realpath(folder), os.path.realpath(place)
+        why = _astray(place, folder)
     except (OSError, ValueError, RuntimeError) as error:
         raise _refuse(member.path, f"is a link that cannot be made: {error}") from None
-    if end != top and not end.startswith(top + os.sep):
+    if why:
         place.unlink()
-        raise _refuse(member.path, "is a link that leads out of the package's folder")
-    if os.path.realpath(place.parent).startswith(end):
-        place.unlink()
-        raise _refuse(member.path, "is a link to a folder that holds it")
+        raise _refuse(member.path, why)
 
 
 def tar_members(archive: Path, bounds: Bounds = Bounds()) -> Iterator[Member]:
@@ -169,11 +190,12 @@ def tar_members(archive: Path, bounds: Bounds = Bounds()) -> Iterator[Member]:
                 opened = bz2.BZ2File(raw)
             # Headers and padding come on top of contents; an endless one must end all the same.
             limited = _Limited(opened, bounds.bytes + 2048 * bounds.files)
-            with tarfile.open(fileobj=limited, mode="r|") as tar:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=limited, mode="r|", tarinfo=_header()) as tar:  # type: ignore[call-overload]
                 for entry in tar:
                     yield from _tar_member(tar, entry)
     except (
         tarfile.TarError,
+        RecursionError,
         EOFError,
         zlib.error,
         OSError,
@@ -184,6 +206,24 @@ def tar_members(archive: Path, bounds: Bounds = Bounds()) -> Iterator[Member]:
         raise ProjectError(
             Problem(f"is not a sound tar archive: {error}", hint="plain tar, .tar.gz and .tar.bz2 can be read")
         ) from None
+
+
+LARGEST_HEADER = 1 << 20
+"""Bytes of a header that holds a long name or other properties: they are read as a whole."""
+
+
+def _header() -> type:
+    """The headers of archives, without those that would fill the memory."""
+    import tarfile
+
+    class Header(tarfile.TarInfo):
+        def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+            if self.size > LARGEST_HEADER and not self.isreg():
+                raise tarfile.ReadError("it has a header that is too long")
+            found: tarfile.TarInfo | None = super()._proc_member(archive)  # type: ignore[misc]
+            return found
+
+    return Header
 
 
 class _Limited:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eltbuild import disk
+from eltbuild.disk import sweep
 from eltbuild.errors import Place, Problem, ProjectError, UsageError
 from eltbuild.project.names import COMPATIBLE_VERSION
 from eltbuild.project.packages.archives import tree_hash
@@ -62,7 +64,13 @@ def installed_packages(root: Path, packages_path: str) -> tuple[str, ...]:
 
 @contextmanager
 def workshop(
-    root: Path, packages_path: str, environment: Mapping[str, str], render: Render, public_render: Render
+    root: Path,
+    packages_path: str,
+    environment: Mapping[str, str],
+    render: Render,
+    public_render: Render,
+    secrets: frozenset[str] = frozenset(),
+    trusted: frozenset[tuple[str, str]] = frozenset(),
 ) -> Iterator[Workshop]:
     """An origin of packages that works in a folder beside the installed ones; the folder is gone afterwards.
 
@@ -76,7 +84,7 @@ def workshop(
                 shutil.rmtree(left_over, ignore_errors=True)
             place = Path(tempfile.mkdtemp(prefix=WORKSHOP_PREFIX, dir=folder.parent))
             try:
-                yield Workshop(root, place, environment, render, public_render, COMPATIBLE_VERSION)
+                yield Workshop(root, place, environment, render, public_render, COMPATIBLE_VERSION, secrets, trusted)
             finally:
                 shutil.rmtree(place, ignore_errors=True)
     except OSError as error:
@@ -243,13 +251,10 @@ def write_whole(place: Path, text: str) -> None:
     try:
         if place.is_file() and place.read_text(encoding="utf-8") == text:
             return
-        handle, name = tempfile.mkstemp(prefix=f".{place.name}-", dir=place.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, place.stat().st_mode & 0o777 if place.exists() else 0o644)
-        os.replace(name, place)
+        sweep(place.parent)
+        # A file that is kept under version control: its mode is the user's.
+        mode = place.stat().st_mode & 0o777 if place.exists() else None
+        disk.write_whole(place, text.encode("utf-8"), mode=mode, durable=True)
     except OSError as error:
         raise ProjectError(Problem(f"cannot be written: {error.strerror}", Place(place.name))) from None
 

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from eltbuild.errors import EltbuildError, Problem, ProjectError
-from eltbuild.project.packages.archives import tar_members, tree_hash, write_tree
+from eltbuild.project.packages.archives import check_links, tar_members, tree_hash, write_tree
 from eltbuild.project.packages.downloads import NotFound, download, read_index, shown
 from eltbuild.project.packages.git import fetch_tree
 from eltbuild.project.packages.resolve import BRANCHES, Found
@@ -64,6 +64,9 @@ class Workshop:
     render: Render
     public_render: Render
     dbt_version: str = ""
+    secrets: frozenset[str] = frozenset()
+    trusted: frozenset[tuple[str, str]] = frozenset()
+    """Secrets with the hosts to which the project itself sends them: nobody else's wishes send them elsewhere."""
     fetched: dict[tuple[str, str], Fetched] = field(default_factory=dict)
     listings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -88,7 +91,22 @@ class Workshop:
                 wishes = rendered_wishes(asker, "packages.yml", entry["packages"]).wishes
                 return Found(wish, str(entry["name"]), wishes, self._notes(wish))
         fetched = self.fetch(wish)
-        return Found(fetched.wish, fetched.name, read_wishes(self._asker(fetched)).wishes, self._notes(wish))
+        wishes = read_wishes(self._asker(fetched)).wishes
+        if not isinstance(fetched.wish, LocalWish):
+            self._check_secrets(fetched.name, wishes)
+        return Found(fetched.wish, fetched.name, wishes, self._notes(wish))
+
+    def _check_secrets(self, name: str, wishes: Sequence[Wish]) -> None:
+        """Refuse wishes of a fetched package that send a secret to where the project does not send it."""
+        for wish in wishes:
+            if isinstance(wish, (GitWish, TarballWish)) and not sent(wish.url, self.secrets) <= self.trusted:
+                raise ProjectError(
+                    Problem(
+                        f"the package `{name}` would send a secret to `{wish.written}`, where the project sends none",
+                        wish.place,
+                        hint="if that is right, ask for that package in the project's own list, too",
+                    )
+                )
 
     def fetch(self, wish: Wish) -> Fetched:
         """The package behind an exact wish, on disk. Raises `ProjectError`."""
@@ -153,6 +171,7 @@ class Workshop:
         write_tree(tar_members(archive), files)
         archive.unlink()
         top = _project_folder(files)
+        check_links(top)
         return Fetched(top, project_name(top, wish.shown), wish, tree_hash(top), digest)
 
     # The index
@@ -245,6 +264,23 @@ class Workshop:
                 text = f"`{wish.package}`: version {latest.text} is out, {wish.asked} is installed"
                 return (Problem(text, severity="warning", name="DepsUpdateAvailable"),)
         return ()
+
+
+def sent(url: str, secrets: frozenset[str]) -> frozenset[tuple[str, str]]:
+    """The secrets in an address, each with the host that would see it."""
+    from urllib.parse import quote, urlsplit
+
+    held = {secret for secret in secrets if secret in url or quote(secret, safe="") in url}
+    if not held:
+        return frozenset()
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""
+    if not host:
+        # `user@host:path`, as ssh has it.
+        host = url.rpartition("@")[2].partition(":")[0]
+    return frozenset((secret, host.lower()) for secret in held)
 
 
 FETCHERS: Mapping[type, Callable[[Workshop, Any], Fetched]] = {

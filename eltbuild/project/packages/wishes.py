@@ -322,6 +322,8 @@ def _git(asker: Asker, place: Place, written: Mapping[str, Any], entry: Mapping[
         raise ValueError(f"`subdirectory: {subdirectory}` is not a folder inside the repository")
     warn = entry.get("warn-unpinned", entry.get("warn_unpinned")) is not False
     located = _located(asker, url)
+    if asker.fetched and (located != url or located.startswith(("/", "file:"))):
+        raise ValueError("a package that was fetched cannot ask for a repository on this machine")
     # The lock is read from the outermost project's folder, so a nested relative path is noted as absolute.
     text = located if asker.root is not None and located != url else str(written.get("git"))
     return GitWish(located, text, revision, subdirectory, warn, place)
@@ -352,6 +354,8 @@ def _tarball(asker: Asker, place: Place, written: Mapping[str, Any], entry: Mapp
         raise ValueError(f"`name: {name}` is not the name of a project")
     if not url.startswith(("http://", "https://", "file://")):
         raise ValueError("`tarball:` must be an address that begins with https://, http:// or file://")
+    if asker.fetched and url.startswith("file:"):
+        raise ValueError("a package that was fetched cannot ask for a file of this machine")
     return TarballWish(url, str(written.get("tarball")), name, place)
 
 
