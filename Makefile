@@ -1,6 +1,6 @@
 BIN ?= .venv/bin
 
-.PHONY: install check format test docs lock
+.PHONY: install check format test faults docs lock
 
 install:  ## A virtual environment with everything for development, in the locked versions
 	python3 -m venv .venv
@@ -16,6 +16,9 @@ format:  ## Lay the code out, and mend what can be mended without thinking
 
 test:  ## The tests alone, on all cores
 	$(BIN)/python -m pytest --numprocesses auto
+
+faults:  ## The long form of the fault matrix (hours), and its table in docs/reliability.md
+	PYTHONPATH=tests $(BIN)/python -m faults.matrix --verbose --write docs/reliability.md
 
 docs:  ## Write the reference pages from the code
 	$(BIN)/python docs/generate.py

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import click
 
@@ -30,16 +31,18 @@ class YamlMapping(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             return value
         import yaml
 
+        from eltbuild.secrecy import hidden
+
         try:
             found = yaml.safe_load(value)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             # A date that there is none of is no error of YAML's own.
             why = getattr(error, "problem", None) or "it cannot be read"
-            self.fail(f"{value!r} is not YAML: {why}", param, ctx)
+            self.fail(f"{hidden(repr(value))} is not YAML: {why}", param, ctx)
         if found is None:
             return {}
         if not isinstance(found, dict):
-            self.fail(f"must be a mapping such as '{{name: value}}', and is {value!r}", param, ctx)
+            self.fail(f"must be a mapping such as '{{name: value}}', and is {hidden(repr(value))}", param, ctx)
         return found
 
 
@@ -149,6 +152,21 @@ TYPES: Sequence[Decorator] = (
 )
 
 REFRESH: Sequence[Decorator] = (_flag("full-refresh", "Build incremental models and seeds from nothing.", "f"),)
+SHARED: Sequence[Decorator] = (
+    _flag("adopt", "Take over relations that this project did not build; each is kept under another name."),
+    click.option("--wait", is_flag=False, flag_value="forever", default=None, metavar="[DURATION]",
+                 envvar=_names("wait"), help="Wait for another run to end: 90s, 10m, or until it does."),
+)  # fmt: skip
+ORPHANS: Sequence[Decorator] = (
+    _words("select", "Which of them: names, with schema and database or not, and * for any letters.", "-s"),
+    _words("exclude", "Which not, in the same words."),
+    click.option("--drop", is_flag=True, default=None, help="Write each to a file in .eltbuild/archive, then drop it."),
+    click.option("--kept", is_flag=True, default=None,
+                 help="With --drop: also those that were put aside when the project took over."),
+    click.option("--restore", metavar="FILE", default=None, help="Make again what was dropped, from its file."),
+    click.option("--output", type=click.Choice(["text", "json"]), default=None, help="How to print."),
+    SHARED[1],
+)  # fmt: skip
 EMPTY: Sequence[Decorator] = (
     _flag("empty", "Build with no rows, to check that everything fits."),
     _value("sample", "Only the rows of a span of time: '3 days', or '{start: ..., end: ...}'."),
@@ -169,6 +187,20 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of that name or alias."""
         return super().get_command(ctx, self.ALIASES.get(name, name))
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """The context of a call. That whoever read its output has gone, as `head` does, is nobody's fault."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(0) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; a reader that has gone does not count here either."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            ctx.exit(0)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -236,7 +268,7 @@ def _run(ctx: click.Context, recipe: str, flags: dict[str, Any], **more: Any) ->
     ctx.exit(module.command(Options(**merged)))
 
 
-@command("build", SELECTION, TYPES, REFRESH, EMPTY, STORE, examples="""\
+@command("build", SELECTION, TYPES, REFRESH, EMPTY, STORE, SHARED, examples="""\
   eltbuild build
   eltbuild build --select +fct_orders --full-refresh
   eltbuild build --select state:modified+ --state prod-artifacts""")  # fmt: skip
@@ -246,7 +278,7 @@ def build(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "build", flags)
 
 
-@command("run", SELECTION, REFRESH, EMPTY, examples="""\
+@command("run", SELECTION, REFRESH, EMPTY, SHARED, examples="""\
   eltbuild run
   eltbuild run --select tag:nightly --exclude orders
   eltbuild run --select events --event-time-start 2013-01-01 --event-time-end 2013-02-01""")  # fmt: skip
@@ -255,7 +287,7 @@ def run(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "run", flags)
 
 
-@command("test", SELECTION, TYPES, STORE, examples="""\
+@command("test", SELECTION, TYPES, STORE, SHARED, examples="""\
   eltbuild test
   eltbuild test --select orders --store-failures
   eltbuild test --select test_type:singular""")  # fmt: skip
@@ -264,7 +296,7 @@ def test(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "test", flags)
 
 
-@command("seed", SELECTION, REFRESH, examples="""\
+@command("seed", SELECTION, REFRESH, SHARED, examples="""\
   eltbuild seed
   eltbuild seed --select countries --full-refresh""")  # fmt: skip
 @click.option("--show/--no-show", default=None, help="Show the first rows of each seed.")
@@ -274,7 +306,7 @@ def seed(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "seed", flags)
 
 
-@command("snapshot", SELECTION, examples="""\
+@command("snapshot", SELECTION, SHARED, examples="""\
   eltbuild snapshot
   eltbuild snapshot --select customers_history""")  # fmt: skip
 @click.option("--empty/--no-empty", default=None, help="Record no rows.")
@@ -382,12 +414,42 @@ def clean(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "sweep", flags)
 
 
-@command("retry", REFRESH, examples="""\
+@command("retry", REFRESH, SHARED, examples="""\
   eltbuild retry
   eltbuild retry --state previous-run""")  # fmt: skip
 def retry(ctx: click.Context, **flags: Any) -> None:
     """Run again what failed or was skipped in the last run."""
     _run(ctx, "retry", flags)
+
+
+@command("check-incremental", SELECTION, examples="""\
+  eltbuild check-incremental daily_sales
+  eltbuild check-incremental --select tag:nightly --deltas 5
+  eltbuild check-incremental orders --cut loaded_at --exclude-columns built_at""")  # fmt: skip
+@click.argument("models", nargs=-1)
+@click.option("--deltas", type=click.IntRange(1), default=None, help="How many runs follow the first one. [default: 3]")
+@click.option("--cut", default=None, metavar="COLUMN", help="The column that says when a row had come.")
+@_words("exclude-columns", "Columns that are not compared, such as the time of the run.")
+@_value("event-time-start", "For microbatch models: where the history begins.")
+@_value("event-time-end", "For microbatch models: where it ends.")
+def check_incremental(ctx: click.Context, models: tuple[str, ...], **flags: Any) -> None:
+    """Build incremental models again, from history, then delta by delta, and compare with their full queries.
+
+    \b
+    It is done in a schema of its own, which is dropped again: the models' tables are neither read nor written.
+    The exit code is 0 where all are equal, 1 where rows differ or a model fails.
+    """
+    _run(ctx, "check_incremental", {**flags, "select": (*models, *flags["select"])})
+
+
+@command("orphans", ORPHANS, examples="""\
+  eltbuild orphans
+  eltbuild orphans --drop --select 'stg_*'
+  eltbuild orphans --drop --kept
+  eltbuild orphans --restore .eltbuild/archive/main.orders-20261121T101500Z-5f0c.parquet""")  # fmt: skip
+def orphans(ctx: click.Context, **flags: Any) -> None:
+    """List relations that the project built and no longer contains."""
+    _run(ctx, "orphans", flags)
 
 
 @command("run-operation", examples="""\
@@ -447,8 +509,18 @@ def completion(shell: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script: run a command, tell errors in plain words, leave with 0, 1 or 2."""
+    """The console script: run a command, tell errors in plain words and without secrets, leave with 0, 1 or 2."""
+    import os
+
+    from eltbuild.secrecy import remembering
+
+    with remembering(os.environ):
+        _called(arguments)
+
+
+def _called(arguments: Sequence[str] | None) -> None:
     import gc
+    from errno import ENOSPC
 
     from eltbuild.errors import EltbuildError, Interrupted
 
@@ -466,11 +538,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         code = 2
-    except (KeyboardInterrupt, click.exceptions.Abort, Interrupted):
-        click.echo("stopped", err=True)
-        code = 130
-    except BrokenPipeError:
-        code = 0
+    except (KeyboardInterrupt, click.exceptions.Abort, Interrupted) as error:
+        with suppress(OSError):
+            click.echo("stopped", err=True)
+        code = _stopped(error)
     except EltbuildError as error:
         code = _tell(error)
     except RecursionError:
@@ -480,11 +551,47 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo("[ERROR]: the memory is full", err=True)
         code = 2
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{error.filename}: " if error.filename else "cannot write: " if error.errno == ENOSPC else ""
         click.echo(f"[ERROR]: {where}{error.strerror or error}", err=True)
         code = 2
     except Exception as error:
         code = _confess(error)
+    _leave(code)
+
+
+def _stopped(error: BaseException) -> int:
+    """128 and the number of the signal that stopped the command."""
+    causes = (error, error.__cause__, error.__context__)
+    numbers = (getattr(cause, "number", 0) for cause in causes)
+    return 128 + next(filter(None, numbers), 2)
+
+
+def _leave(code: int) -> NoReturn:
+    """The process ends with that code, or 2 where its output could not be written; what still hangs is not waited for.
+
+    A reader that has gone does not count.
+    """
+    import os
+    import signal
+
+    if code > 128:
+        # From here on nobody is there to answer a signal that is sent again.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError) as error:
+            # Python would try that once more, and complain.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+                reason = getattr(error, "strerror", None) or error
+                click.echo(f"[ERROR]: the output could not be written: {reason}", err=True)
+                code = code or 2
+    if code > 128:
+        # No other way ends work that was abandoned; the engine undoes what it has not committed.
+        os._exit(code)
     sys.exit(code)
 
 
@@ -493,22 +600,55 @@ def _confess(error: Exception) -> int:
     import tempfile
     import traceback
 
+    from eltbuild.secrecy import hidden
+
     with tempfile.NamedTemporaryFile("w", prefix="eltbuild-fault-", suffix=".txt", delete=False) as file:
-        file.write(f"eltbuild {__version__}\n{sys.version}\n\n{''.join(traceback.format_exception(error))}")
-    click.echo(f"[ERROR]: a fault in eltbuild itself: {type(error).__name__}: {error}", err=True)
+        told = hidden("".join(traceback.format_exception(error)))
+        file.write(f"eltbuild {__version__}\n{sys.version}\n\n{told}")
+    click.echo(hidden(f"[ERROR]: a fault in eltbuild itself: {type(error).__name__}: {error}"), err=True)
     click.echo(f"    hint: please report it, with {file.name}", err=True)
     return 2
 
 
+AGAIN = 0.05
+"""Seconds after which a request to stop that came to nothing is made again."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Another signal than that of Ctrl-C asked the process to end; it is answered in the same way."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def _stop_on_termination() -> None:
-    """Let SIGTERM end a run as Ctrl-C does: what runs is cancelled, what was done is told."""
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does: what runs is cancelled, what was done is told."""
     import signal
 
     def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+        raise Stopped(number)
 
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, stop)
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        # What was ignored on purpose, as by `nohup`, stays so.
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, stop)
+    sys.unraisablehook = _unraisable
+
+
+def _unraisable(ignored: Any) -> None:
+    """What was raised where Python can only ignore it, as within an import: a request to stop is made again."""
+    import signal
+    import threading
+
+    if not isinstance(ignored.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(ignored)
+        return
+    number = getattr(ignored.exc_value, "number", signal.SIGINT)
+    again = threading.Timer(AGAIN, signal.raise_signal, (number,))
+    again.daemon = True
+    again.start()
 
 
 def _open_closed_streams() -> None:

@@ -33,11 +33,16 @@ CAPABILITIES = Capabilities(
     enforced_constraints=frozenset({"not_null", "check", "unique", "primary_key", "foreign_key"}),
     default_incremental_strategy="delete+insert",
     incremental_strategies=frozenset({"append", "delete+insert", "merge", "microbatch"}),
+    belongings=True,
+    session_locks=True,
+    single_process=True,
     reads_csv=True,
 )
 
-LAKE = replace(CAPABILITIES, indexes=False, enforced_constraints=frozenset({"not_null"}))
-"""A DuckLake has no keys, no checks and no indexes."""
+SHARED = replace(CAPABILITIES, belongings=False, session_locks=False, single_process=False)
+"""MotherDuck: other processes write to the same database, and it has no indexes."""
+LAKE = replace(SHARED, indexes=False, enforced_constraints=frozenset({"not_null"}))
+"""A DuckLake has no keys, no checks and no indexes, and its catalogue may be another engine's."""
 
 
 class DuckDBAdapter:
@@ -55,10 +60,15 @@ class DuckDBAdapter:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What DuckDB can do; less where the database is a DuckLake."""
+        """What DuckDB can do; less where the database is a DuckLake or MotherDuck's, or the profile asks for less."""
         fields = self.target.fields
-        is_lake = str(fields.get("path")).lower().startswith("ducklake:") or fields.get("is_ducklake") is True
-        return LAKE if is_lake else CAPABILITIES
+        path = str(fields.get("path")).lower()
+        able = CAPABILITIES
+        if path.startswith("ducklake:") or fields.get("is_ducklake") is True:
+            able = LAKE
+        elif path.startswith(("md:", "motherduck:")):
+            able = SHARED
+        return replace(able, transactional_ddl=False) if fields.get("disable_transactions") is True else able
 
     @property
     def opening(self) -> Opening:
@@ -86,6 +96,9 @@ class DuckDBAdapter:
         from eltbuild_duckdb.databases import OPEN
 
         with self._lock:
+            if self._database is not None and self._database.broken and self.opening.shared:
+                # DuckDB opens a file anew only when all its sessions are closed.
+                self._end()
             if self._database is None:
                 self._database = OPEN.acquire(self.opening)
             try:
@@ -99,10 +112,14 @@ class DuckDBAdapter:
     def close(self) -> None:
         """Every session is closed, and the database too unless another adapter uses it."""
         with self._lock:
-            for connection in tuple(self._connections):
-                connection.close()
-            self._connections.clear()
-            self._let_go()
+            self._end()
+
+    def _end(self) -> None:
+        """Every session is closed."""
+        for connection in tuple(self._connections):
+            connection.close()
+        self._connections.clear()
+        self._let_go()
 
     def _let_go(self) -> None:
         """Give the database back unless a session uses it."""

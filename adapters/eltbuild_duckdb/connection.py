@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from eltbuild.adapter import Answer, Target
 from eltbuild.errors import DatabaseError
-from eltbuild.relation import Column, Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Relation, RelationInfo
 from eltbuild_duckdb import catalogue
 from eltbuild_duckdb.arrow import loadable
+from eltbuild_duckdb.belongings import belongings_of, indexes_query
 from eltbuild_duckdb.databases import LONGEST_PAUSE, Database, run_step
-from eltbuild_duckdb.errors import database_error, without_secrets
-from eltbuild_duckdb.settings import Opening
+from eltbuild_duckdb.errors import DURABLE, database_error, without_secrets
+from eltbuild_duckdb.settings import MOTHERDUCK, Opening
 from eltbuild_duckdb.statements import beginning, goes_on, moved, pieces
 
 if TYPE_CHECKING:
     import pyarrow
 
 NOTHING = Answer()
+FATAL = "FatalException"
+"""What DuckDB raises where a database is of no use any more to the process that has it open."""
 _ROWS = "__eltbuild_rows"
 """The name under which rows in bulk are seen by the statement that writes them."""
+BATCH = 50_000
+"""The rows of one batch of a stream."""
+PAUSES = (0.01, 0.02, 0.05, 0.1)
+"""Seconds after which a statement that still runs is stopped again."""
 NOTHING_OPEN = "no transaction is active"
 """What DuckDB says to a commit where nothing has begun."""
 
@@ -54,6 +63,7 @@ class DuckDBConnection:
         self._guard = threading.RLock()
         self._stop = threading.Event()
         self._closed = False
+        self._count = self._running = 0
         self._depth = 0
         self._failed = ""
         self._session: duckdb.DuckDBPyConnection | None = None
@@ -90,6 +100,8 @@ class DuckDBConnection:
         """One statement's answer."""
         if self._database.commented is False and ("omment" in sql or "OMMENT" in sql) and _COMMENT_ON.search(sql):
             self._database.commented = True
+        if self._database.indexed is False and ("ndex" in sql or "NDEX" in sql):
+            self._database.indexed = True
         start = _first(sql)
         if not start:
             return self._run(sql, sql)
@@ -101,12 +113,13 @@ class DuckDBConnection:
     def _run(self, statement: Any, sql: str) -> Answer:
         cursor = self._cursor
         try:
-            if cursor.execute(statement) is None:
-                return NOTHING
-            described = cursor.description or ()
-            # Results stream: what is not fetched now keeps the next statement waiting, or is lost.
-            rows = cursor.fetchall()
-            written = cursor.rowcount
+            with self._at_work():
+                if cursor.execute(statement) is None:
+                    return NOTHING
+                described = cursor.description or ()
+                # Results stream: what is not fetched now keeps the next statement waiting, or is lost.
+                rows = cursor.fetchall()
+                written = cursor.rowcount
         except Exception as error:
             raise self._refused(error, sql) from error
         if written >= 0:
@@ -169,7 +182,8 @@ class DuckDBConnection:
 
     def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
         try:
-            found: list[tuple[Any, ...]] = self._cursor.execute(sql).fetchall()
+            with self._at_work():
+                found: list[tuple[Any, ...]] = self._cursor.execute(sql).fetchall()
         except Exception as error:
             raise self._refused(error, sql) from error
         return found
@@ -179,6 +193,10 @@ class DuckDBConnection:
         told = database_error(type(error).__name__, str(error), sql)
         if self._opening.secrets:
             told = without_secrets(told, self._opening.secrets)
+        if self._database.broken and not told.lost:
+            # It was stopped so that the database can be opened anew; what a commit came to nobody knows.
+            told.lost, told.transient = True, sql != "commit"
+        self._database.broken = self._database.broken or told.code == FATAL
         # A commit after the user's own commit breaks nothing.
         if self._depth and not self._failed and NOTHING_OPEN not in told.message:
             self._failed = told.message
@@ -192,10 +210,26 @@ class DuckDBConnection:
 
         start = _first(sql)
         try:
-            rows = self._cursor.sql(sql[start:])
-            return pyarrow.table({}) if rows is None else rows.to_arrow_table()
+            with self._at_work():
+                rows = self._cursor.sql(sql[start:])
+                return pyarrow.table({}) if rows is None else rows.to_arrow_table()
         except Exception as error:
             raise moved(self._refused(error, sql[start:]), sql, start) from error
+
+    def stream(self, sql: str) -> Iterator[pyarrow.Table]:
+        """The rows of a query as Arrow, piece by piece, one at least; nothing else may be run before the last.
+
+        Raises `DatabaseError`.
+        """
+        import pyarrow
+
+        try:
+            reader = self._cursor.sql(sql).to_arrow_reader(BATCH)
+            yield reader.schema.empty_table()
+            for piece in reader:
+                yield pyarrow.Table.from_batches([piece], reader.schema)
+        except duckdb.Error as error:
+            raise self._refused(error, sql) from error
 
     def load(self, relation: Relation, rows: pyarrow.Table | Any) -> int:
         """Append rows to a table, matched by column name; columns that the rows lack get their default or NULL.
@@ -213,7 +247,8 @@ class DuckDBConnection:
         sql = f"insert into {catalogue.spelled(relation)} by name select * from {_ROWS}"
         try:
             self._cursor.register(_ROWS, table)
-            return int(self._cursor.execute(sql).fetchall()[0][0])
+            with self._at_work():
+                return int(self._cursor.execute(sql).fetchall()[0][0])
         except Exception as error:
             raise self._refused(error, sql) from error
         finally:
@@ -313,6 +348,24 @@ class DuckDBConnection:
         if count > 1:
             raise DatabaseError(f"one query was expected, not {count} statements", sql=query)
 
+    def belongings(self, relation: Relation) -> Belongings:
+        """What hangs on a table and would go with it: its indexes."""
+        commented = self._has_comments()
+        if not relation.identifier or not self._has_indexes():
+            return Belongings(commented=commented)
+        question = indexes_query(self._places(relation)[-1], relation.identifier)
+        return replace(belongings_of(self._fetch(question)), commented=commented)
+
+    def _has_indexes(self) -> bool:
+        """Whether anything has an index: asked of one table, DuckDB looks at all of them, too."""
+        indexed = self._database.indexed
+        if indexed is None:
+            indexed = bool(self._fetch("select exists (from duckdb_indexes())")[0][0])
+            if not MOTHERDUCK.match(self._opening.path):
+                # Nobody else can make one.
+                self._database.indexed = indexed
+        return indexed
+
     # Transactions
 
     @contextmanager
@@ -360,6 +413,10 @@ class DuckDBConnection:
             if NOTHING_OPEN in str(error):
                 # A statement of the user's has committed by itself.
                 return
+            if DURABLE in str(error):
+                # The next statement finds out that the database has to be opened anew.
+                self._database.broken = True
+                return
             told = self._refused(error, "commit")
             self._roll_back()
             raise told from error
@@ -372,11 +429,23 @@ class DuckDBConnection:
             # Rows whose load failed are held by their name.
             self._cursor.unregister(_ROWS)
 
+    # Locks
+
+    def hold(self, name: str) -> bool:
+        """Take the lock of that name for this session, without waiting; False where another session holds it."""
+        return self._database.hold(name, self)
+
+    def release(self, name: str) -> None:
+        """Give the lock of that name back; nothing happens where this session does not hold it."""
+        self._database.release(self, name)
+
     # What Python models are given
 
     @property
     def session(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection to the same database, which finds tables among Python's variables."""
+        # What is done with it is seen by nobody else.
+        self._database.indexed = None
         with self._guard:
             if self._session is None:
                 if self._closed:
@@ -397,13 +466,39 @@ class DuckDBConnection:
     def cancel(self) -> None:
         """Stop what runs now; safe from any thread and when nothing runs."""
         self._stop.set()
-        with self._guard:
-            if self._closed:
+        number = self._interrupt()
+        for pause in PAUSES:
+            if not number:
                 return
+            # What was about to begin has not heard of it.
+            time.sleep(pause)
+            number = self._interrupt(number)
+
+    def _interrupt(self, only: int = 0) -> int:
+        """Stop what runs, or only the statement of that number; the number of the one that ran, 0 where none did."""
+        with self._guard:
+            if self._closed or (only and self._running != only):
+                return 0
             for cursor in (self._cursor, self._session):
                 if cursor is not None:
                     with suppress(duckdb.Error):
                         cursor.interrupt()
+            return self._running
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """A statement runs."""
+        self._count += 1
+        self._running = self._count
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._running = 0
+                if self._closed:
+                    # DuckDB does not close a session that is at work.
+                    with suppress(duckdb.Error):
+                        self._cursor.close()
 
     def close(self) -> None:
         """Give the session back; what was not committed is gone. Does nothing the second time."""
@@ -417,6 +512,7 @@ class DuckDBConnection:
                     with suppress(duckdb.Error):
                         cursor.close()
             self._session = None
+            self._database.release(self)
         self._forget(self)
 
 

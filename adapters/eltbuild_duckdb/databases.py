@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import duckdb
 
 from eltbuild.errors import DatabaseError, Problem, ProjectError
 from eltbuild_duckdb.errors import database_error, without_secrets
+from eltbuild_duckdb.holder import holder
 from eltbuild_duckdb.literals import quoted
 from eltbuild_duckdb.settings import Extension, Opening, Step
 
@@ -31,20 +33,36 @@ PACKAGES: Mapping[str, str] = {"postgres": "postgres_scanner", "sqlite": "sqlite
 
 
 class Database:
-    """An open database. `commented` tells whether anything in it has a comment: None when nobody has looked."""
+    """An open database. `commented` and `indexed` tell whether anything in it is: None when nobody has looked."""
 
     def __init__(self, opening: Opening) -> None:
         self.opening = opening
         self.users = 0
+        self.broken = False
+        """Whether it is of no use any more to this process, and has to be opened anew."""
         self.commented: bool | None = None
+        self.indexed: bool | None = None
         self.root = _connected(opening)
         self._done: set[Step | Extension] = set()
         self._lock = threading.Lock()
+        self._holders: dict[str, object] = {}
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A session of its own on the database."""
         with self._lock:
             return self.root.cursor()
+
+    def hold(self, name: str, session: object) -> bool:
+        """Whether the lock of that name belongs to the session now: no other process can have the database open."""
+        with self._lock:
+            return self._holders.setdefault(name, session) is session
+
+    def release(self, session: object, name: str | None = None) -> None:
+        """The lock of that name, or every lock, of the session is free."""
+        with self._lock:
+            for held in [name] if name is not None else list(self._holders):
+                if self._holders.get(held) is session:
+                    del self._holders[held]
 
     def prepare(self, opening: Opening) -> None:
         """What the opening asks for is loaded and attached. Raises `DatabaseError`."""
@@ -86,6 +104,9 @@ class Databases:
         """The database, opened and prepared; `release` it once. Raises `DatabaseError`."""
         with self._lock:
             database = self._open.get(opening.shared) if opening.shared else None
+            if database is not None and database.broken:
+                database.close()
+                database = None
             if database is not None:
                 _same(database.opening, opening)
                 database.prepare(opening)
@@ -173,7 +194,15 @@ def _connected(opening: Opening) -> duckdb.DuckDBPyConnection:
                 continue
             if name == "InvalidInputException":
                 raise ProjectError(Problem(_failed(error, "`config_options`", opening).message)) from None
-            raise _failed(error, "", opening) from None
+            told = _failed(error, "", opening)
+            who = holder(str(error), datetime.now(UTC))
+            raise (_explained(told, who) if who else told) from None
+
+
+def _explained(error: DatabaseError, who: str) -> DatabaseError:
+    """The error of a database that another process has open, with what that process is."""
+    message, hint = f"{error.message}: {who}", error.problems[0].hint
+    return DatabaseError(message, code=error.code, transient=error.transient, hint=hint)
 
 
 def _make_folder(opening: Opening) -> None:

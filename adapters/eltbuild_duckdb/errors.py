@@ -24,6 +24,10 @@ _LATE = re.compile(r"\AInvalid Input Error: Attempting to execute an unsuccessfu
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
+_CLOSED = "Connection already closed"
+DURABLE = "COMMIT succeeded and is durable"
+"""What DuckDB says to a commit that was done, where it could not bring the file up to date afterwards."""
+
 _OWN_TABLES = ("pg_", "duckdb_", "sqlite_", "information_schema", "pragma_")
 
 
@@ -45,6 +49,13 @@ def _rule(pattern: str, message: str | None = None, hint: str = "", transient: b
 
 
 RULES: tuple[Rule, ...] = (
+    _rule(
+        r"database has been invalidated because of a previous fatal error",
+        "the database has to be opened anew, for something before this failed for good",
+        "",
+        True,
+    ),
+    _rule(_CLOSED, "the session was closed", "", True),
     _rule(
         r'Could not set lock on file "(?P<file>[^"]+)": Conflicting lock is held in (?P<program>.+?)'
         r" \(PID (?P<pid>\d+)\)",
@@ -137,7 +148,28 @@ RULES: tuple[Rule, ...] = (
         None,
         "lower `threads`, or set `memory_limit` and `temp_directory` under `settings` of the profile",
     ),
-    _rule(r"No space left on device", None, "the disk is full", True),
+    _rule(
+        r'Cannot execute statement of type "(?P<what>\w+)" on database "(?P<name>[^"]+)" which is attached in read-',
+        "the database `{name}` is open for reading only, and this writes to it ({what})",
+        "take `read_only` out of the profile: out of the target, its `attach`, or `access_mode` in `config_options`",
+    ),
+    _rule(
+        r'Could not (?:write|truncate|sync)[^"]*file "(?P<file>[^"]+)": No space left on device',
+        "the disk is full: `{file}` cannot be written",
+        "nothing of this was kept; make room, and run again",
+    ),
+    _rule(
+        r'Could not (?:write|truncate|sync)[^"]*file "(?P<file>[^"]+)": (?P<why>File too large|Disk quota exceeded)',
+        "`{file}` cannot grow: {why}",
+        "nothing of this was kept; raise the limit that is set on files or on the user, and run again",
+    ),
+    _rule(
+        r"[Ff]ailed to offload data block",
+        None,
+        "let `temp_directory` under `settings` of the profile name a folder with more room, or raise "
+        "`max_temp_directory_size`",
+    ),
+    _rule(r"No space left on device", None, "the disk is full: nothing of this was kept; make room, and run again"),
     _rule(r"HTTP Error: .*(?:HTTP 429|HTTP 50[0-9]|[Tt]imeout|[Cc]onnection error)", None, "", True),
 )
 
@@ -165,7 +197,10 @@ def database_error(kind: str, text: str, sql: str = "") -> DatabaseError:
     if kind in KINDS:
         return DatabaseError(KINDS[kind], sql=sql, line=line, column=column, code=kind)
     message, hint, transient = _told(body)
-    return DatabaseError(message, sql=sql, line=line, column=column, code=kind, transient=transient, hint=near or hint)
+    lost = kind == "FatalException" or _CLOSED in body
+    return DatabaseError(
+        message, sql=sql, line=line, column=column, code=kind, transient=transient, lost=lost, hint=near or hint
+    )
 
 
 def hidden(text: str, secrets: Iterable[str]) -> str:
@@ -185,6 +220,7 @@ def without_secrets(error: DatabaseError, secrets: Iterable[str]) -> DatabaseErr
         column=error.column,
         code=error.code,
         transient=error.transient,
+        lost=error.lost,
         hint=hidden(error.problems[0].hint, secrets),
     )
 

@@ -19,7 +19,7 @@ MEMORY = ":memory:"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _LAYERS = re.compile(r"(?:ducklake:|sqlite:|duckdb:)+", re.IGNORECASE)
 """Prefixes of paths behind which the path of a file stands."""
-_MOTHERDUCK = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
+MOTHERDUCK = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
 _FILE_TYPES = frozenset({"", "duckdb", "sqlite", "ducklake"})
 _SECRET_NAMES = re.compile(r"secret|token|password|pass\b|key|credential|connection_string|headers", re.IGNORECASE)
 LIKELY_SECRET = 8
@@ -107,10 +107,10 @@ class _Reading:
             self._wrong("`read_only` makes no sense for a database in memory", "let `path` name a file")
         settings = dict(self._mapping("settings"))
         token = self._text("motherduck_token") or str(settings.pop("motherduck_token", "") or "")
-        attach = self._attached(token if not _MOTHERDUCK.match(path) else "")
+        attach = self._attached(token if not MOTHERDUCK.match(path) else "")
         if token:
             self.secrets.add(token)
-            if _MOTHERDUCK.match(path):
+            if MOTHERDUCK.match(path):
                 config["motherduck_token"] = token
         extensions = self._extensions()
         retries = self._mapping("retries")
@@ -352,7 +352,7 @@ class _Reading:
         )
 
     def _attach_path(self, path: str, kind: str) -> str:
-        if _MOTHERDUCK.match(path):
+        if MOTHERDUCK.match(path):
             # Parameters belong to the connection; ATTACH takes none.
             return path.split("?", 1)[0]
         self.secrets.update(passwords(path))
@@ -408,7 +408,8 @@ UNSUPPORTED: Mapping[str, str] = {
 """Fields that dbt-duckdb knows and this adapter does not act on, and what to do instead."""
 
 KNOWN: frozenset[str] = frozenset({
-    "type", "threads", "path", "database", "schema", "read_only", "config_options", "extensions", "settings", "secrets",
+    "type", "threads", "path", "database", "schema", "state_schema", "read_only", "config_options", "extensions",
+    "settings", "secrets",
     "external_root", "use_credential_provider", "attach", "filesystems", "disable_transactions", "keep_open",
     "module_paths", "retries", "is_ducklake", "motherduck_token", *UNSUPPORTED,
 })  # fmt: skip

@@ -17,6 +17,7 @@ from eltbuild.compile.introspect import Live
 from eltbuild.errors import Problem, UsageError
 from eltbuild.plan.nouns import Plan
 from eltbuild.project import resources
+from eltbuild.run.aside import foreground
 from eltbuild.run.events import Event, Results
 
 COMMANDS = frozenset({"build", "run", "test", "seed", "snapshot", "freshness"})
@@ -155,7 +156,7 @@ class Project:
                     raise UsageError(Problem(f"there is no node `{name}`"))
                 found = matches[0]  # type: ignore[assignment]
             assert found is not None
-            connection = opened.adapter.connect()
+            connection = foreground(opened.adapter)
             try:
                 return Compiler(opened.session).compile(found, Live(connection)).sql or ""
             finally:

@@ -9,7 +9,9 @@ from pathlib import Path
 from eltbuild.errors import Place, Problem, ProjectError
 from eltbuild.project.resources import Settings
 
-KEPT = frozenset({".git", "eltbuild.yml", "dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml"})
+KEPT = frozenset(
+    {".git", ".eltbuild", "eltbuild.yml", "dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml"}
+)
 
 
 def clean(root: Path, settings: Settings) -> tuple[Path, ...]:

@@ -9,7 +9,7 @@ from eltbuild.commands.deferral import deferred
 from eltbuild.commands.inline import inline_node
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
-from eltbuild.commands.reporting import EXIT, CompiledFiles, Reporter, write_manifest
+from eltbuild.commands.reporting import EXIT, CompiledFiles, Reporter, masking, write_manifest
 from eltbuild.commands.selecting import choose
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
@@ -17,6 +17,7 @@ from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, EltbuildError
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.report.text import count
+from eltbuild.run.aside import foreground
 
 
 def command(options: Options) -> int:
@@ -25,7 +26,10 @@ def command(options: Options) -> int:
     try:
         if options.inline is not None:
             opened, node = inline_node(opened, options.inline)
-            _print(opened, node, render(opened, [node])[0][node.id])
+            done, errors = render(opened, [node])
+            if errors:
+                raise errors[0]
+            _print(opened, node, done[node.id])
             return EXIT.ok
         with Reporter(opened) as reporter:
             chosen = choose(opened, "compile")
@@ -63,7 +67,7 @@ def render(opened: Opened, nodes: list[Node]) -> tuple[dict[NodeId, Compiled], l
             try:
                 text = compiler.compile(node)
                 if text.query is None and opened.options.introspect is not False:
-                    connection = connection or opened.adapter.connect()
+                    connection = connection or foreground(opened.adapter)
                     text = compiler.compile(node, Live(connection))
                 done[node.id] = text
             except CompileError as error:
@@ -85,7 +89,7 @@ def write(opened: Opened, compiled: dict[NodeId, Compiled]) -> None:
 
 
 def _print(opened: Opened, node: Node, text: Compiled) -> None:
-    sql = text.sql if text.sql is not None else "-- only the warehouse can tell: it was not asked"
+    sql = masking(opened)(text.sql if text.sql is not None else "-- only the warehouse can tell: it was not asked")
     if opened.options.output == "json":
         value = {"compiled": sql} if node.name == "inline_query" else {"node": node.name, "compiled": sql}
         sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -7,11 +7,12 @@ import sys
 
 from eltbuild._version import __version__
 from eltbuild.adapter import open_adapter
-from eltbuild.commands.opening import PROJECT_FILES, Surroundings, find_root, ground
+from eltbuild.commands.opening import PROJECT_FILES, Ground, Surroundings, find_root, folders_of, ground
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT
 from eltbuild.errors import EltbuildError
-from eltbuild.project.names import is_secret_field
+from eltbuild.run.aside import foreground
+from eltbuild.secrecy import STARS, hidden, without_secrets
 
 
 def command(options: Options) -> int:
@@ -23,7 +24,7 @@ def command(options: Options) -> int:
         base = ground(options, around)
     except EltbuildError as error:
         _print([*lines, ("project", "not usable")])
-        sys.stdout.write("\n".join(str(problem) for problem in error.problems) + "\n")
+        sys.stdout.write(hidden("\n".join(str(problem) for problem in error.problems)) + "\n")
         return EXIT.wrong
     file = next(name for name in PROJECT_FILES if (root / name).is_file())
     target = base.target
@@ -35,26 +36,36 @@ def command(options: Options) -> int:
         ("schema", target.schema),
         ("threads", str(target.threads)),
     ]
-    shown = {
-        key: "*****" if is_secret_field(key) or value in target.secrets else value
+    bare = without_secrets(target.fields, target.secrets)
+    lines += [
+        (key, str(bare.get(key, STARS)))
         for key, value in target.fields.items()
         if not isinstance(value, (dict, list)) and key not in ("type", "schema", "threads", "database")
-    }
-    lines += [(key, str(value)) for key, value in shown.items()]
+    ]
+    lines += _environment(base)
     try:
         adapter = open_adapter(target)
         try:
-            connection = adapter.connect()
+            connection = foreground(adapter)
             connection.execute("select 1")
             connection.close()
         finally:
             adapter.close()
     except EltbuildError as error:
         _print([*lines, ("connection", "FAILED")])
-        sys.stdout.write("\n".join(f"  {problem}" for problem in error.problems) + "\n")
+        sys.stdout.write(hidden("\n".join(f"  {problem}" for problem in error.problems)) + "\n")
         return EXIT.failed
     _print([*lines, ("connection", "ok")])
     return EXIT.ok
+
+
+def _environment(base: Ground) -> list[tuple[str, str]]:
+    """The names of the environment variables that the project's files ask for, and whether they are set."""
+    from eltbuild.project.fingerprint import fingerprint
+
+    read = fingerprint(base.root, folders_of(base), base.target, base.options.vars, base.environment).environment
+    names = ", ".join(name if name in base.environment else f"{name} (not set)" for name in read)
+    return [("environment", names)] if names else []
 
 
 def _print(lines: list[tuple[str, str]]) -> None:

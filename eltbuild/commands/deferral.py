@@ -10,6 +10,7 @@ from eltbuild.errors import Problem, UsageError
 from eltbuild.graph.state import load_state
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation
+from eltbuild.run.aside import foreground
 
 DEFERRED = frozenset({"model", "seed", "snapshot"})
 
@@ -54,7 +55,7 @@ def _standing(opened: Opened, nodes: list[Node]) -> frozenset[NodeId]:
     schemas = {n.relation.key[:2]: Relation(n.relation.database, n.relation.schema, None) for n in nodes if n.relation}
     if not schemas:
         return frozenset()
-    connection = opened.adapter.connect()
+    connection = foreground(opened.adapter)
     try:
         found = connection.relations(tuple(schemas.values()))
     finally:

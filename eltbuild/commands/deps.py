@@ -27,19 +27,19 @@ def deps(
     Raises `ProjectError`, `UsageError`.
     """
     from eltbuild.jinja.native import render_value
-    from eltbuild.project.environment import is_secret
     from eltbuild.project.names import base_names
     from eltbuild.project.packages.add import with_package
     from eltbuild.project.packages.install import install, workshop, write_whole
     from eltbuild.project.packages.lockfile import read_lock
-    from eltbuild.project.packages.origin import hidden_secrets
+    from eltbuild.project.packages.origin import hidden_secrets, sent
     from eltbuild.project.packages.resolve import plan_install
-    from eltbuild.project.packages.wishes import Asker, read_wishes
+    from eltbuild.project.packages.wishes import Asker, GitWish, TarballWish, read_wishes
     from eltbuild.project.settings import load_head
+    from eltbuild.secrecy import is_secret_variable
 
     private = base_names(environment, vars, secrets_allowed=True)
     public = base_names(environment, vars, secrets_allowed=False)
-    secrets = frozenset(value for name, value in environment.items() if is_secret(name) and value)
+    secrets = frozenset(value for name, value in environment.items() if is_secret_variable(name) and value)
     asker = Asker(root, render=lambda value: render_value(value, private))
     with hidden_secrets(secrets):
         # Nothing else of the project file: it may ask for a target, for which no profile need be there yet.
@@ -50,7 +50,10 @@ def deps(
             return ()
         lock = None if upgrade else read_lock(asker)
         path, render = settings.packages_path, asker.render
-        with workshop(root, path, environment, render, lambda value: render_value(value, public)) as origin:
+        urls = [wish.url for wish in wishes.wishes if isinstance(wish, (GitWish, TarballWish))]
+        trusted = frozenset(pair for url in urls for pair in sent(url, secrets))
+        public_render = lambda value: render_value(value, public)  # noqa: E731
+        with workshop(root, path, environment, render, public_render, secrets, trusted) as origin:
             plan = plan_install(root, wishes, lock, origin, name=settings.name, upgrade=upgrade)
             installed = install(root, path, plan, origin, lock_only=lock_only, secrets=secrets)
         for file, text in changed.items():

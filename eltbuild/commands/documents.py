@@ -8,13 +8,13 @@ from eltbuild.adapter import Connection
 from eltbuild.commands.compile import render, write
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
-from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, write_manifest
+from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, keep_artifact, write_manifest
 from eltbuild.commands.selecting import choose
 from eltbuild.errors import DatabaseError
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation, RelationInfo
-from eltbuild.report.artifacts import write_artifact
 from eltbuild.report.catalog import catalog
+from eltbuild.run.aside import foreground
 
 
 def command(options: Options) -> int:
@@ -28,7 +28,7 @@ def command(options: Options) -> int:
             value = catalog(
                 opened.project, relations, invocation=invocation_of(opened), now=datetime.now(UTC), errors=errors
             )
-            write_artifact(opened.target_folder / "catalog.json", value)
+            keep_artifact(opened, opened.target_folder / "catalog.json", value)
             if reporter.console is not None:
                 reporter.console.note(f"wrote {opened.target_folder / 'catalog.json'}: {len(value['nodes'])} nodes")
             reporter.completed(not failed)
@@ -53,7 +53,7 @@ def standing(opened: Opened) -> tuple[list[RelationInfo], list[str]]:
     """What stands of the project's nodes and sources, with columns; and what could not be asked."""
     places = [node.relation for node in opened.project.nodes.values() if node.relation and _stands(node)]
     places += [source.relation for source in opened.project.sources.values() if source.relation]
-    connection = opened.adapter.connect()
+    connection = foreground(opened.adapter)
     try:
         return _asked(connection, places)
     finally:

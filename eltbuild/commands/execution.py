@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from eltbuild.adapter import Connection
+from eltbuild.commands.claiming import JOURNALED, books_of, claims_of, run_of, writes
 from eltbuild.commands.opening import Opened
 from eltbuild.commands.selecting import Chosen
 from eltbuild.compile.compiled import Compiled
@@ -18,15 +18,22 @@ from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem, UsageError
 from eltbuild.plan.nouns import Batch
 from eltbuild.project.resources import Node, NodeId, Project
-from eltbuild.quality.data_tests import stores_failures
 from eltbuild.relation import Relation
+from eltbuild.run.attempts import AT_START, Attempts, repeated, trying
 from eltbuild.run.batches import moment
 from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.comments import commenter
 from eltbuild.run.events import FAILED, Event, Finished, Message, Results, RunFinished, RunStarted, Started
+from eltbuild.run.lease import LOST, LOST_HINT, mark
+from eltbuild.run.ledger import Forgetful, Ledger
+from eltbuild.run.ledgers import claimed
+from eltbuild.run.leftovers import clear, tidy
+from eltbuild.run.marked import Marked
 from eltbuild.run.node import do
+from eltbuild.run.ownership import FOREIGN, is_foreign
 from eltbuild.run.schedule import schedule
-from eltbuild.run.sessions import Connections
+from eltbuild.run.sessions import Commented, Connections
+from eltbuild.run.stop import INTERRUPT, Asked, Stop
 from eltbuild.run.work import Work
 from eltbuild.sql.writer import Writer
 
@@ -44,15 +51,24 @@ class Execution:
     statements: bool = False
     """Whether every statement is told, as a message of level debug."""
     batches: Mapping[NodeId, tuple[Batch, ...]] = field(default_factory=dict)
+    continues: int = 0
+    """The number of the run that this one goes on with."""
     compiled: dict[NodeId, Compiled] = field(default_factory=dict)
     finished: list[Finished] = field(default_factory=list)
     results: Results | None = None
 
     def __post_init__(self) -> None:
+        self.stop = Stop()
+        self.begun = False
+        """Whether the run has its claims, so that there is something to tell of its nodes."""
         self._inbox: SimpleQueue[Message | int] = SimpleQueue()
-        self._connections = Connections(self.opened.adapter, self._told if self.statements else None)
+        self._sessions = Marked(self.opened.adapter)
+        self._connections = Connections(self._sessions, self._told if self.statements else None, self.stop)
         self._stopped = False
         self._compiler: Compiler | None = None
+        self._ledger: Ledger = Forgetful()
+        self._complete = False
+        self._is_lost = False
 
     def inlined(self) -> Mapping[NodeId, Compiled]:
         """The texts of ephemeral models that were put into others."""
@@ -76,23 +92,77 @@ class Execution:
                     yield said
 
     def events(self) -> Generator[Event, None, None]:
-        """Do the run. A `KeyboardInterrupt` that is thrown in, or raised while waiting, stops it; what was not done
+        """Do the run. `stop`, or a `KeyboardInterrupt` that is thrown in or raised while waiting, ends it early; what
 
-        is told all the same. Raises `DatabaseError` where the warehouse cannot be reached at all.
+        was not done is told all the same; before anything was begun, it is raised again. Raises `DatabaseError` where
+        the warehouse cannot be reached at all.
         """
         began = datetime.now(UTC)
         try:
             yield from self._events(began)
-        except KeyboardInterrupt:
+        except GeneratorExit:
+            self._stopped = True
+            raise
+        except (KeyboardInterrupt, EltbuildError) as error:
+            # What is cleared up after a cancelled statement may fail for the same reason, and hide the request.
+            if isinstance(error, EltbuildError) and not self.stop.number:
+                raise
             self._stopped = True
             self.cancel()
+            if not self.begun:
+                raise Asked(self.stop.number or INTERRUPT) from None
+            done = {event.node for event in self.finished}
+            left = [id for id in self.chosen.ids if not _inlined(self.opened.project, id) and id not in done]
+            yield from self._skipped(left, "the run was interrupted")
         finally:
             self._connections.close()
+            self._ledger.close(self._ending())
         yield from self._said()
         ended = datetime.now(UTC)
         seconds = (ended - began).total_seconds()
-        self.results = Results(tuple(self.finished), seconds, self._stopped)
+        self.results = Results(tuple(self.finished), seconds, self._stopped, self.stop.number or INTERRUPT)
         yield RunFinished(seconds, ended, self._stopped)
+
+    def _ending(self) -> str:
+        """How the run ended, as it is remembered."""
+        if self._stopped:
+            return "cancelled"
+        return "success" if self._complete and not any(one.status in FAILED for one in self.finished) else "error"
+
+    def _claimed(self, work: Work, ids: Sequence[NodeId]) -> Generator[Event, None, Work]:
+        """The work with its ledger, the run's claims its own. Raises `UsageError` where another run holds some."""
+        if self.command not in JOURNALED or not ids:
+            return work
+        opened = self.opened
+        books = books_of(
+            opened, stop=self._connections.stop, tell=lambda text: self._say(text, "warn", "warning", None)
+        )
+        claims = claims_of(opened.project, ids, work.session.flag("STORE_FAILURES"))
+        run = run_of(opened, self.command, ids, claims)
+        self._sessions.mark = lambda connection: mark(connection, books.tables, run)
+        attempt = 1
+        while True:
+            try:
+                self._ledger = yield from claimed(books, run, wait=opened.options.wait, on_lost=self._lost)
+                return replace(work, ledger=self._ledger)
+            except DatabaseError as error:
+                attempt += 1
+                attempts = self._at_start(work)
+                if attempt > attempts.retries + 1 or not error.transient:
+                    raise
+                pause = attempts.pause(attempt, away=True)
+                yield Message(trying(attempt, attempts, pause, error))
+                self.stop.sleep(pause)
+
+    def _at_start(self, work: Work) -> Attempts:
+        """How long a warehouse is waited for at first; a database that another process holds is not free soon."""
+        return Attempts(0) if work.writer.capabilities.single_process else AT_START
+
+    def _lost(self) -> None:
+        """Another run has found this one dead: what it still does could not be published."""
+        self._is_lost = True
+        self._say(f"{LOST}; {LOST_HINT}", "error", "note", None)
+        self.cancel()
 
     def _events(self, began: datetime) -> Generator[Event, None, None]:
         opened, project = self.opened, self.opened.project
@@ -105,18 +175,66 @@ class Execution:
         work = self._work(session)
         threads = max(1, opened.options.threads or project.target.threads or 1)
         call = session.invocation
+        work = yield from self._claimed(work, ids)
+        self.begun = True
         yield RunStarted(self.command, ids, threads, began, call.invocation_id, project.target.name)
         if not ids:
             return
-        work = prepare(work, [project.nodes[id] for id in ids if id in project.nodes])
+        work = self._prepared(work, [project.nodes[id] for id in ids if id in project.nodes])
+        yield from self._said()
         before = operations(project, "on-run-start")
         yield from self._hooks(work, before, {})
         if self._broken(before):
             yield from self._skipped(ids, "an on-run-start hook failed")
         else:
             yield from self._nodes(work, ids, threads)
-        if not self._stopped:
+            yield from self._foreign(work, ids)
+            if not self._stopped:
+                # After a failure that ended the run early.
+                self._connections.go_on()
+            self._tidied(work, ids)
+        if not self._stopped and not self._is_lost:
             yield from self._hooks(work, operations(project, "on-run-end"), self._hook_names(work))
+        self._complete = True
+
+    def _tidied(self, work: Work, ids: Sequence[NodeId]) -> None:
+        """Relations that were put aside for the views on them are dropped, now that these have had their turn."""
+        if self._stopped or self._is_lost or not work.writer.capabilities.binds_views:
+            return
+        nodes = self.opened.project.nodes
+        places = [node.relation for id in ids if (node := nodes.get(id)) is not None and node.relation is not None]
+
+        def once() -> None:
+            connection = self._connections.here()
+            with connection.passing():
+                tidy(work, connection, places)
+
+        try:
+            repeated(once, self._connections, Attempts(2), lambda text: None)
+        except DatabaseError as error:
+            self._say(f"what the run has put aside cannot be looked for: {error.message}", "warn", "warning", None)
+
+    def _foreign(self, work: Work, ids: Sequence[NodeId]) -> Iterator[Event]:
+        """How many relations are in the way that the project did not build, also of nodes that were skipped."""
+        if not any(event.error is not None and event.error.name == FOREIGN for event in self.finished):
+            return
+        store = work.session.flag("STORE_FAILURES")
+        nodes = [node for id in ids if (node := self.opened.project.nodes.get(id)) is not None and writes(node, store)]
+        number = sum(is_foreign(work, node) for node in nodes)
+        if number > 1:
+            text = (
+                f"{number:,} relations stand where this project builds, and dbt or something else has built them: "
+                f"eltbuild {self.command} --adopt takes them over, and keeps each under another name"
+            )
+            yield Message(text, "warn")
+
+    def _prepared(self, work: Work, nodes: Sequence[Node]) -> Work:
+        """The work, ready to begin; the warehouse is waited for a little."""
+
+        def tell(text: str) -> None:
+            self._say(text, "info", "note", None)
+
+        return repeated(lambda: prepare(work, nodes), self._connections, self._at_start(work), tell)
 
     def _nodes(self, work: Work, ids: Sequence[NodeId], threads: int) -> Generator[Event, None, None]:
         """The events of the schedule, the endings kept; an interrupt that is thrown in here is handed on to it."""
@@ -130,6 +248,7 @@ class Execution:
             interrupt = False
             if isinstance(event, Finished):
                 self.finished.append(event)
+                self._ledger.ended(event)
             try:
                 yield event
             except KeyboardInterrupt:
@@ -139,8 +258,8 @@ class Execution:
         opened = self.opened
         options = opened.options
         window = (
-            _time("--event-time-start", options.event_time_start),
-            _time("--event-time-end", options.event_time_end),
+            time_of("--event-time-start", options.event_time_start),
+            time_of("--event-time-end", options.event_time_end),
         )
         if window[0] and window[1] and window[0] >= window[1]:
             raise UsageError(Problem("--event-time-start must lie before --event-time-end"))
@@ -150,14 +269,21 @@ class Execution:
             compiler=self._compiler,
             connections=self._connections,
             writer=Writer(opened.adapter.dialect, opened.adapter.capabilities),
-            catalogue=Catalogue(),
+            catalogue=Catalogue(opened.adapter.capabilities.exact_names),
             compiled=self.compiled,
             now=session.invocation.started_at,
             temporary=session.invocation.invocation_id.replace("-", "")[:8],
             window=window,
+            ledger=self._ledger,
             comment=commenter(session),
             batches=self.batches,
+            below=self._below,
+            continues=self.continues,
         )
+
+    def _below(self, id: NodeId) -> frozenset[NodeId]:
+        """What the run builds of that which comes from a node."""
+        return self.chosen.graph.descendants([id]) & frozenset(self.chosen.ids)
 
     def _scheduled(self, work: Work, ids: Sequence[NodeId], threads: int) -> Generator[Event, None, None]:
         project = work.session.project
@@ -180,13 +306,22 @@ class Execution:
             now=lambda: datetime.now(UTC),
             on_error=on_error,
             inbox=self._inbox,
+            stop=self.stop,
         )
 
     def _hooks(self, work: Work, hooks: Sequence[Node], names: Mapping[str, Any]) -> Iterator[Event]:
         """The hooks of the whole run, one after another."""
         for index, hook in enumerate(hooks, 1):
+            self.stop.heed()
             started = Started(hook.id, index, len(hooks), "MainThread", datetime.now(UTC))
-            event = do(replace(work, hook_names=names), hook.id, started)
+            try:
+                event = do(replace(work, hook_names=names), hook.id, started)
+            except KeyboardInterrupt:
+                event = cancelled(started)
+                self.finished.append(event)
+                yield started
+                yield event
+                raise
             event = replace(event, failures=int(event.status != "success"))
             yield from self._said()
             # A hook that came to nothing is a result like others, and nothing to look at.
@@ -227,6 +362,22 @@ class Execution:
         }
 
 
+def cancelled(started: Started) -> Finished:
+    """The end of a hook that was running when the run was interrupted."""
+    now = datetime.now(UTC)
+    return Finished(
+        node=started.node,
+        status="cancelled",
+        message="cancelled: the run was interrupted",
+        seconds=(now - started.at).total_seconds(),
+        thread=started.thread,
+        index=started.index,
+        total=started.total,
+        failures=1,
+        at=now,
+    )
+
+
 def _plain(event: Finished) -> dict[str, Any]:
     return {
         "node": event.node, "status": event.status, "execution_time": event.seconds, "message": event.message,
@@ -241,7 +392,8 @@ def _inlined(project: Project, id: NodeId) -> bool:
     return node is not None and node.ephemeral
 
 
-def _time(flag: str, text: str | None) -> datetime | None:
+def time_of(flag: str, text: str | None) -> datetime | None:
+    """The time that a flag names, None where it was not given. Raises `UsageError`."""
     try:
         return moment(text) if text else None
     except CompileError as error:
@@ -270,33 +422,46 @@ def prepare(work: Work, nodes: Sequence[Node]) -> Work:
     """Create the schemas that will be written to, ask what stands in them (one question each), load Arrow files."""
     connection = work.connections.here()
     connection.comment = connection.after = ""
-    written = [node.relation for node in nodes if _writes(node, work) and node.relation is not None]
+    store = work.session.flag("STORE_FAILURES")
+    written = [node.relation for node in nodes if node.relation is not None and writes(node, store)]
     schemas = {relation.key[:2]: Relation(relation.database, relation.schema, None) for relation in written}
     if schemas and work.session.capabilities.schemas:
         create_schemas(connection, list(schemas.values()), work.writer)
     if schemas:
         work.catalogue.learn(connection, schemas.values())
+        clear(work, connection)
     return replace(work, unreadable=load_arrow_sources(work, nodes, connection))
 
 
-def _writes(node: Node, work: Work) -> bool:
-    if node.resource_type == "test":
-        return stores_failures(node, work.session.flag("STORE_FAILURES")) is not None
-    return node.resource_type in ("model", "seed", "snapshot") and not node.ephemeral
-
-
-def create_schemas(connection: Connection, schemas: Sequence[Relation], writer: Writer) -> None:
+def create_schemas(connection: Commented, schemas: Sequence[Relation], writer: Writer) -> None:
     """Create those of the schemas that do not exist."""
     for schema in schemas:
         try:
-            connection.execute(writer.create_schema(schema))
+            with connection.passing():
+                connection.execute(writer.create_schema(schema))
         except DatabaseError as error:
+            if not error.transient and not error.lost and _is_there(connection, schema, writer):
+                continue
             raise DatabaseError(
-                f"schema {writer.relation(schema)} cannot be created: {error.message}", sql=error.sql
+                f"schema {writer.relation(schema)} cannot be created: {error.message}",
+                sql=error.sql,
+                code=error.code,
+                transient=error.transient,
+                lost=error.lost,
+                hint=error.problems[0].hint if error.problems else "",
             ) from error
 
 
-def load_arrow_sources(work: Work, nodes: Sequence[Node], connection: Connection) -> dict[NodeId, EltbuildError]:
+def _is_there(connection: Commented, schema: Relation, writer: Writer) -> bool:
+    """Whether a schema exists, of which some engines say so only to those who may make one."""
+    name = writer.literal(schema.schema or "")
+    try:
+        return bool(connection.execute(f"select 1 from information_schema.schemata where schema_name = {name}").rows)
+    except DatabaseError:
+        return False
+
+
+def load_arrow_sources(work: Work, nodes: Sequence[Node], connection: Commented) -> dict[NodeId, EltbuildError]:
     """Load the Arrow files that sources of these nodes lie in, each into the source's table; what failed, and why."""
     from eltbuild.run.arrow_sources import load_source
 
@@ -305,7 +470,9 @@ def load_arrow_sources(work: Work, nodes: Sequence[Node], connection: Connection
     failed: dict[NodeId, EltbuildError] = {}
     for id in sorted(wanted):
         try:
-            load_source(project, project.sources[id], connection, work.writer)
+            load_source(work, project.sources[id], connection)
         except EltbuildError as error:
+            if isinstance(error, DatabaseError) and (error.transient or error.lost):
+                raise
             failed[id] = error
     return failed

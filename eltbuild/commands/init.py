@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import indent
 from unicodedata import combining, normalize
 
-from eltbuild.adapter import adapter_types
+from eltbuild.adapter import adapter_factory, adapter_types
 from eltbuild.errors import Problem, UsageError, did_you_mean
 
 DEFAULT_ADAPTER = "duckdb"
@@ -41,7 +42,7 @@ def starter(name: str, adapter: str) -> Mapping[str, str]:
     files = (path for path in STARTER.rglob("*") if path.is_file())
     texts = {path.relative_to(STARTER).as_posix(): path.read_text(encoding="utf-8") for path in files}
     texts[".gitignore"] = texts.pop("gitignore")
-    fitted = _on_files(texts) if adapter == DEFAULT_ADAPTER else _on_seeds(texts)
+    fitted = _on_files(texts) if adapter == DEFAULT_ADAPTER else _on_seeds(texts, adapter)
     return {path: text.replace("my_project", name).replace("my_adapter", adapter) for path, text in fitted.items()}
 
 
@@ -49,13 +50,15 @@ def _on_files(texts: Mapping[str, str]) -> dict[str, str]:
     return {path: text for path, text in texts.items() if path != "profiles.yml"}
 
 
-def _on_seeds(texts: Mapping[str, str]) -> dict[str, str]:
+def _on_seeds(texts: Mapping[str, str], adapter: str) -> dict[str, str]:
     """Raw data as seeds `raw_...`, for warehouses that cannot read files where the project lies."""
+    example = str(getattr(adapter_factory(adapter), "example", ""))
     fitted = {}
     for path, text in texts.items():
         if path != "models/staging/_sources.yml":
             seeds = path.replace("data/", "seeds/raw_")
             fitted[seeds] = re.sub(r"source\('raw', '(\w+)'\)", r"ref('raw_\1')", text)
+    fitted["profiles.yml"] += indent(example, " " * 6)
     fitted["README.md"] = fitted["README.md"].replace("| `data/` | raw files, read as sources |\n", "")
     return fitted
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from eltbuild.commands.opening import open_project
+from eltbuild.commands.opening import PROBLEM_OF_CACHES, open_project
 from eltbuild.commands.options import Options
-from eltbuild.commands.reporting import EXIT, Reporter
+from eltbuild.commands.reporting import EXIT, Reporter, masking
 from eltbuild.commands.selecting import choose
 
 
@@ -20,8 +20,8 @@ def command(options: Options) -> int:
     output = opened.options.output or "selector"
     rows = listing(chosen.resources(opened.project), opened.project, output=output, keys=keys)  # type: ignore[arg-type]
     with Reporter(opened) as reporter:
-        reporter.problems(chosen.warnings)
-        for row in rows:
+        reporter.problems((*(p for p in opened.project.problems if p.name == PROBLEM_OF_CACHES), *chosen.warnings))
+        for row in map(masking(opened), rows):
             if reporter.log is not None:
                 reporter.log.listed(row)
             else:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from eltbuild.adapter import Adapter, Target, open_adapter
 from eltbuild.commands.options import Options
 from eltbuild.compile.session import Invocation, Say, Session, silent
+from eltbuild.disk import read_whole
 from eltbuild.errors import Place, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.resources import Project, Settings
+from eltbuild.secrecy import Mask, mask_secrets, remember, secrets_of, unmasked
 
 if TYPE_CHECKING:
     from eltbuild.project.fingerprint import Fingerprint
@@ -33,6 +35,8 @@ class Opened:
     root: Path
     fresh: bool
     """Whether anything had to be read again."""
+    environment_read: tuple[str, ...] = ()
+    """The names of the environment variables that the project's files name; empty where that was not looked at."""
 
     @property
     def project(self) -> Project:
@@ -82,7 +86,8 @@ class Surroundings:
     @classmethod
     def here(cls) -> Surroundings:
         """The process as it is."""
-        return cls(environ=dict(os.environ), cwd=Path.cwd(), home=Path.home(), now=datetime.now(UTC))
+        home = Path(os.path.expanduser("~"))
+        return cls(environ=dict(os.environ), cwd=Path.cwd(), home=home, now=datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,7 @@ class Ground:
     settings: Settings
     target: Target
     environment: Mapping[str, str]
+    home: Path
     problems: tuple[Problem, ...]
 
 
@@ -120,6 +126,8 @@ def ground(options: Options, around: Surroundings) -> Ground:
         vars=options.vars,
         home=around.home,
     )
+    # Whatever error ends the command from here on, none of these is in it.
+    remember(secrets_of(target, environment, options.vars))
     settings, from_settings = load_settings(
         root, names=with_target(names, target), check_version=options.version_check is not False
     )
@@ -130,6 +138,7 @@ def ground(options: Options, around: Surroundings) -> Ground:
         settings=settings,
         target=target,
         environment=environment,
+        home=around.home,
         problems=tuple(problems),
     )
 
@@ -143,7 +152,8 @@ def open_project(options: Options, command: str, *, around: Surroundings | None 
     base = ground(options, around)
     options = base.options
     adapter = open_adapter(base.target)
-    invocation = invocation_of(options, command, around.now)
+    secrets = secrets_of(base.target, base.environment, options.vars)
+    invocation = invocation_of(options, command, around.now, mask_secrets(secrets))
     session = Session(
         project=_bare(base),
         dialect=adapter.dialect,
@@ -152,13 +162,15 @@ def open_project(options: Options, command: str, *, around: Surroundings | None 
         phase="settle",
         say=say,
     )
+    told: list[Problem] = []
     try:
-        project, fresh = _settled(base, session)
+        shelf = _shelf(base, session, told)
+        project, fresh = _settled(base, session, shelf, told)
     except ProjectError as error:
-        raise ProjectError(*error.problems, *base.problems) from None
+        raise ProjectError(*error.problems, *base.problems, *told) from None
     # What an adapter finds odd in a target; what it cannot work with is raised when it connects.
     odd = [problem for problem in getattr(adapter, "problems", ()) if problem.severity == "warning"]
-    problems = judged((*base.problems, *odd, *project.problems), options)
+    problems = judged(tuple(dict.fromkeys((*base.problems, *odd, *told, *project.problems))), options)
     project = replace(project, problems=problems)
     return Opened(
         session=replace(session, project=project, phase="compile"),
@@ -166,6 +178,7 @@ def open_project(options: Options, command: str, *, around: Surroundings | None 
         options=options,
         root=base.root,
         fresh=fresh,
+        environment_read=shelf.mark.environment if shelf is not None else (),
     )
 
 
@@ -180,24 +193,49 @@ def _bare(base: Ground) -> Project:
     )
 
 
-def _settled(base: Ground, session: Session) -> tuple[Project, bool]:
-    """The settled project, and whether it had to be read."""
-    from eltbuild.graph.graph import Graph
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where a settled project is kept between calls: its file, the key of its seal, the fingerprint of what is now."""
+
+    path: Path
+    key: bytes
+    mark: Fingerprint
+
+
+def _shelf(base: Ground, session: Session, problems: list[Problem]) -> Shelf | None:
+    """The place of this project; None where nothing is kept. Why it is not goes to `problems`."""
+    from eltbuild.project.cache import PROBLEM
     from eltbuild.project.fingerprint import fingerprint
+    from eltbuild.project.seal import VARIABLE, cache_key
+
+    options = base.options
+    if options.partial_parse is False:
+        return None
+    key = cache_key(base.environment, base.home)
+    if key is None:
+        message = "nothing is kept from one call to the next: there is no place for a key that only you can read"
+        hint = f"set HOME, or {VARIABLE}; --no-partial-parse keeps nothing, without this warning"
+        problems.append(Problem(message, None, hint, "warning", PROBLEM))
+        return None
+    mark = fingerprint(
+        base.root, folders_of(base), base.target, options.vars, base.environment, session.dialect, key=key
+    )
+    return Shelf(cache_folder(base) / f"project-{_variant(base, key)}.json", key, mark)
+
+
+def _settled(base: Ground, session: Session, shelf: Shelf | None, problems: list[Problem]) -> tuple[Project, bool]:
+    """The settled project, and whether it had to be read; what is to be told of caches goes to `problems`."""
+    from eltbuild.graph.graph import Graph
     from eltbuild.project.kept import keep, restore
 
     options = base.options
-    store = None
-    mark = None
-    if options.partial_parse is not False:
-        mark = fingerprint(base.root, _folders(base), base.target, options.vars, base.environment, session.dialect)
-        store = cache_folder(base) / f"project-{_variant(base)}.json"
-        kept = restore(store, base.root, base.target, options.vars, base.environment)
-        if kept is not None and kept[0] == mark:
+    if shelf is not None:
+        kept = restore(shelf.path, base.root, base.target, options.vars, base.environment, shelf.key, problems)
+        if kept is not None and kept[0] == shelf.mark:
             return kept[1], False
-        found = _patched(base, session, mark, *kept) if kept is not None else None
+        found = _patched(base, session, shelf.mark, *kept) if kept is not None else None
         if found is not None:
-            keep(store, mark, found)
+            problems += keep(shelf.path, shelf.mark, found, shelf.key, mask_of(found, options))
             return found, True
     from eltbuild.compile.settle import settle_all
     from eltbuild.project.load import load
@@ -210,7 +248,8 @@ def _settled(base: Ground, session: Session) -> tuple[Project, bool]:
         target=base.target,
         vars=options.vars,
         environment=base.environment,
-        cache=cache_folder(base) if options.partial_parse is not False else None,
+        cache=shelf.path.parent if shelf is not None else None,
+        key=shelf.key if shelf is not None else b"",
         lenient=True,
     )
     project = settle_all(replace(session, project=written))
@@ -219,8 +258,8 @@ def _settled(base: Ground, session: Session) -> tuple[Project, bool]:
     project = replace(project, problems=(*project.problems, *(p for p in checked if p.severity == "warning")))
     if any(problem.severity == "error" for problem in checked):
         raise ProjectError(*(p for p in checked if p.severity == "error"), *project.problems)
-    if store is not None and mark is not None:
-        keep(store, mark, project)
+    if shelf is not None:
+        problems += keep(shelf.path, shelf.mark, project, shelf.key, mask_of(project, options))
     return project, True
 
 
@@ -269,7 +308,7 @@ def check_packages(base: Ground) -> None:
 
     for name in ("packages.yml", "dependencies.yml"):
         try:
-            asked = yaml.safe_load((base.root / name).read_text(encoding="utf-8"))
+            asked = yaml.safe_load(read_whole(base.root / name).decode("utf-8"))
         except (OSError, ValueError, yaml.YAMLError):
             # `deps` tells what is wrong with the file; what lies in the folder is used as it lies.
             continue
@@ -282,16 +321,32 @@ def check_packages(base: Ground) -> None:
             raise ProjectError(Problem(text, Place(name), "install them: eltbuild deps"))
 
 
-def _folders(base: Ground) -> list[str]:
+def mask_of(project: Project, options: Options) -> Mask:
+    """A function that hides the secrets of the target, of the environment and among the given vars, in a text.
+
+    A secret that is spelled like a name of the project cannot be told from it, and is shown.
+    """
+    target = project.target
+    secrets = secrets_of(target, project.environment, options.vars)
+    names = {target.type, target.database, target.schema, target.profile, target.name, *project.packages}
+    if secrets:
+        names.update(node.name for node in project.nodes.values())
+    return mask_secrets(secrets - names)
+
+
+def folders_of(base: Ground) -> list[str]:
     """Every folder that can hold something of the project, packages included."""
     own = [folder for paths in base.settings.paths.values() for folder in paths]
     return [*own, base.settings.packages_path]
 
 
-def _variant(base: Ground) -> str:
-    """A short name for one combination of target and vars, each of which keeps a file of its own."""
+def _variant(base: Ground, key: bytes) -> str:
+    """A short name for one combination of target and vars, each of which keeps a file of its own.
+
+    It is made with a key, so that it tells nothing of the vars.
+    """
     text = repr((base.target.profile, base.target.name, sorted(base.options.vars.items(), key=str)))
-    return blake2b(text.encode(), digest_size=6).hexdigest()
+    return blake2b(text.encode(errors="surrogateescape"), key=key, digest_size=6).hexdigest()
 
 
 def cache_folder(base: Ground) -> Path:
@@ -299,13 +354,14 @@ def cache_folder(base: Ground) -> Path:
     return folder_of(base.root, base.options.target_path or base.settings.target_path) / "cache"
 
 
-def invocation_of(options: Options, command: str, now: datetime) -> Invocation:
-    """The call as templates and artifacts see it."""
+def invocation_of(options: Options, command: str, now: datetime, mask: Mask = unmasked) -> Invocation:
+    """The call as templates and artifacts see it; the command line without secrets."""
+    flags = template_flags(options, command)
     return Invocation(
         command=command,
         invocation_id=new_id(),
         started_at=now,
-        flags=template_flags(options, command),
+        flags={**flags, "INVOCATION_COMMAND": mask(str(flags["INVOCATION_COMMAND"]))},
         args={**options.given(), "which": command},
     )
 
@@ -325,6 +381,7 @@ def template_flags(options: Options, command: str) -> dict[str, Any]:
         "WHICH": command,
         "FULL_REFRESH": bool(options.full_refresh),
         "STORE_FAILURES": bool(options.store_failures),
+        "ADOPT": bool(options.adopt),
         "EMPTY": bool(options.empty),
         "FAIL_FAST": bool(options.fail_fast),
         "DEBUG": bool(options.debug),
@@ -364,6 +421,8 @@ def sample_window(text: str | None) -> tuple[datetime, datetime] | None:
     return window(text, datetime.now(UTC))
 
 
+PROBLEM_OF_CACHES = "CacheProblem"
+"""What is wrong with a cache is no mistake in the project: it costs time, and nothing else."""
 WARN_ERROR_KEYS = ("error", "warn", "silence", "include", "exclude")
 
 
@@ -386,6 +445,8 @@ def judged(problems: tuple[Problem, ...], options: Options) -> tuple[Problem, ..
     def is_error(problem: Problem) -> bool:
         if problem.severity == "error":
             return True
+        if problem.name == PROBLEM_OF_CACHES:
+            return False
         return problem.name not in warned and (everything or problem.name in names)
 
     errors = [problem.as_error() for problem in kept if is_error(problem)]

@@ -11,12 +11,12 @@ from typing import Any
 from eltbuild.adapter import Connection
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
-from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, masking
+from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, keep_artifact, masking
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, DatabaseError, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.resources import Macro, Node
-from eltbuild.report.artifacts import write_artifact
+from eltbuild.run.aside import foreground
 from eltbuild.run.events import Finished, Message, Results, Timing
 
 
@@ -35,7 +35,7 @@ def command(options: Options, macro: str | None) -> int:
             package = opened.project.settings.name
             called = macro_named(opened, macro) if macro is not None else None
             id = called.id if called is not None else f"sql_operation.{package}.inline_query"
-            connection = opened.adapter.connect()
+            connection = foreground(opened.adapter)
             began = datetime.now(UTC)
             try:
                 with connection.transaction():
@@ -79,7 +79,7 @@ def _write(opened: Opened, id: str, began: datetime, problem: Problem | None) ->
     value = run_results(
         Results((finished,), seconds), project=opened.project, invocation=invocation_of(opened), now=now
     )
-    write_artifact(opened.target_folder / "run_results.json", value)
+    keep_artifact(opened, opened.target_folder / "run_results.json", value)
 
 
 def _operate(opened: Opened, connection: Connection, called: Macro | None) -> None:
@@ -89,8 +89,9 @@ def _operate(opened: Opened, connection: Connection, called: Macro | None) -> No
         sql = compiler.render_hook(node, opened.options.sql or "", Live(connection), {})
         answer = connection.execute(sql)
         # What changes rows or makes something answers with a count, which is nobody's data.
+        mask = masking(opened)
         for row in answer.rows if answer.affected is None else ():
-            sys.stdout.write("\t".join("" if value is None else str(value) for value in row) + "\n")
+            sys.stdout.write(mask("\t".join("" if value is None else str(value) for value in row)) + "\n")
         return
     compiler.call_macro(called, Live(connection), _arguments(opened.options.args))
 

@@ -32,6 +32,8 @@ class Options:
     favor_state: bool | None = None
 
     full_refresh: bool | None = None
+    adopt: bool | None = None
+    wait: str | None = None
     fail_fast: bool | None = None
     empty: bool | None = None
     sample: str | None = None
@@ -62,7 +64,13 @@ class Options:
     args: Mapping[str, Any] = field(default_factory=dict)
     sql: str | None = None
     compile: bool | None = None
+    drop: bool | None = None
+    kept: bool | None = None
+    restore: str | None = None
     empty_catalog: bool | None = None
+    deltas: int | None = None
+    cut: str | None = None
+    exclude_columns: tuple[str, ...] = ()
 
     def given(self) -> dict[str, Any]:
         """The flags that were given, by name."""

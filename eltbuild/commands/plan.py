@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from eltbuild.adapter import Connection
+from eltbuild.commands.claiming import books_of, writes
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
-from eltbuild.commands.reporting import EXIT, Reporter
+from eltbuild.commands.reporting import EXIT, Reporter, masking
 from eltbuild.commands.selecting import Chosen, choose
 from eltbuild.errors import DatabaseError, Problem
 from eltbuild.plan.decide import Standing, as_selected, plan
 from eltbuild.plan.nouns import Plan
-from eltbuild.project.resources import Node
+from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation, RelationInfo
 from eltbuild.report.labels import labels
 from eltbuild.report.plan_text import plan_json, plan_text
 from eltbuild.report.terminal import terminal_of
+from eltbuild.run.aside import foreground
 from eltbuild.run.catalogue import Catalogue
+from eltbuild.run.ledger import Ledger
+from eltbuild.run.ledgers import reading
 
 
 def command(options: Options) -> int:
@@ -30,7 +35,7 @@ def command(options: Options) -> int:
             reporter.problems((*opened.project.problems, *chosen.warnings, *problems))
         lookup = labels(opened.project)
         if opened.options.output == "json":
-            sys.stdout.write(plan_json(made, lookup) + "\n")
+            sys.stdout.write(masking(opened)(plan_json(made, lookup)) + "\n")
         else:
             terminal = terminal_of(sys.stdout, opened.project.environment, colours=opened.options.use_colors)
             sys.stdout.write(
@@ -45,10 +50,12 @@ def plan_of(opened: Opened, chosen: Chosen) -> tuple[Plan, tuple[Problem, ...]]:
     """The decisions on what is chosen; a warning where the warehouse could not be asked what stands."""
     problems: tuple[Problem, ...] = ()
     standing: Standing | None = None
+    why: Mapping[NodeId, str] = {}
     try:
-        connection = opened.adapter.connect()
+        connection = foreground(opened.adapter)
         try:
             standing = _standing(opened, chosen, connection)
+            why = _foreign(opened, chosen, standing, reading(books_of(opened), connection))
         finally:
             connection.close()
     except DatabaseError as error:
@@ -59,12 +66,12 @@ def plan_of(opened: Opened, chosen: Chosen) -> tuple[Plan, tuple[Problem, ...]]:
                 name="PlanWithoutWarehouse",
             ),
         )
-    decided = plan(chosen.resources(opened.project), as_selected(standing, bool(opened.options.full_refresh), {}))
+    decided = plan(chosen.resources(opened.project), as_selected(standing, bool(opened.options.full_refresh), why))
     return decided, problems
 
 
 def _standing(opened: Opened, chosen: Chosen, connection: Connection) -> Standing:
-    catalogue = Catalogue()
+    catalogue = Catalogue(opened.adapter.capabilities.exact_names)
     nodes = [node for node in chosen.resources(opened.project) if isinstance(node, Node) and node.relation]
     schemas = {n.relation.key[:2]: Relation(n.relation.database, n.relation.schema, None) for n in nodes if n.relation}
     catalogue.learn(connection, schemas.values())
@@ -73,3 +80,14 @@ def _standing(opened: Opened, chosen: Chosen, connection: Connection) -> Standin
         return catalogue.kind(node.relation) if node.relation else None
 
     return standing
+
+
+FOREIGN = "not built by this project, so refused without --adopt"
+
+
+def _foreign(opened: Opened, chosen: Chosen, standing: Standing, ledger: Ledger) -> Mapping[NodeId, str]:
+    """What to say of nodes in whose place something stands that the project has not built."""
+    store, own = opened.options.store_failures, opened.project.settings.name
+    nodes = [node for node in chosen.resources(opened.project) if isinstance(node, Node) and writes(node, store)]
+    stands = {node.id: standing(node) for node in nodes if not node.config.get("adopt")}
+    return {id: FOREIGN for id, info in stands.items() if info is not None and ledger.owner(info.relation) != own}

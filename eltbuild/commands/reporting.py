@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -10,13 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eltbuild.commands.opening import Opened, folder_of
+from eltbuild.commands.opening import Opened, folder_of, mask_of
+from eltbuild.commands.signals import heeding
 from eltbuild.compile.compiled import Compiled
-from eltbuild.errors import Problem
+from eltbuild.disk import PRIVATE, sweep, write_whole
+from eltbuild.errors import Problem, UsageError
 from eltbuild.project.resources import NodeId
 from eltbuild.report.artifacts import write_artifact
 from eltbuild.report.invocation import Invocation, custom_environment
 from eltbuild.run.events import Event, Results
+from eltbuild.run.stop import INTERRUPT
+from eltbuild.secrecy import Mask
 
 if TYPE_CHECKING:
     from eltbuild.commands.execution import Execution
@@ -29,16 +34,15 @@ class Exit:
     ok: int = 0
     failed: int = 1
     wrong: int = 2
-    stopped: int = 130
 
 
 EXIT = Exit()
 
 
 def exit_code(results: Results | None) -> int:
-    """0 where nothing failed, 1 where a node did, 130 where the user stopped the run."""
+    """0 where nothing failed, 1 where a node did, 128 and the signal's number where the run was stopped."""
     if results is None or results.interrupted:
-        return EXIT.stopped
+        return 128 + (results.signal if results else INTERRUPT)
     return EXIT.ok if results.success else EXIT.failed
 
 
@@ -58,14 +62,9 @@ def invocation_of(opened: Opened) -> Invocation:
     )
 
 
-def masking(opened: Opened) -> Any:
-    """A function that hides the target's secrets, and those of the environment, in a text."""
-    from eltbuild.project.environment import is_secret
-    from eltbuild.report.text import mask_secrets
-
-    environment = opened.project.environment
-    hidden = {value for name, value in environment.items() if is_secret(name) and value}
-    return mask_secrets({*opened.project.target.secrets, *hidden})
+def masking(opened: Opened) -> Mask:
+    """A function that hides the secrets of a call in a text."""
+    return mask_of(opened.project, opened.options)
 
 
 class Reporter:
@@ -143,6 +142,8 @@ class Reporter:
         )
         log.follow(Recorder(opened.project))
         log.begun()
+        if opened.environment_read:
+            log.environment_read(opened.environment_read)
         return log
 
     def _warn(self, text: str) -> None:
@@ -177,24 +178,17 @@ def follow(execution: Execution, opened: Opened) -> Results:
         if opened.options.write_json is not False and (
             opened.fresh or not (opened.target_folder / "manifest.json").is_file()
         ):
-            write_manifest(opened, {})
-        events = execution.events()
-        interrupt = False
-        while True:
-            try:
-                event = events.throw(KeyboardInterrupt()) if interrupt else next(events)
-                interrupt = False
+            # Where it cannot be written the run goes on all the same; that is told at its end.
+            with suppress(UsageError):
+                write_manifest(opened, {})
+        with heeding(execution.stop, execution.cancel):
+            for event in execution.events():
                 files.handle(event)
                 reporter.handle(event)
-            except StopIteration:
-                break
-            except KeyboardInterrupt:
-                # It reached this thread between two events: the run is told, and says how it ended.
-                interrupt = True
-        results = execution.results
-        assert results is not None
-        if opened.options.write_json is not False:
-            write_results(opened, execution, results)
+            results = execution.results
+            assert results is not None
+            if opened.options.write_json is not False:
+                write_results(opened, execution, results)
         reporter.completed(results.success)
     return results
 
@@ -204,6 +198,7 @@ class CompiledFiles:
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
+        self._mask = masking(opened)
         self._made: set[str] = set()
 
     def handle(self, event: Event) -> None:
@@ -227,10 +222,17 @@ class CompiledFiles:
         with suppress(OSError):
             folder = full.rpartition("/")[0]
             if folder not in self._made:
-                Path(folder).mkdir(parents=True, exist_ok=True)
+                if not self._inside(folder):
+                    return
+                os.makedirs(folder, exist_ok=True)
+                sweep(folder)
                 self._made.add(folder)
-            with open(full, "w", encoding="utf-8", newline="") as file:
-                file.write(code)
+            write_whole(full, self._mask(code).encode("utf-8", "backslashreplace"))
+
+    def _inside(self, folder: str) -> bool:
+        """Whether the folder is one of the target folder, and no link on the way leads elsewhere."""
+        top = os.path.realpath(self._opened.target_folder)
+        return os.path.realpath(folder).startswith(top + os.sep)
 
 
 def write_manifest(opened: Opened, compiled: Mapping[NodeId, Compiled]) -> Path:
@@ -238,8 +240,30 @@ def write_manifest(opened: Opened, compiled: Mapping[NodeId, Compiled]) -> Path:
     from eltbuild.report.manifest import write_manifest as write
 
     path = opened.target_folder / "manifest.json"
-    write(path, opened.project, compiled, invocation=invocation_of(opened), now=datetime.now(UTC))
+    write(
+        path,
+        opened.project,
+        compiled,
+        invocation=invocation_of(opened),
+        now=datetime.now(UTC),
+        mask=masking(opened),
+        mode=artifact_mode(opened.project.environment),
+    )
     return path
+
+
+def keep_artifact(opened: Opened, path: Path, value: Any) -> None:
+    """An artifact of a call: no secret in it, readable as `artifact_mode` says. Raises `UsageError`."""
+    write_artifact(path, value, mask=masking(opened), mode=artifact_mode(opened.project.environment))
+
+
+SHARING = "ELTBUILD_SHARE_ARTIFACTS"
+"""The environment variable that lets others read manifest.json and its like."""
+
+
+def artifact_mode(environment: Mapping[str, str]) -> int | None:
+    """The mode of artifacts: for their owner only, or what the umask leaves where they are meant to be shared."""
+    return None if environment.get(SHARING, "").lower() in ("1", "true", "yes", "t", "on") else PRIVATE
 
 
 def write_results(opened: Opened, execution: Execution, results: Results) -> None:
@@ -255,10 +279,10 @@ def write_results(opened: Opened, execution: Execution, results: Results) -> Non
         for event in results.finished
         if event.compiled_code is not None
     }
-    write_manifest(opened, {**execution.inlined(), **compiled})
     if execution.command == "freshness":
         path = folder_of(opened.root, opened.options.output) if opened.options.output else folder / "sources.json"
-        write_artifact(path, sources(results, project=opened.project, invocation=invocation, now=now))
+        keep_artifact(opened, path, sources(results, project=opened.project, invocation=invocation, now=now))
     else:
         value = run_results(results, project=opened.project, invocation=invocation, now=now)
-        write_artifact(folder / "run_results.json", value)
+        keep_artifact(opened, folder / "run_results.json", value)
+    write_manifest(opened, {**execution.inlined(), **compiled})

@@ -4,37 +4,41 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, TypedDict, TypeGuard
 
+from eltbuild.commands.claiming import HIDDEN, books_of, home_of
 from eltbuild.commands.execution import Execution
 from eltbuild.commands.opening import Opened, folder_of, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT, exit_code, follow
 from eltbuild.commands.selecting import Chosen
-from eltbuild.errors import Problem, UsageError
+from eltbuild.commands.unfinished import Unfinished, of_results, of_run, resumable, taken_over
+from eltbuild.disk import read_whole
+from eltbuild.errors import DatabaseError, Problem, UsageError
 from eltbuild.graph.graph import Graph
-from eltbuild.plan.nouns import Batch
-from eltbuild.run.batches import batch_id
-
-AGAIN = frozenset({"error", "fail", "skipped", "runtime error", "partial success", "cancelled"})
-COMMANDS = frozenset({"build", "run", "test", "seed", "snapshot", "compile"})
+from eltbuild.project.resources import NodeId
+from eltbuild.run.claims import described, host, is_dead
+from eltbuild.run.ledgers import Waiting, journal
+from eltbuild.run.run_ledger import is_in_parts
+from eltbuild.state.records import Run
 
 
 def command(options: Options) -> int:
-    """Run again what did not end well in the last run; the exit code."""
+    """Run again what did not end well in the last run, or was not begun when it was cut short; the exit code."""
     opened = open_project(options, "retry")
     try:
-        folder = folder_of(opened.root, options.state) if options.state else opened.target_folder
-        last = last_results(folder)
-        which = str((last.get("args") or {}).get("which") or "build")
-        which = which if which in COMMANDS else "build"
-        opened = _as_before(opened, last, which)
-        wanted, batches = _unfinished(last)
-        ids = [id for id in wanted if opened.project.resource(id) is not None and not id.startswith("operation.")]
+        left = unfinished(opened)
+    finally:
+        opened.adapter.close()
+    opened = reopened(options, left)
+    try:
+        ids = [id for id in left.nodes if opened.project.resource(id) is not None and not id.startswith("operation.")]
+        if left.note and not opened.options.quiet:
+            sys.stderr.write(f"retry: {left.note}\n")
         if not ids:
             sys.stderr.write("nothing to retry: the last run left no failed or skipped node\n")
             return EXIT.ok
@@ -42,58 +46,141 @@ def command(options: Options) -> int:
         execution = Execution(
             opened=opened,
             statements=bool(opened.options.debug),
-            command=which,
+            command=left.command,
             chosen=Chosen(graph, graph.sort(ids)),
-            batches=batches,
+            batches=left.batches,
+            continues=left.continues,
         )
         return exit_code(follow(execution, opened))
     finally:
         opened.adapter.close()
 
 
+def unfinished(opened: Opened) -> Unfinished:
+    """What the last run left: by its local results, or by the journal where that knows of a later one that was cut
+
+    short, or there are no local results. Raises `UsageError` where nothing is known of any run.
+    """
+    if opened.options.state:
+        return of_results(last_results(folder_of(opened.root, opened.options.state)))
+    try:
+        last = last_results(opened.target_folder)
+    except UsageError:
+        found = from_journal(opened, None)
+        if found is None:
+            raise
+        return found
+    return from_journal(opened, last) or of_results(last)
+
+
 def last_results(folder: Path) -> dict[str, Any]:
     """`run_results.json` of the last run. Raises `UsageError` where there is none that can be read."""
     path = folder / "run_results.json"
     try:
-        value = json.loads(path.read_bytes())
-        if isinstance(value, dict) and isinstance(value.get("results"), list):
+        value = json.loads(read_whole(path))
+        if is_sound(value):
             return value
     except FileNotFoundError:
-        raise UsageError(
-            Problem(f"there is no {path}", hint="retry needs the results of a run: eltbuild build")
-        ) from None
-    except (OSError, ValueError):
+        hint = "retry needs the results of a run: eltbuild build"
+        raise UsageError(Problem(f"there is no {path}, and no run in the target's state", hint=hint)) from None
+    except (OSError, ValueError, RecursionError):
         pass
     raise UsageError(Problem(f"{path} is damaged", hint="run again: eltbuild build"))
 
 
-def _as_before(opened: Opened, last: Mapping[str, Any], which: str) -> Opened:
-    """The call with the flags of the run that is retried."""
-    args = last.get("args") or {}
-    flags = dict(opened.session.invocation.flags)
-    flags["WHICH"] = which
-    for name in ("full_refresh", "store_failures", "empty"):
-        if args.get(name) is not None and getattr(opened.options, name) is None:
-            flags[name.upper()] = bool(args[name])
-    invocation = replace(opened.session.invocation, command=which, flags=flags, args={**args, "which": which})
-    return replace(opened, session=replace(opened.session, invocation=invocation))
+class _Results(TypedDict, total=False):
+    """What is read of `run_results.json`, whoever wrote it."""
+
+    metadata: dict[str, Any]
+    args: dict[str, Any]
+    results: Required[list[_Result]]
 
 
-def _unfinished(last: Mapping[str, Any]) -> tuple[list[str], dict[str, tuple[Batch, ...]]]:
-    ids: list[str] = []
-    batches: dict[str, tuple[Batch, ...]] = {}
-    for result in last["results"]:
-        if not isinstance(result, dict) or result.get("status") not in AGAIN:
-            continue
-        id = str(result.get("unique_id"))
-        ids.append(id)
-        failed = (result.get("batch_results") or {}).get("failed") if result.get("batch_results") else None
-        if failed and result.get("status") == "partial success":
-            batches[id] = tuple(_batch(pair) for pair in failed)
-    return ids, batches
+class _Result(TypedDict, total=False):
+    unique_id: Required[str]
+    status: Required[str]
+    batch_results: _Batches | None
 
 
-def _batch(pair: list[str]) -> Batch:
-    start, end = (datetime.fromisoformat(text) for text in pair)
-    size = "hour" if (end - start).total_seconds() <= 3600 else "day"
-    return Batch(start, end, batch_id(start, size))
+class _Batches(TypedDict, total=False):
+    failed: list[tuple[str, str]]
+
+
+def is_sound(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a value has the shape of the results of a run."""
+    import msgspec
+
+    try:
+        found = msgspec.convert(value, _Results)
+        for result in found["results"]:
+            for pair in (result.get("batch_results") or {}).get("failed") or ():
+                start, end = map(datetime.fromisoformat, pair)
+                _ = end - start
+    except (msgspec.ValidationError, ValueError, TypeError, RecursionError):
+        return False
+    return isinstance((value.get("args") or {}).get("which") or "", str)
+
+
+def from_journal(opened: Opened, last: dict[str, Any] | None) -> Unfinished | None:
+    """What the journal of the target says in place of local results. Raises `UsageError` where that run goes on."""
+    books = books_of(opened)
+    connecting = Waiting(books, opened.options.wait).connected()
+    try:
+        session = _told(connecting)
+    except DatabaseError:
+        if last is None:
+            raise
+        return None
+    try:
+        store = journal(books, session)
+        if store is None:
+            return None
+        metadata = (last or {}).get("metadata") or {}
+        results = None if last is None else str(metadata.get("invocation_id"))
+        runs = store.runs(books.project, home_of(opened))
+        run = resumable(runs, results, _time(metadata.get("invocation_started_at")), host(), str(opened.root))
+        if run is None:
+            return None
+        if run.ended is None:
+            _, now = store.running()
+            if is_dead(store, run, now) is False:
+                raise UsageError(Problem(f"the last run still goes on: {described(run, now)}", hint="let it end"))
+        built, _, ended = store.of_run(run)
+        return of_run(run, built, ended, in_parts(opened, run))
+    finally:
+        session.close()
+
+
+def in_parts(opened: Opened, run: Run) -> set[NodeId]:
+    """The nodes of a run that are done in more than one transaction."""
+    nodes = opened.project.nodes
+    return {id for id in run.nodes if id in nodes and is_in_parts(nodes[id])}
+
+
+def reopened(options: Options, left: Unfinished) -> Opened:
+    """The project as the run saw it whose rest is done."""
+    hidden: Iterable[Any] = left.arguments.get(HIDDEN) or ()
+    given = options.given()
+    flags = taken_over(left.arguments, given, tuple(map(str, hidden)))
+    opened = open_project(replace(options, **flags), left.command)
+    call = opened.session.invocation
+    arguments = {key: value for key, value in left.arguments.items() if key != HIDDEN}
+    call = replace(call, args={**arguments, **given, "which": left.command})
+    return replace(opened, session=replace(opened.session, invocation=call))
+
+
+def _told(connecting: Any) -> Any:
+    """What a generator of messages gives in the end; the messages are told."""
+    while True:
+        try:
+            message = next(connecting)
+        except StopIteration as end:
+            return end.value
+        sys.stderr.write(f"{message.text}\n")
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None

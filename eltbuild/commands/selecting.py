@@ -37,6 +37,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "compile": ("model", "snapshot", "test", "analysis", "seed"),
     "show": ("model", "snapshot", "test", "analysis", "seed"),
     "plan": BUILDABLE,
+    "check-incremental": ("model",),
     "ls": LISTED,
     "freshness": ("source",),
     "docs": LISTED,

@@ -17,6 +17,7 @@ from eltbuild.errors import CompileError, DatabaseError, Problem, UsageError
 from eltbuild.project.resources import Node
 from eltbuild.report.show import Rows, shown
 from eltbuild.report.terminal import terminal_of
+from eltbuild.run.aside import foreground
 from eltbuild.run.locate import located
 from eltbuild.sql.writer import Writer
 
@@ -35,7 +36,7 @@ def command(options: Options) -> int:
 
 def show_all(opened: Opened, nodes: Iterable[Node]) -> None:
     """Print the first rows of each node."""
-    connection = opened.adapter.connect()
+    connection = foreground(opened.adapter)
     try:
         for node in nodes:
             _show(opened, node, connection)

@@ -206,6 +206,8 @@ def render_node(rendering: Rendering, text: str) -> str:
     except MacroReturn as returned:
         return str(returned.value)
     except DatabaseError as error:
+        if error.transient or error.lost:
+            raise
         raise _asked(error, node.project_path if node else "") from error
     except TemplateError as error:
         raise with_hint(rendering, error) from error

@@ -7,6 +7,7 @@ from typing import Any
 
 from eltbuild.compile.rendering import Rendering
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.sandbox import own
 from eltbuild.project.projection import config_dict
 
 HOOK_KEYS = {"pre_hook": "pre-hook", "post_hook": "post-hook"}
@@ -24,6 +25,7 @@ class ConfigName:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
         self._full: Mapping[str, Any] | None = None
+        """The template's own: what it changes in it, the node does not see."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> str:
         if (args and kwargs) or len(args) > 1:
@@ -40,7 +42,7 @@ class ConfigName:
         """The whole config, defaults included: templates read those, too."""
         node = self._rendering.node
         if self._full is None:
-            self._full = config_dict(node) if node is not None else {}
+            self._full = own(config_dict(node)) if node is not None else {}
         return self._full
 
     def get(self, name: str, default: Any = None, validator: Any = None) -> Any:

@@ -6,6 +6,7 @@ import time
 from typing import Protocol
 
 from eltbuild.adapter import Answer, Connection
+from eltbuild.jinja.clock import pause
 from eltbuild.relation import Relation, RelationInfo
 
 
@@ -55,7 +56,7 @@ class Live:
         try:
             return self.connection.execute(sql)
         finally:
-            self.waited += time.monotonic() - started
+            self._waited(started)
 
     def relation(self, relation: Relation) -> RelationInfo | None:
         """The catalogue's word."""
@@ -63,7 +64,13 @@ class Live:
         try:
             return self.connection.relation(relation)
         finally:
-            self.waited += time.monotonic() - started
+            self._waited(started)
+
+    def _waited(self, started: float) -> None:
+        """The time that the warehouse took is not the template's."""
+        seconds = time.monotonic() - started
+        self.waited += seconds
+        pause(seconds)
 
 
 BLANK = Blank()

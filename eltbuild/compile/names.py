@@ -17,6 +17,8 @@ from eltbuild.compile.relations import (
 )
 from eltbuild.compile.rendering import Rendering
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.sandbox import own
+from eltbuild.project.names import target_fields
 from eltbuild.project.resources import Node, Ref, SourceRef
 
 
@@ -111,26 +113,20 @@ class Flags:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return self._values.get(name.upper())
+        return own(self._values.get(name.upper()))
 
     def __getitem__(self, name: str) -> Any:
-        return self._values.get(str(name).upper())
+        return own(self._values.get(str(name).upper()))
 
     def get(self, name: str, default: Any = None) -> Any:
         """A flag, or the default."""
-        return self._values.get(str(name).upper(), default)
+        return own(self._values.get(str(name).upper(), default))
 
 
 def target_dict(rendering: Rendering) -> dict[str, Any]:
-    """`target`: the profile's output without what must stay secret."""
+    """`target`: the profile's output without what must stay secret; each rendering has its own."""
     target = rendering.session.project.target
-    hidden = target.secrets
-    fields = {key: value for key, value in target.fields.items() if not (isinstance(value, str) and value in hidden)}
-    return {
-        **fields, "name": target.name, "target_name": target.name, "profile_name": target.profile,
-        "database": target.database, "dbname": target.database, "schema": target.schema, "type": target.type,
-        "threads": target.threads,
-    }  # fmt: skip
+    return {**target_fields(target), "dbname": target.database}
 
 
 def is_incremental(rendering: Rendering) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from eltbuild.compile.dbt.relation import TemplateRelation
 from eltbuild.compile.rendering import Assumed, Rendering
+from eltbuild.compile.session import Session
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.project.resources import Node, NodeId, Source
 from eltbuild.relation import Relation
@@ -56,7 +57,8 @@ def node_relation(rendering: Rendering, target: Node) -> TemplateRelation:
         if target.id not in rendering.ctes:
             rendering.ctes.append(target.id)
         name = cte_name(target)
-        return TemplateRelation(None, None, name, type="cte", dialect=rendering.session.dialect, plain=name)
+        inlined = TemplateRelation(None, None, name, type="cte", dialect=rendering.session.dialect, plain=name)
+        return narrowed(rendering, inlined, target.config.get("event_time"))
     cache = rendering.session.relations
     relation = cache.get(target.id)
     if relation is None:
@@ -80,7 +82,7 @@ def narrowed(rendering: Rendering, relation: TemplateRelation, event_time: Any) 
     session = rendering.session
     if session.flag("EMPTY") and rendering.node is not None and rendering.node.resource_type in ("model", "snapshot"):
         return relation._copy(
-            text=f"(select * from {relation.render()} where false limit 0) _dbt_limit_subq_{relation.identifier}",
+            text=f"(select * from {relation.render()} where false limit 0){_alias(relation, 'limit')}",
             plain=relation.render(),
         )
     window = rendering.batch or session.flag("SAMPLE_WINDOW")
@@ -88,10 +90,24 @@ def narrowed(rendering: Rendering, relation: TemplateRelation, event_time: Any) 
         start, end = (moment.strftime("%Y-%m-%d %H:%M:%S+00:00") for moment in window)
         return relation._copy(
             text=f"(select * from {relation.render()} where {event_time} >= '{start}' and {event_time} < '{end}')"
-            f" _dbt_et_filter_subq_{relation.identifier}",
+            f"{_alias(relation, 'et_filter')}",
             plain=relation.render(),
         )
     return relation
+
+
+ALIASED = frozenset({"postgres", "mysql", "tsql", "fabric", "oracle", "doris", "starrocks", "singlestore"})
+"""Dialects that ask for a name behind a subquery; elsewhere it would be in the way of the user's own."""
+
+
+def _alias(relation: TemplateRelation, what: str) -> str:
+    """The name that stands behind the subquery."""
+    return f" _dbt_{what}_subq_{relation.identifier}" if relation.dialect in ALIASED else ""
+
+
+def read_instead(session: Session, id: NodeId, relation: Relation) -> None:
+    """What the templates of this session read from now on, where they refer to that node or source."""
+    session.relations[id] = TemplateRelation.of(relation, session.dialect, type="view")
 
 
 def source_relation(rendering: Rendering, source: Source) -> TemplateRelation:

@@ -12,6 +12,7 @@ from jinja2.utils import missing as NOTHING
 from eltbuild.compile.introspect import Introspector
 from eltbuild.compile.session import Session
 from eltbuild.errors import Problem
+from eltbuild.jinja.clock import running
 from eltbuild.jinja.environment import Scope, macro_environment
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.template import compile_template, position
@@ -70,6 +71,8 @@ class Rendering:
         self.batch: tuple[datetime, datetime] | None = None
         self.assumed: Assumed | None = None
         self.depth = 0
+        self.running: list[str] = []
+        """The packages of the macros that are running, the innermost last."""
         self.active: set[str] = set()
         """Ids of the macros that are running, so that an override can call what it overrides."""
         self.extra_names: dict[str, Any] = {}
@@ -90,6 +93,11 @@ class Rendering:
         self.introspective = True
         return self.introspector
 
+    def stranger(self) -> str | None:
+        """The package that has a say in what is rendered now; None where it is the project alone."""
+        root = self.session.macros.root
+        return next((package for package in (*reversed(self.running), self.package) if package != root), None)
+
     def macro(self, macro: Macro) -> BoundMacro:
         """The macro, ready to be called in this rendering."""
         return BoundMacro(self, macro)
@@ -99,6 +107,7 @@ class BoundMacro:
     """A macro of a file, called with the names of the template that calls it."""
 
     __slots__ = ("macro", "rendering")
+    is_macro = True
 
     def __init__(self, rendering: Rendering, macro: Macro) -> None:
         self.rendering = rendering
@@ -117,8 +126,10 @@ class BoundMacro:
             raise TemplateError(f"macro `{self.macro.name}` calls itself without end")
         outermost = self.macro.id not in rendering.active
         rendering.active.add(self.macro.id)
+        rendering.running.append(self.macro.package)
         try:
-            return function(*args, **kwargs)
+            with running():
+                return function(*args, **kwargs)
         except MacroReturn as returned:
             return returned.value
         except TypeError as error:
@@ -126,6 +137,7 @@ class BoundMacro:
                 raise TemplateError(f"macro `{self.macro.name}`: {_arguments(str(error))}") from None
             raise
         finally:
+            rendering.running.pop()
             rendering.depth = max(rendering.depth - 1, 0)
             if outermost:
                 rendering.active.discard(self.macro.id)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from eltbuild.adapter import Capabilities
 from eltbuild.compile.lookup import Lookup
 from eltbuild.compile.macro_index import MacroIndex
+from eltbuild.project.declared_environment import allowed_to_packages
 from eltbuild.project.resources import Node, NodeId, Project
 
 Say = Callable[[str, str, str, NodeId | None], None]
@@ -75,6 +77,11 @@ class Session:
             | frozenset(self.macros.by_package.get(self.macros.root, {}))
             for package in self.macros.by_package
         }
+
+    @cached_property
+    def allowed_to_packages(self) -> Callable[[str], bool]:
+        """Whether packages may read an environment variable of that name."""
+        return allowed_to_packages(Path(self.project.root), self.project.settings, self.project.vars)
 
     def flag(self, name: str, default: Any = None) -> Any:
         """A flag of the call by its upper-case name."""

@@ -7,16 +7,21 @@ from typing import Any
 
 from eltbuild.compile.macro_links import when_executing
 from eltbuild.compile.session import Session
+from eltbuild.jinja.sandbox import Shared, shared
 from eltbuild.project.projection import graph_dict
 
 
 def template_graph(session: Session) -> Mapping[str, Any]:
-    """The project's graph, made once for a session; empty while settling."""
+    """The project's graph, made once for a session; empty while settling.
+
+    A template may add a section of its own, as packages do to remember something, and change none that is there.
+    """
     if session.phase != "compile":
         return {}
     held: Mapping[str, Any] | None = session.kept.get("graph")
     if held is None:
-        held = session.kept["graph"] = _made(session)
+        made = _made(session)
+        held = session.kept["graph"] = Shared({section: shared(items) for section, items in made.items()})
     return held
 
 

@@ -9,7 +9,10 @@ from eltbuild.compile.rendering import Rendering
 from eltbuild.errors import did_you_mean
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.native import has_jinja
+from eltbuild.jinja.sandbox import own
 from eltbuild.jinja.template import load, render
+from eltbuild.project.declared_environment import declaring, undeclared
+from eltbuild.secrecy import is_secret_variable
 
 _ABSENT = object()
 
@@ -28,12 +31,12 @@ class VarName:
         if name in project.vars:
             return project.vars[name]
         package = self._rendering.package
-        own = project.settings.vars
-        scoped = own.get(package)
+        outer = project.settings.vars
+        scoped = outer.get(package)
         if isinstance(scoped, Mapping) and name in scoped:
             return scoped[name]
-        if name in own and name not in project.packages:
-            return own[name]
+        if name in outer and name not in project.packages:
+            return outer[name]
         settings = project.packages.get(package)
         if settings is not None and settings is not project.settings:
             inner = settings.vars.get(package)
@@ -46,7 +49,7 @@ class VarName:
     def __call__(self, name: str, default: Any = _ABSENT) -> Any:
         found = self._find(str(name))
         if found is not _ABSENT:
-            return self._rendered(str(name), found) if isinstance(found, str) and has_jinja(found) else found
+            return self._rendered(str(name), found) if isinstance(found, str) and has_jinja(found) else own(found)
         if default is not _ABSENT:
             return default
         if self._rendering.settling:
@@ -75,27 +78,39 @@ class VarName:
         return self._find(name) is not _ABSENT
 
 
-SECRET_PREFIXES = ("DBT_ENV_SECRET", "ELTBUILD_ENV_SECRET")
-
-
 class EnvVarName:
-    """`env_var('NAME', 'default')`; secrets are not for templates of models."""
+    """`env_var('NAME', 'default')`: never a secret; to packages, what the project does not name is as if not set."""
 
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
 
     def __call__(self, name: str, default: Any = _ABSENT) -> Any:
-        if name.startswith(SECRET_PREFIXES):
+        name = str(name)
+        if is_secret_variable(name):
             raise TemplateError(f"env_var `{name}` is a secret and can only be used in profiles.yml and packages.yml")
-        assumed = self._rendering.assumed
+        rendering = self._rendering
+        assumed = rendering.assumed
         value = assumed.environment.get(name) if assumed is not None else None
-        if value is None:
-            value = self._rendering.session.project.environment.get(name)
         if value is not None:
             return value
+        value = rendering.session.project.environment.get(name)
+        stranger = rendering.stranger() if value is not None else None
+        if value is not None and (stranger is None or rendering.session.allowed_to_packages(name)):
+            return value
         if default is not _ABSENT:
+            if stranger is not None:
+                self._tell(stranger, name)
             return default
-        raise TemplateError(
-            f"Env var required but not provided: '{name}'",
-            hint=f"set it, or give a default: env_var('{name}', '...')",
-        )
+        hint = f"set it, or give a default: env_var('{name}', '...')"
+        if stranger is not None:
+            message = f"the package `{stranger}` asks for the environment variable `{name}`, which the project does not"
+            raise TemplateError(f"{message} name", hint=declaring(name))
+        raise TemplateError(f"Env var required but not provided: '{name}'", hint=hint)
+
+    def _tell(self, package: str, name: str) -> None:
+        problem = undeclared(package, name)
+        if self._rendering.settling:
+            self._rendering.problems.append(problem)
+        elif (told := self._rendering.session.kept.setdefault("undeclared", set())) is not None and name not in told:
+            told.add(name)
+            self._rendering.session.say(problem.message, "warn", "warning", None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from eltbuild.disk import read_whole
 from eltbuild.errors import Problem, UsageError
 from eltbuild.project.resources import NodeId
 from eltbuild.relation import Relation
@@ -186,7 +187,7 @@ def _read(path: Path, shape: type[T], hint: str) -> T:
     import msgspec
 
     try:
-        return msgspec.json.decode(path.read_bytes(), type=shape)
+        return msgspec.json.decode(read_whole(path), type=shape)
     except FileNotFoundError:
         raise UsageError(Problem(f"there is no {path}", hint=hint)) from None
     except OSError as error:

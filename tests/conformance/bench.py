@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,16 @@ class Bench:
     def count(self, name: str) -> int:
         """How many rows a table has."""
         return int(self.scalar(f"select count(*) from {self.spelled(name)}"))
+
+
+def patiently(holds: Callable[[], Any], seconds: float = 30) -> bool:
+    """Whether something comes to hold, asked again and again; the time is a guard against hanging."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def at_once(tasks: Sequence[Callable[[], Any]], seconds: float = 60) -> list[Any]:

@@ -6,6 +6,7 @@ A new adapter adds one `Warehouse`; where something cannot be had the suite skip
 from __future__ import annotations
 
 import datetime
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,16 @@ class Warehouse:
     """Whether what was written is there for the next adapter."""
     long_query: str
     """One that runs for minutes."""
+    several_are_one: bool = False
+    """Several statements in one text are one transaction."""
+    readers_wait: bool = False
+    """Whoever reads what a transaction drops or renames waits for its end."""
+    session: str = ""
+    """A query for the number of the session that asks; empty where the server cannot end one."""
+    ending: str = ""
+    """A statement that ends the session of a number."""
+    beyond: frozenset[str] = frozenset()
+    """Capabilities that are not claimed, since some versions do not have them."""
     values: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
     """Types of its own: an expression in its SQL, and the Python value that it comes back as."""
 
@@ -61,6 +72,40 @@ _DUCKDB_VALUES: Mapping[str, tuple[str, Any]] = {
 
 _DUCKDB_LONG = "select sum(a.range * b.range) from range(10000000) as a, range(10000000) as b"
 
+
+def _postgres(folder: Path) -> Adapter:
+    """A session's own database on the server of all tests; its workers would meet in a common one."""
+    from eltbuild_postgres import PostgresAdapter
+    from servers.postgres import shared
+
+    fields = shared().fields(dbname=_POSTGRES_DATABASE)
+    if not shared().execute(f"select 1 from pg_database where datname = '{_POSTGRES_DATABASE}'"):
+        shared().execute(f"create database {_POSTGRES_DATABASE}")
+    target = Target("conformance", "dev", "postgres", _POSTGRES_DATABASE, "public", root=str(folder), fields=fields)
+    return PostgresAdapter(target)
+
+
+_POSTGRES_DATABASE = f"conformance_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+
+_POSTGRES_VALUES: Mapping[str, tuple[str, Any]] = {
+    "uuid": ("'6ba7b810-9dad-11d1-80b4-00c04fd430c8'::uuid", uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")),
+    "bytea": (r"'\x00FF'::bytea", b"\x00\xff"),
+    "array": ("array[1, null, 3]", [1, None, 3]),
+    "time": ("time '01:02:03.000004'", datetime.time(1, 2, 3, 4)),
+    "24:00": ("time '24:00'", "24:00:00"),
+    "interval": ("interval '36 hours'", datetime.timedelta(days=1, hours=12)),
+    "numeric": ("12345678901234567890.123456789::numeric", Decimal("12345678901234567890.123456789")),
+    "sum": ("sum(a) from (select 1 as a) as t", 1),
+    "json": ("""'{"a":  1}'::json""", '{"a":  1}'),
+    "jsonb": ("""'{"a":  1}'::jsonb""", '{"a": 1}'),
+    "infinity": ("date 'infinity'", "infinity"),
+    "before Christ": ("timestamp '0044-03-15 12:00 BC'", "0044-03-15 12:00:00 BC"),
+    "row": ("row(1, 'x')", "(1,x)"),
+    "range": ("int4range(1, 3)", "[1,3)"),
+    "address": ("'1.2.3.4'::inet", "1.2.3.4"),
+    "name": ("current_database()", _POSTGRES_DATABASE),
+}
+
 WAREHOUSES: tuple[Warehouse, ...] = (
     Warehouse(
         name="duckdb-file",
@@ -79,5 +124,19 @@ WAREHOUSES: tuple[Warehouse, ...] = (
         lasts=False,
         long_query=_DUCKDB_LONG,
         values=_DUCKDB_VALUES,
+    ),
+    Warehouse(
+        name="postgres",
+        type="postgres",
+        database=_POSTGRES_DATABASE,
+        open=_postgres,
+        lasts=True,
+        long_query="select pg_sleep(600)",
+        several_are_one=True,
+        readers_wait=True,
+        session="select pg_backend_pid()",
+        ending="select pg_terminate_backend({0})",
+        beyond=frozenset({"merge_by_source"}),
+        values=_POSTGRES_VALUES,
     ),
 )

@@ -113,3 +113,30 @@ def test_cancelling_again_and_again_harms_nothing(bench: Bench) -> None:
         thread.join()
     assert done + refused == 200
     assert bench.connection.execute("select 1").scalar() == 1
+
+
+def test_a_statement_that_begins_at_the_same_moment_is_stopped_too(bench: Bench) -> None:
+    """Whoever cancels cannot know how far the other thread has come."""
+    other = bench.adapter.connect()
+    for delay in range(20):
+        begins = threading.Event()
+        ended: list[BaseException | None] = []
+
+        def run(begins: threading.Event = begins, ended: list[BaseException | None] = ended) -> None:
+            begins.set()
+            try:
+                other.execute(bench.warehouse.long_query)
+                ended.append(None)
+            except Exception as error:
+                ended.append(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        begins.wait()
+        time.sleep(delay * 0.00005)
+        while thread.is_alive():
+            other.cancel()
+            thread.join(0.5)
+        assert isinstance(ended[0], DatabaseError)
+    assert other.execute("select 1").scalar() == 1
+    other.close()

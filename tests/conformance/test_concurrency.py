@@ -13,7 +13,7 @@ from eltbuild.adapter import Connection
 from eltbuild.errors import DatabaseError
 
 
-def patiently(work: Callable[[], Any], attempts: int = 200) -> int:
+def again_and_again(work: Callable[[], Any], attempts: int = 200) -> int:
     """Do the work, again while it fails for reasons that pass; how many attempts it took."""
     for attempt in range(1, attempts + 1):
         try:
@@ -80,7 +80,7 @@ def test_one_table_is_replaced_by_many(bench: Bench) -> None:
         def work() -> int:
             connection = bench.adapter.connect()
             query = bench.numbers(100, value=str(index))
-            attempts = [patiently(lambda: replaced(bench, connection, "t", query)) for _ in range(5)]
+            attempts = [again_and_again(lambda: replaced(bench, connection, "t", query)) for _ in range(5)]
             connection.close()
             return max(attempts)
 
@@ -130,7 +130,7 @@ def test_appending_to_one_table_at_once(bench: Bench) -> None:
     def append() -> int:
         connection = bench.adapter.connect()
         for _ in range(10):
-            patiently(lambda: connection.load(place, pa.table({"a": list(range(100))})))
+            again_and_again(lambda: connection.load(place, pa.table({"a": list(range(100))})))
         connection.close()
         return 1
 
@@ -143,7 +143,7 @@ def test_schemas_can_be_made_at_once(bench: Bench) -> None:
 
     def make() -> int:
         connection = bench.adapter.connect()
-        patiently(lambda: connection.execute(schema))
+        again_and_again(lambda: connection.execute(schema))
         connection.close()
         return 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -157,12 +158,19 @@ def test_a_session_closed_within_one_leaves_nothing(bench: Bench) -> None:
 
 
 def test_a_table_changes_places_with_another_in_one_step(bench: Bench) -> None:
+    """A reader meets the old one or the new one, and never nothing."""
     bench.made("t", "select 1 as a")
+    seen: list[Any] = []
     reader = bench.adapter.connect()
+    thread = threading.Thread(target=lambda: seen.append(reader.execute(f"select a from {bench.spelled('t')}").rows))
     with bench.connection.transaction():
         bench.made("t_new", "select 2 as a")
         bench.connection.execute(bench.writer.drop(bench.at("t")))
         bench.connection.execute(bench.writer.rename(bench.at("t_new"), bench.at("t")))
-        assert reader.execute(f"select a from {bench.spelled('t')}").scalar() == 1
+        thread.start()
+        thread.join(0.3 if bench.warehouse.readers_wait else None)
+        assert seen == ([] if bench.warehouse.readers_wait else [((1,),)])
+    thread.join()
+    assert seen == [((2 if bench.warehouse.readers_wait else 1,),)]
     assert reader.execute(f"select a from {bench.spelled('t')}").scalar() == 2
     reader.close()

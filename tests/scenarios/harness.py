@@ -8,6 +8,8 @@ output that is only `...` stands for any lines.
     $ eltbuild build --select a+      in this process; `2>/dev/null` shows what goes to stdout only
     $ python -m eltbuild build        in a process of its own
     $ raw eltbuild build              with the lines that are otherwise left out
+    $ psql select * from orders       rows of a scenario's own database on the PostgreSQL server of all tests, which
+                                      PGHOST, PGPORT, PGUSER and PGDATABASE name; called `shop` in what is printed
     $ sql select * from orders        rows of the project's database, or of another one: sql @other.duckdb select 1
     $ write data/a.parquet select 1   the rows of a query as a file: .parquet .csv .json .arrow
     $ json target/manifest.json a/b   a part of a JSON file
@@ -135,7 +137,7 @@ def play(text: str, root: Path) -> tuple[str, str]:
     if not _names_project(scenario.parts):
         project.write(PROJECT_FILES[0], DEFAULT_FILE)
     out: list[str] = []
-    with project.entered():
+    with project.entered(), _served(text):
         for part, block in zip(scenario.parts, scenario.blocks, strict=True):
             match part:
                 case File(path, content):
@@ -146,6 +148,28 @@ def play(text: str, root: Path) -> tuple[str, str]:
                 case _:
                     out += block
     return text, "\n".join(out) + "\n"
+
+
+SERVED = ("type: postgres", "--adapter postgres")
+"""What a scenario says that wants a server."""
+
+
+@contextlib.contextmanager
+def _served(text: str) -> Iterator[None]:
+    """The environment names a database of the scenario's own, where it wants one; gone afterwards."""
+    if not any(word in text for word in SERVED):
+        yield
+        return
+    from servers.postgres import shared
+
+    server, name = shared(), f"scenario_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    server.execute(f"drop database if exists {name} with (force)")
+    server.execute(f"create database {name}")
+    os.environ |= {"PGHOST": server.host, "PGPORT": str(server.port), "PGUSER": server.user, "PGDATABASE": name}
+    try:
+        yield
+    finally:
+        server.execute(f"drop database {name} with (force)")
 
 
 def _names_project(parts: Sequence[Part]) -> bool:
@@ -201,7 +225,7 @@ class Project:
         """The process as a user's shell in that folder: nothing of this machine's settings in the environment."""
         before, folder = dict(os.environ), Path.cwd()
         for name in before:
-            if name.startswith(("DBT_", "ELTBUILD_")):
+            if name.startswith(("DBT_", "ELTBUILD_", "PG")):
                 del os.environ[name]
         os.environ |= {"HOME": str(self.home), "USERPROFILE": str(self.home), "ELTBUILD_THREADS": "1"}
         os.chdir(self.root)
@@ -307,13 +331,32 @@ def _sql(project: Project, rest: str) -> tuple[str, int]:
     try:
         with duckdb.connect(str(path)) as connection:
             found = connection.execute(query)
-            head = [column[0] for column in found.description or ()]
-            rows = [[_shown(value) for value in row] for row in found.fetchall()]
+            return _aligned([column[0] for column in found.description or ()], found.fetchall()), 0
     except duckdb.Error as error:
         return str(error).split("\n")[0], 1
+
+
+def _psql(project: Project, rest: str) -> tuple[str, int]:
+    """Rows of a query to the server as an aligned table."""
+    import psycopg
+
+    try:
+        with psycopg.connect(autocommit=True) as connection:
+            found = connection.execute(rest.encode())
+            while found.nextset():
+                pass
+            if found.description is None:
+                return "", 0
+            return _aligned([column.name for column in found.description], found.fetchall()), 0
+    except psycopg.Error as error:
+        return str(error).split("\n")[0], 1
+
+
+def _aligned(head: list[str], values: Sequence[Sequence[Any]]) -> str:
+    rows = [[_shown(value) for value in row] for row in values]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
-    return "\n".join(line.rstrip() for line in lines), 0
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _shown(value: Any) -> str:
@@ -393,6 +436,7 @@ COMMANDS: dict[str, Callable[[Project, str], tuple[str, int]]] = {
     "eltbuild": _eltbuild,
     "python": _python,
     "sql": _sql,
+    "psql": _psql,
     "write": _write,
     "json": _json,
     "cat": _cat,
@@ -407,7 +451,11 @@ DURATION = re.compile(r"(?<![\w.])(?:\d+\.\d+s|\d+ms|\d+m ?\d+s|<1ms|0s)(?![\w])
 AGE = re.compile(r"\b(?:\d+[dh] )?(?:\d+m|\d+h)(?: \d+\w)? old\b|\b\d+\.\d+s old\b")
 VOLATILE = re.compile(r"^( *(?:eltbuild|python|system)  ).*|(?<=\"pid\":)()\d+")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?")
+HOUR = re.compile(r"\b\d\d:\d\d(?::\d\d)? UTC\b")
+KEPT = re.compile(r"(?<=__kept_)\d{8}_[0-9a-f]{8}\b")
+ARCHIVE = re.compile(r"-\d{8}T\d{6}Z-[0-9a-f]{4}(?=\.)")
 DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+PARSED = re.compile(r"(?<=cache/project-)[0-9a-f]{12}(?=\.json)")
 UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 LEFT_OUT = re.compile(r"^ *\d+ of \d+  START  |^Finished running |^Completed|^To run again only what failed")
 
@@ -419,6 +467,9 @@ def comparable(text: str, root: Path, *, raw: bool) -> list[str]:
     for folder in {str(root), str(root.resolve())}:
         text = text.replace(folder, "<project>")
     text = text.replace(str(root.parent), "<outside>")
+    for name, shown in (("PGDATABASE", "shop"), ("PGPORT", "<port>")):
+        if os.environ.get(name):
+            text = text.replace(os.environ[name], shown)
     text = UUID.sub("<id>", text)
     text = text.replace(f"eltbuild {__version__}", "eltbuild <version>").replace(f'"{__version__}"', '"<version>"')
     lines = [_timeless(line) for line in text.splitlines()]
@@ -432,6 +483,8 @@ def _timeless(line: str) -> str:
     line = CLOCK.sub("", line)
     line = MOMENT.sub(lambda found: "<now>" if _is_now(found[0]) else found[0], line)
     line = DAY.sub(lambda found: "<today>" if _is_now(found[0]) else found[0], line)
+    line = HOUR.sub("<time> UTC", line)
+    line = PARSED.sub("<target>", ARCHIVE.sub("-<now>", KEPT.sub("<run>", line)))
     line = VOLATILE.sub(r"\1<...>", line)
     line = AGE.sub("<age> old", line)
     if stamped or "Finished running" in line:

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2.utils import missing
 
 from eltbuild.adapter import Answer
-from eltbuild.compile.dbt.relation import ColumnFactory, RelationFactory, TemplateColumn, TemplateRelation
+from eltbuild.compile.dbt.relation import ColumnFactory, RelationFactory, TemplateColumn, TemplateRelation, schema_of
 from eltbuild.compile.dbt.table import Table
 from eltbuild.compile.rendering import Rendering
 from eltbuild.errors import DatabaseError, did_you_mean
@@ -206,7 +206,7 @@ class AdapterName:
         if own is not None:
             own(relation)
             return
-        self._run(f"create schema if not exists {relation.without_identifier().render()}")
+        self._run(f"create schema if not exists {schema_of(relation)}")
 
     def drop_schema(self, relation: Any) -> None:
         """Drop the schema of a relation with all it holds."""
@@ -214,7 +214,7 @@ class AdapterName:
         if own is not None:
             own(relation)
             return
-        self._run(f"drop schema if exists {relation.without_identifier().render()} cascade")
+        self._run(f"drop schema if exists {schema_of(relation)} cascade")
 
     def drop_relation(self, relation: Any) -> None:
         """Drop a relation where there is one."""

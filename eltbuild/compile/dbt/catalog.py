@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from eltbuild.compile.dbt.ddl import act
+from eltbuild.compile.dbt.relation import schema_of
 from eltbuild.compile.dbt.table import Table
 from eltbuild.compile.rendering import Rendering
 from eltbuild.jinja.errors import TemplateError
@@ -56,12 +57,12 @@ def check_schema_exists(rendering: Rendering, information_schema: Any, schema: A
 
 def create_schema(rendering: Rendering, relation: Any) -> str:
     """Create the schema of a relation where there is none."""
-    return act(rendering, "create_schema", f"create schema if not exists {relation.without_identifier().render()}")
+    return act(rendering, "create_schema", f"create schema if not exists {schema_of(relation)}")
 
 
 def drop_schema(rendering: Rendering, relation: Any) -> str:
     """Drop the schema of a relation with all it holds."""
-    return act(rendering, "drop_schema", f"drop schema if exists {relation.without_identifier().render()} cascade")
+    return act(rendering, "drop_schema", f"drop schema if exists {schema_of(relation)} cascade")
 
 
 def drop_schema_named(rendering: Rendering, schema_name: Any) -> str:

@@ -25,10 +25,12 @@ from eltbuild.compile.names import (
 from eltbuild.compile.relations import this_relation
 from eltbuild.compile.rendering import BoundBuiltin, Namespace, Rendering
 from eltbuild.compile.variables import EnvVarName, VarName
-from eltbuild.jinja.environment import TICK, Clock, Scope, text_environment
+from eltbuild.jinja.environment import Scope, text_environment
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.sandbox import own
 from eltbuild.jinja.template import load, render
 from eltbuild.project.resources import Macro
+from eltbuild.secrecy import is_secret_variable
 
 DBT_VERSION = "1.12.6"
 """The version of dbt whose behaviour templates may count on."""
@@ -54,7 +56,6 @@ def _names(rendering: Rendering) -> dict[str, Any]:
     """The names that cost nothing to make; the others are found when they are asked for."""
     names = dict(text_environment().globals)
     names.update(STATIC)
-    names[TICK] = Clock()
     names["ref"] = RefName(rendering)
     names["source"] = SourceName(rendering)
     names["config"] = ConfigName(rendering)
@@ -181,7 +182,7 @@ def model_dict(rendering: Rendering) -> Any:
         return None
     from eltbuild.project.projection import node_dict
 
-    value = node_dict(node, rendering.session.project)
+    value: dict[str, Any] = own(node_dict(node, rendering.session.project))
     if rendering.batch is not None:
         start, end = rendering.batch
         value["batch"] = {"id": start.strftime("%Y%m%d"), "event_time_start": start, "event_time_end": end}
@@ -214,7 +215,11 @@ def _selected(rendering: Rendering) -> list[str]:
 def _metadata_environment(rendering: Rendering) -> dict[str, str]:
     prefix = "DBT_ENV_CUSTOM_ENV_"
     environment = rendering.session.project.environment
-    return {key[len(prefix):]: value for key, value in environment.items() if key.startswith(prefix)}  # fmt: skip
+    return {
+        key.removeprefix(prefix): value
+        for key, value in environment.items()
+        if key.startswith(prefix) and not is_secret_variable(key)
+    }
 
 
 def _schema(rendering: Rendering) -> Any:
@@ -270,7 +275,7 @@ ON_DEMAND: Mapping[str, Callable[[Rendering], Any]] = {
     "thread_id": lambda r: threading.current_thread().name,
     "dbt_version": lambda r: DBT_VERSION,
     "project_name": lambda r: r.session.project.settings.name,
-    "invocation_args_dict": lambda r: dict(r.session.invocation.args),
+    "invocation_args_dict": lambda r: own(dict(r.session.invocation.args)),
     "dbt_metadata_envs": _metadata_environment,
     "exceptions": Exceptions,
     "schema": _schema,
@@ -284,8 +289,8 @@ ON_DEMAND: Mapping[str, Callable[[Rendering], Any]] = {
     "context_macro_stack": lambda r: None,
     "defer_relation": lambda r: None,
     "sql_now": lambda r: r.session.invocation.started_at.isoformat(),
-    "pre_hooks": lambda r: list(r.node.config.get("pre-hook") or ()) if r.node else [],
-    "post_hooks": lambda r: list(r.node.config.get("post-hook") or ()) if r.node else [],
+    "pre_hooks": lambda r: own(list(r.node.config.get("pre-hook") or ())) if r.node else [],
+    "post_hooks": lambda r: own(list(r.node.config.get("post-hook") or ())) if r.node else [],
     "_sql_results": lambda r: r.results,
 }
 

@@ -90,7 +90,10 @@ def get_create_index_sql(rendering: Rendering, relation: Any, index_dict: Mappin
     marks.append(str(rendering.scope["py_current_timestring"]()))
     name = quote_identifier(md5("_".join(marks).encode(), usedforsecurity=False).hexdigest(), dialect)
     unique = "unique " if index_dict.get("unique") else ""
-    method = f"using {index_dict['type']} " if index_dict.get("type") and dialect == "postgres" else ""
+    kind = str(index_dict.get("type") or "")
+    if kind and not (kind.isascii() and kind.isidentifier()):
+        raise TemplateError(f"an index cannot be of the type {kind!r}", hint="write one word, such as `btree`")
+    method = f"using {kind} " if kind and dialect == "postgres" else ""
     return (
         f"create {unique}index if not exists {name}\non {relation.render()} {method}({', '.join(map(str, columns))});"
     )

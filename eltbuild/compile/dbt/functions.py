@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import itertools
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from eltbuild.compile.dbt.sets import FixedSet
 from eltbuild.compile.rendering import MacroReturn, Rendering
 from eltbuild.errors import Problem
-from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.bounds import checked_call, weight
+from eltbuild.jinja.clock import current
+from eltbuild.jinja.errors import RenderLimitError, TemplateError
+from eltbuild.jinja.iterators import ITERTOOLS
+from eltbuild.jinja.patterns import PATTERNS
+from eltbuild.jinja.sandbox import thawed
 
 
 def give_back(value: Any = None) -> None:
@@ -38,15 +41,21 @@ def to_json(value: Any, default: Any = None, sort_keys: bool = False) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) and not isinstance(value, dict) else value
+    return dict(value) if isinstance(value, Mapping) and not isinstance(value, dict) else thawed(value)
+
+
+MOST_YAML = 500_000
+"""Characters of YAML: reading and writing it takes long, and nothing can stop it."""
 
 
 def from_yaml(text: Any, default: Any = None) -> Any:
     """`fromyaml`: the value of a YAML text, or the default."""
     import yaml
 
+    if isinstance(text, (str, bytes)) and len(text) > MOST_YAML:
+        raise RenderLimitError(f"`fromyaml` takes at most {MOST_YAML:,} characters")
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, AttributeError, TypeError):
         return default
 
@@ -55,6 +64,8 @@ def to_yaml(value: Any, default: Any = None, sort_keys: bool = False) -> Any:
     """`toyaml`: YAML text, or the default."""
     import yaml
 
+    if weight(value, MOST_YAML) > MOST_YAML:
+        raise RenderLimitError(f"`toyaml` takes at most {MOST_YAML:,} characters")
     try:
         return yaml.safe_dump(_plain(value), sort_keys=sort_keys)
     except (ValueError, yaml.YAMLError):
@@ -125,16 +136,7 @@ class Module:
         return self._members[name]
 
 
-_RE = {name: getattr(re, name) for name in re.__all__ if name != "template"}
 _DATETIME = {name: getattr(datetime, name) for name in ("date", "datetime", "time", "timedelta", "timezone", "tzinfo")}
-_ITERTOOLS = {
-    name: getattr(itertools, name)
-    for name in (
-        "accumulate", "chain", "combinations", "combinations_with_replacement", "compress", "cycle", "dropwhile",
-        "filterfalse", "groupby", "islice", "permutations", "product", "starmap", "takewhile", "tee", "zip_longest",
-        "repeat", "count",
-    )
-}  # fmt: skip
 
 
 class _Pytz:
@@ -151,8 +153,8 @@ class _Pytz:
 MODULES = Module(
     "modules",
     {
-        "datetime": Module("datetime", _DATETIME), "re": Module("re", _RE),
-        "itertools": Module("itertools", _ITERTOOLS), "pytz": _Pytz(),
+        "datetime": Module("datetime", _DATETIME), "re": Module("re", PATTERNS),
+        "itertools": Module("itertools", ITERTOOLS), "pytz": _Pytz(),
     },
 )  # fmt: skip
 
@@ -250,8 +252,8 @@ class Validation:
 def try_or_compiler_error(message: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call the function; any failure becomes that message."""
     try:
-        return function(*args, **kwargs)
-    except MacroReturn:
+        return checked_call(current(), function, *args, **kwargs)
+    except (MacroReturn, RenderLimitError):
         raise
     except Exception:
         raise TemplateError(str(message)) from None

@@ -7,6 +7,7 @@ from typing import Any
 
 from eltbuild.relation import Column, Relation
 from eltbuild.sql.quoting import quote_identifier
+from eltbuild.sql.spelling import SCHEMA_ALONE
 
 PARTS = ("database", "schema", "identifier")
 
@@ -454,3 +455,9 @@ class ColumnFactory:
     def numeric_type(self, dtype: str, precision: Any, scale: Any) -> str:
         """A decimal type of that size."""
         return dtype if precision is None or scale is None else f"{dtype}({precision},{scale})"
+
+
+def schema_of(relation: TemplateRelation) -> str:
+    """The schema of a relation as it is spelled where it is made or dropped."""
+    alone = relation.dialect in SCHEMA_ALONE
+    return (relation.include(database=False) if alone else relation).without_identifier().render()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eltbuild.compile.session import Session
+from eltbuild.jinja.sandbox import own
 from eltbuild.project.resources import Settings
 
 
@@ -29,8 +30,8 @@ class RuntimeConfig:
         self.project_root = session.project.root
         self.packages_install_path = session.project.settings.packages_path
         self.target_path = session.project.settings.target_path
-        self.vars = RuntimeVars(settings.vars)
-        self.args: Mapping[str, Any] = session.invocation.args
+        self.vars = RuntimeVars(own(dict(settings.vars)))
+        self.args: Mapping[str, Any] = own(dict(session.invocation.args))
         self.threads = session.project.target.threads
 
     @property

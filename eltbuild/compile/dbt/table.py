@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eltbuild.adapter import Answer
+from eltbuild.jinja.bounds import checked_call
+from eltbuild.jinja.clock import current
 
 
 class Named(tuple[Any, ...]):
@@ -164,7 +166,7 @@ class Table:
 
     def where(self, test: Callable[[Any], bool]) -> Table:
         """The rows for which the test holds."""
-        return self._with([row for row in self.rows if test(row)])
+        return self._with([row for row in self.rows if checked_call(current(), test, row)])
 
     def distinct(self, key: Any = None) -> Table:
         """Each row once; with a key, the first row of each of its values."""

@@ -137,7 +137,9 @@ def test_one_project_run_again_in_several_threads(root):
     project = Project.load(root)
     assert project.run().success
     found = []
-    threads = [threading.Thread(target=lambda: found.append(project.run(select="b").success)) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: found.append(project.run(select="b", wait="forever").success)) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -87,7 +87,7 @@ def test_what_is_read_only_is_read_and_must_be_there(opened: Opened, tmp_path: P
     first.close()
     connection = opened(path="shop.duckdb", read_only=True).connect()
     assert connection.execute("select a from t").scalar() == 1
-    with pytest.raises(DatabaseError, match="read-only"):
+    with pytest.raises(DatabaseError, match="open for reading only"):
         connection.execute("insert into t values (2)")
 
 
@@ -251,7 +251,7 @@ def test_other_databases_are_attached(opened: Opened, tmp_path: Path) -> None:
     found = connection.relation(Relation("The Other", "S 1", "T"))
     assert found is not None
     assert [column.name for column in found.columns] == ["a"]
-    with pytest.raises(DatabaseError, match="read-only"):
+    with pytest.raises(DatabaseError, match="open for reading only"):
         connection.execute('insert into "the other"."s 1".t values (2)')
     connection.execute("create table scratch.main.x as select 1 as a; create table new.main.y as select 2 as a")
     assert adapter.connect().execute("select a from scratch.x").scalar() == 1

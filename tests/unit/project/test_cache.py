@@ -4,6 +4,7 @@ import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,12 @@ from eltbuild.project.cache import Cache
 from eltbuild.project.entries import PropertiesFile
 from eltbuild.project.loading import carried
 from eltbuild.project.properties import read_properties
+from eltbuild.project.seal import sealed, unsealed
+
+
+def kept(path: Path) -> Any:
+    """What stands behind the seal of a file."""
+    return json.loads(unsealed(path.read_bytes(), b""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ def test_only_what_was_used_is_kept_when_something_new_is_written(tmp_path: Path
     second.kind("things", Thing).get("d2")
     second.kind("things", Thing).put("d4", Thing("d4"))
     second.save()
-    assert json.loads((tmp_path / "things.json").read_text())["entries"].keys() == {"d2", "d4"}
+    assert kept(tmp_path / "things.json")["entries"].keys() == {"d2", "d4"}
 
 
 def test_nothing_is_written_when_nothing_is_new(tmp_path: Path) -> None:
@@ -63,10 +70,10 @@ def test_nothing_is_written_when_nothing_is_new(tmp_path: Path) -> None:
 
 
 def test_another_recipe_finds_nothing_and_says_nothing(tmp_path: Path) -> None:
-    first = Cache(tmp_path, "1")
+    first = Cache(tmp_path, recipe="1")
     first.kind("things", Thing).put("d1", Thing("a"))
     first.save()
-    second = Cache(tmp_path, "2")
+    second = Cache(tmp_path, recipe="2")
     assert second.kind("things", Thing).get("d1") is None
     assert second.save() == ()
 
@@ -89,28 +96,29 @@ def test_another_recipe_finds_nothing_and_says_nothing(tmp_path: Path) -> None:
 )
 def test_a_damaged_file_is_a_warning_and_is_made_again(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "things.json").write_bytes(content)
-    cache = Cache(tmp_path, "r")
+    cache = Cache(tmp_path, recipe="r")
     things = cache.kind("things", Thing)
     assert things.get("d1") is None
     things.put("d1", Thing("a"))
     (problem,) = cache.save()
     assert problem.severity == "warning"
     assert "things.json" in str(problem.place)
-    assert Cache(tmp_path, "r").kind("things", Thing).get("d1") == Thing("a")
+    assert Cache(tmp_path, recipe="r").kind("things", Thing).get("d1") == Thing("a")
 
 
 @pytest.mark.parametrize("value", ['{"name": 1}', "[]", '{"numbers": [1]}', '{"name": "a", "numbers": ["x"]}', "nul"])
 def test_an_entry_of_another_shape_is_not_trusted(tmp_path: Path, value: str) -> None:
-    (tmp_path / "things.json").write_text('{"recipe": "r", "entries": {"d1": ' + value + "}}")
-    cache = Cache(tmp_path, "r")
+    (tmp_path / "things.json").write_bytes(sealed(b'{"recipe": "r", "entries": {"d1": ' + value.encode() + b"}}", b""))
+    cache = Cache(tmp_path, recipe="r")
     things = cache.kind("things", Thing)
     assert things.get("d1") is None
     assert len(cache.save()) == 1
 
 
 def test_an_entry_that_is_damaged_does_not_take_the_others_with_it(tmp_path: Path) -> None:
-    (tmp_path / "things.json").write_text('{"recipe": "r", "entries": {"d1": {"name": 1}, "d2": {"name": "b"}}}')
-    things = Cache(tmp_path, "r").kind("things", Thing)
+    entries = b'{"recipe": "r", "entries": {"d1": {"name": 1}, "d2": {"name": "b"}}}'
+    (tmp_path / "things.json").write_bytes(sealed(entries, b""))
+    things = Cache(tmp_path, recipe="r").kind("things", Thing)
     assert things.get("d1") is None
     assert things.get("d2") == Thing("b")
 
@@ -152,7 +160,7 @@ def test_writers_beside_each_other_leave_a_whole_file(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert [path.name for path in tmp_path.iterdir()] == ["things.json"]
-    json.loads((tmp_path / "things.json").read_text())
+    kept(tmp_path / "things.json")
 
 
 @pytest.mark.parametrize(

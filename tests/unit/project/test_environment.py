@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eltbuild.errors import Problem, ProjectError
-from eltbuild.project.environment import is_secret, load_environment
+from eltbuild.project.environment import load_environment
+from eltbuild.secrecy import is_secret_variable as is_secret
 
 
 def loaded(root: Path, text: str, environ: Mapping[str, str] | None = None) -> Mapping[str, str]:

@@ -18,8 +18,9 @@ from eltbuild.project.resources import Project
 from eltbuild.report.console import ALIKE, Console, Verbosity
 from eltbuild.report.labels import labels
 from eltbuild.report.terminal import Terminal, terminal_of
-from eltbuild.report.text import mask_secrets, width_of
+from eltbuild.report.text import width_of
 from eltbuild.run.events import Event, Finished, Message, RunFinished, RunStarted, Started
+from eltbuild.secrecy import mask_secrets
 
 FIXED = datetime(2026, 1, 2, 12, tzinfo=UTC)
 Told = Callable[..., str]

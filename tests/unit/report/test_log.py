@@ -15,8 +15,8 @@ from eltbuild.project.resources import Project
 from eltbuild.report.invocation import Invocation
 from eltbuild.report.log import Log
 from eltbuild.report.recorder import Recorder
-from eltbuild.report.text import mask_secrets
 from eltbuild.run.events import Event, Finished, Message, RunFinished, RunStarted, Started
+from eltbuild.secrecy import mask_secrets
 
 Logged = Callable[..., list[dict[str, Any]]]
 INFO_KEYS = {"name", "code", "level", "msg", "ts", "invocation_id", "pid", "thread", "category", "extra"}

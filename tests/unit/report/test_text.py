@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eltbuild.report.text import clean, count, cut, duration, listed, mask_secrets, padded, width_of
+from eltbuild.report.text import clean, count, cut, duration, listed, padded, width_of
+from eltbuild.secrecy import mask_secrets
 
 
 @pytest.mark.parametrize(("text", "width"), [("abc", 3), ("日本", 4), ("é", 1), ("e\u0301", 1), ("", 0), ("👍", 2)])

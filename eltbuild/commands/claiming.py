@@ -1,0 +1,121 @@
+"""What a run claims and says of itself before it begins, and where that is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from eltbuild._version import __version__
+from eltbuild.commands.opening import Opened, mask_of
+from eltbuild.project.resources import Node, NodeId, Project
+from eltbuild.quality.data_tests import stores_failures
+from eltbuild.relation import Relation
+from eltbuild.run.claims import host
+from eltbuild.run.ledgers import SCHEMA, Books
+from eltbuild.run.stop import Stop
+from eltbuild.sql.files import is_arrow
+from eltbuild.sql.writer import Writer
+from eltbuild.state.records import Key, Run
+
+JOURNALED = frozenset({"build", "run", "test", "seed", "snapshot"})
+"""The commands that are written down; `orphans --drop` is, too."""
+HIDDEN = "hidden"
+"""The key of the names of arguments that are not kept, because a secret stands in them."""
+
+
+def books_of(opened: Opened, *, stop: Stop | None = None, tell: Callable[[str], None] = lambda text: None) -> Books:
+    """Where the state of the project's target is kept."""
+    target, options = opened.project.target, opened.options
+    return Books(
+        adapter=opened.adapter,
+        writer=Writer(opened.adapter.dialect, opened.adapter.capabilities),
+        schema=Relation(target.database or None, state_schema(opened), None),
+        root=opened.root,
+        target=target.name,
+        project=opened.project.settings.name,
+        stop=stop or Stop(),
+        mask=mask_of(opened.project, opened.options),
+        tell=tell,
+        now=opened.session.invocation.started_at,
+        whole=not (options.empty or options.sample),
+    )
+
+
+def state_schema(opened: Opened) -> str:
+    """The schema that holds the state: as the profile's target says, else the project's flags."""
+    project = opened.project
+    return str(project.target.fields.get("state_schema") or project.settings.flags.get("state_schema") or SCHEMA)
+
+
+def run_of(opened: Opened, command: str, nodes: Sequence[NodeId], claims: Iterable[Key]) -> Run:
+    """The run as others will see it."""
+    call = opened.session.invocation
+    return Run(
+        invocation=call.invocation_id,
+        project=opened.project.settings.name,
+        target=opened.project.target.name,
+        home=home_of(opened),
+        command=command,
+        arguments=without_secrets(call.args, mask_of(opened.project, opened.options)),
+        nodes=tuple(nodes),
+        claims=tuple(sorted(set(claims))),
+        host=host(),
+        process=os.getpid(),
+        user=user(),
+        folder=str(opened.root),
+        version=__version__,
+    )
+
+
+def home_of(opened: Opened) -> str:
+    """The target with the schema that it builds in."""
+    target = opened.project.target
+    return f"{target.name}/{target.schema}"
+
+
+def without_secrets(arguments: Mapping[str, Any], mask: Callable[[str], str]) -> dict[str, Any]:
+    """The arguments that can be kept: those in which no secret stands."""
+    kept, hidden = {}, []
+    for name, value in arguments.items():
+        text = json.dumps(value, default=str, ensure_ascii=False)
+        if mask(text) == text:
+            kept[name] = json.loads(text)
+        else:
+            hidden.append(name)
+    return {**kept, HIDDEN: hidden} if hidden else kept
+
+
+def claims_of(project: Project, ids: Iterable[NodeId], store: bool | None) -> frozenset[Key]:
+    """The keys of the relations that a run of these nodes may write to. `store`: the flag `--store-failures`."""
+    nodes = [project.nodes[id] for id in ids if id in project.nodes]
+    own = {node.relation.key for node in nodes if node.relation is not None and writes(node, store)}
+    loaded = {
+        source.relation.key
+        for parent in {parent for node in nodes for parent in node.parents}
+        if (source := project.sources.get(parent)) is not None
+        and source.relation is not None
+        and is_arrow(str(source.config.get("external_location") or source.meta.get("external_location") or ""))
+    }
+    return frozenset(own | loaded)
+
+
+def writes(node: Node, store: bool | None) -> bool:
+    """Whether doing the node writes a relation."""
+    if node.resource_type == "test":
+        return stores_failures(node, store) is not None
+    return node.resource_type in ("model", "seed", "snapshot") and not node.ephemeral
+
+
+def user() -> str:
+    """The name of whoever started this process, as far as it is known."""
+    for name in ("USER", "LOGNAME", "USERNAME"):
+        if os.environ.get(name):
+            return os.environ[name]
+    with suppress(ImportError, KeyError, AttributeError):
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    return ""
