@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from traceback import walk_tb
@@ -155,6 +156,9 @@ def explain(error: Exception, path: str) -> Exception:
     if isinstance(error, jinja2.TemplateSyntaxError):
         return syntax_error(error, error.source or "")
     if isinstance(error, RecursionError):
+        # Where the stack ended is chance; where it was built up is where the mistake is.
+        line, where = Counter(_places(error.__traceback__)).most_common(1)[0][0] if line else (line, where)
+        inner = "" if where == path else where
         return TemplateError("the template calls itself without end", line, path=inner)
     if isinstance(error, MemoryError):
         return TemplateError("the template makes more than fits into the memory", line, path=inner)
@@ -183,17 +187,21 @@ def _words(error: Exception) -> str:
 
 def position(traceback: TracebackType | None) -> tuple[int, str]:
     """The innermost template line in a traceback, and the path of that template; (0, "") when there is none."""
-    line, path = 0, ""
+    place = (0, "")
+    for place in _places(traceback):  # noqa: B007
+        pass
+    return place
+
+
+def _places(traceback: TracebackType | None) -> Iterator[tuple[int, str]]:
+    """The template lines in a traceback with the paths of their templates, from the outermost inwards."""
     for frame, number in walk_tb(traceback):
         template = frame.f_globals.get("__jinja_template__")
         if template is None and "blocks" in frame.f_globals and "debug_info" in frame.f_globals:
             debug_info = frame.f_globals["debug_info"]
-            path = frame.f_code.co_filename
-            line = _source_line(debug_info, number)
+            yield _source_line(debug_info, number), frame.f_code.co_filename
         elif template is not None:
-            path = template.filename or template.name
-            line = template.get_corresponding_lineno(number)
-    return line, path
+            yield template.get_corresponding_lineno(number), template.filename or template.name
 
 
 def _source_line(debug_info: Any, number: int) -> int:
