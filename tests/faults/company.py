@@ -22,7 +22,7 @@ def points(random: random.Random) -> Iterator[tuple[str, Fault]]:
     """The second run begins at several moments of the first."""
     for share in (0.0, 0.3, 0.6):
         yield f"refused, {share:.0%}", together(BUILD, BUILD, share, _refused)
-        yield f"waits, {share:.0%}", together(BUILD, ("build", "--wait"), share, _both_well)
+        yield f"waits, {share:.0%}", together(BUILD, ("build", "--wait"), share, _waited)
     yield "both wait", together(("build", "--wait"), ("build", "--wait"), 0.0, _both_well)
 
 
@@ -58,6 +58,12 @@ def _refused(one: Run, other: Run) -> list[str]:
     both = ["neither of two runs ended well"] if one.code and other.code else []
     silent = [run for run in (one, other) if run.code and not any(words in run.text() for words in REFUSALS)]
     return both + [f"a run that was not alone ended with {run.code} and does not say why" for run in silent]
+
+
+def _waited(one: Run, other: Run) -> list[str]:
+    """The one that waits ends well; the first may have found it there already, and was refused in words."""
+    wrong = [f"a run that waits ended with {other.code}"] if other.code else []
+    return wrong + [text for text in _refused(one, other) if one.code]
 
 
 def _both_well(one: Run, other: Run) -> list[str]:

@@ -118,7 +118,9 @@ FAMILIES: tuple[Family, ...] = (
            arguments=("build", "--full-refresh"),
            only=frozenset({"table", "view", "delete_insert", "merge", "insert_overwrite", "microbatch", "seed"})),
     Family(name="kill -9 again and again", points=_fixed(repeated.points)),
-    Family(name="a statement that comes late", points=_statements("late", ["before"]), engines=POSTGRES, share=0.3),
+    # The server has not heard yet that the run is gone: the next one waits for that.
+    Family(name="a statement that comes late", points=_statements("late", ["before"]), engines=POSTGRES, share=0.3,
+           recovery="build --wait"),
     Family(name="SIGTERM at a statement", engines=ALL, points=_statements("SIGTERM", ["before"])),
     Family(name="SIGTERM at a statement, then retry", engines=ALL, points=_statements("SIGTERM", ["after"]), share=0.5,
            recovery="retry"),

@@ -7,13 +7,12 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from faults.duckdb_files import File
 from faults.kinds import Watched
-from faults.postgres_databases import Base
 from faults.processes import PATIENCE, surroundings
 from faults.stands import read
 from faults.trials import Fault, Hurt, Scene
@@ -68,12 +67,11 @@ def _watched_builds() -> Fault:
 
 def _watched_kill(share: float) -> Fault:
     def hurt(scene: Scene) -> Hurt:
+        if isinstance(scene.stand.database, File):
+            # Whoever reads a file of DuckDB's is in the process that would be killed.
+            return _from_inside(scene)
         number = max(1, round(share * scene.statements))
-        fault = at_statement("kill -9", number, "after")
-        if isinstance(scene.stand.database, Base):
-            return _from_outside(scene, lambda: fault(scene))
-        # Whoever reads a file of DuckDB's is in the process that is killed.
-        return fault(scene)
+        return _from_outside(scene, lambda: at_statement("kill -9", number, "after")(scene))
 
     return hurt
 
@@ -88,14 +86,14 @@ def _several(scene: Scene) -> Hurt:
     return Hurt(True, max(code or 0 for code in codes), "\n".join(texts), f"codes {codes}", wrong)
 
 
-def _from_outside(scene: Scene, work: object) -> Hurt:
+def _from_outside(scene: Scene, work: Callable[[], Hurt]) -> Hurt:
     """Somebody reads each relation while the work is done."""
     readers = [Reader(scene, one) for one in scene.stand.watched]
     threads = [threading.Thread(target=reader.run) for reader in readers]
     for thread in threads:
         thread.start()
     try:
-        hurt = work()  # type: ignore[operator]
+        hurt = work()
     finally:
         for reader in readers:
             reader.over.set()

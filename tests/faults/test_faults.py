@@ -48,7 +48,7 @@ def starter() -> Iterator[Starter]:
 
 
 @pytest.fixture(scope="session")
-def labs(tmp_path_factory: pytest.TempPathFactory, starter: Starter) -> Iterator[dict[str, Lab]]:
+def labs() -> Iterator[dict[str, Lab]]:
     """One lab for each engine that was asked for, by its name."""
     found: dict[str, Lab] = {}
     yield found
@@ -110,6 +110,16 @@ def test_nothing_is_lost(lab: Lab, engine: str, kind: str) -> None:
         for verdict in verdicts(lab, kind, round, family, count)
     ]
     assert any(verdict.hit for verdict in found), "no fault came before the end of its run"
+    assert not [told(verdict) for verdict in found if not verdict.good]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_a_full_disk(lab: Lab, engine: str) -> None:
+    """The old stands, and with room again the new."""
+    family = families()["disk full: small tmpfs"]
+    if family.why_not():
+        pytest.skip(family.why_not())
+    found = list(verdicts(lab, "table", 1, family, 2))
     assert not [told(verdict) for verdict in found if not verdict.good]
 
 

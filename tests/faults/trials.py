@@ -114,10 +114,10 @@ def tried(scene: Scene, fault: Fault, *, name: str, point: str = "", recovery: s
 
 def _recovered(scene: Scene, recovery: str, known: bool) -> tuple[int | None, str]:
     """The next run: its exit code and what it said. A `retry` of a run of which nothing is known may leave the rest."""
-    run = scene.starter.start(scene.stand.folder, (recovery,))
+    run = scene.starter.start(scene.stand.folder, recovery.split())
     code = run.wait()
     run.close()
-    if recovery == "build" or known:
+    if recovery != "retry" or known:
         return code, run.text()
     again, text = _recovered(scene, "build", known)
     return again, f"{run.text()}\n-- and then:\n{text}"

@@ -33,6 +33,8 @@ class Passage:
     """The process that serves it."""
     text: str = ""
     copying: bool = False
+    held: bool = False
+    """Whether its statement comes late."""
     waiting: bool = False
     """Whether the trap closes with the server's next answer."""
 
@@ -119,6 +121,8 @@ class Door:
                 backward.start()
                 self._forward(passage)
         passage.cut()
+        if passage.held:
+            self.done.set()
         if backward.ident:
             backward.join(PATIENCE)
         client.close()
@@ -147,6 +151,7 @@ class Door:
             mine = self._counted(passage, kind) and self._is_mine(passage, kind)
             if mine and self.when == "before":
                 self._do(passage)
+                passage.held = bool(self.late)
                 time.sleep(self.late)
             if mine and self.when == "after":
                 passage.waiting = kind != COPY_DATA
@@ -154,7 +159,6 @@ class Door:
             if mine and self.late:
                 # The server has begun with it when it hears that its client is gone.
                 time.sleep(self.late / 10)
-                self.done.set()
             if mine and self.when == "after" and kind == COPY_DATA:
                 self._do(passage)
 
