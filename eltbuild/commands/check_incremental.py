@@ -22,8 +22,8 @@ from eltbuild.relation import Relation
 from eltbuild.report.text import clean
 from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.events import Message, Results
-from eltbuild.run.ledger import Ledger
-from eltbuild.run.ledgers import claimed
+from eltbuild.run.ledger.opening import claimed
+from eltbuild.run.ledger.port import Ledger
 from eltbuild.run.replay import Asked, Verdict, replay
 from eltbuild.run.sessions import Connections
 from eltbuild.run.stop import Stop

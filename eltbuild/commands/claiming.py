@@ -13,8 +13,8 @@ from eltbuild.commands.opening import Opened, mask_of
 from eltbuild.project.resources import Node, NodeId, Project
 from eltbuild.quality.data_tests import stores_failures
 from eltbuild.relation import Relation
-from eltbuild.run.claims import host
-from eltbuild.run.ledgers import SCHEMA, Books
+from eltbuild.run.ledger.claims import host
+from eltbuild.run.ledger.opening import SCHEMA, Books
 from eltbuild.run.stop import Stop
 from eltbuild.sql.files import is_arrow
 from eltbuild.sql.writer import Writer

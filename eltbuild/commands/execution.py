@@ -19,18 +19,18 @@ from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem,
 from eltbuild.plan.nouns import Batch
 from eltbuild.project.resources import Node, NodeId, Project
 from eltbuild.relation import Relation
-from eltbuild.run.attempts import AT_START, Attempts, repeated, trying
 from eltbuild.run.batches import moment
 from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.comments import commenter
 from eltbuild.run.events import FAILED, Event, Finished, Message, Results, RunFinished, RunStarted, Started
-from eltbuild.run.lease import LOST, LOST_HINT, mark
-from eltbuild.run.ledger import Forgetful, Ledger
-from eltbuild.run.ledgers import claimed
+from eltbuild.run.failure.attempts import AT_START, Attempts, repeated, trying
+from eltbuild.run.ledger.lease import LOST, LOST_HINT, mark
+from eltbuild.run.ledger.opening import claimed
+from eltbuild.run.ledger.port import Forgetful, Ledger
 from eltbuild.run.leftovers import clear, tidy
 from eltbuild.run.marked import Marked
 from eltbuild.run.node import do
-from eltbuild.run.ownership import FOREIGN, is_foreign
+from eltbuild.run.ownership.owner import FOREIGN, is_foreign
 from eltbuild.run.schedule import schedule
 from eltbuild.run.sessions import Commented, Connections
 from eltbuild.run.stop import INTERRUPT, Asked, Stop
@@ -463,7 +463,7 @@ def _is_there(connection: Commented, schema: Relation, writer: Writer) -> bool:
 
 def load_arrow_sources(work: Work, nodes: Sequence[Node], connection: Commented) -> dict[NodeId, EltbuildError]:
     """Load the Arrow files that sources of these nodes lie in, each into the source's table; what failed, and why."""
-    from eltbuild.run.arrow_sources import load_source
+    from eltbuild.run.loading.arrow_sources import load_source
 
     project = work.session.project
     wanted = {parent for node in nodes for parent in node.parents if parent in project.sources}

@@ -18,14 +18,14 @@ from eltbuild.errors import Problem, UsageError
 from eltbuild.relation import Relation
 from eltbuild.report.artifacts import encode_json
 from eltbuild.report.text import clean, count
-from eltbuild.run import restoring
-from eltbuild.run.archive_file import FOLDER
 from eltbuild.run.aside import foreground
 from eltbuild.run.events import Message
-from eltbuild.run.ledger import Ledger
-from eltbuild.run.ledgers import claimed, reading
-from eltbuild.run.orphans import Dropped, Orphan, Orphans, drop, found
-from eltbuild.run.ownership import counted, told_rows
+from eltbuild.run.ledger.opening import claimed, reading
+from eltbuild.run.ledger.port import Ledger
+from eltbuild.run.ownership import restoring
+from eltbuild.run.ownership.archive_file import FOLDER
+from eltbuild.run.ownership.orphans import Dropped, Orphan, Orphans, drop, found
+from eltbuild.run.ownership.owner import counted, told_rows
 from eltbuild.sql.writer import Writer
 
 Row: TypeAlias = Mapping[str, Any]

@@ -21,8 +21,8 @@ from eltbuild.report.plan_text import plan_json, plan_text
 from eltbuild.report.terminal import terminal_of
 from eltbuild.run.aside import foreground
 from eltbuild.run.catalogue import Catalogue
-from eltbuild.run.ledger import Ledger
-from eltbuild.run.ledgers import reading
+from eltbuild.run.ledger.opening import reading
+from eltbuild.run.ledger.port import Ledger
 
 
 def command(options: Options) -> int:

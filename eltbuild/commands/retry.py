@@ -21,9 +21,9 @@ from eltbuild.disk import read_whole
 from eltbuild.errors import DatabaseError, Problem, UsageError
 from eltbuild.graph.graph import Graph
 from eltbuild.project.resources import NodeId
-from eltbuild.run.claims import described, host, is_dead
-from eltbuild.run.ledgers import Waiting, journal
-from eltbuild.run.run_ledger import is_in_parts
+from eltbuild.run.ledger.claims import described, host, is_dead
+from eltbuild.run.ledger.opening import Waiting, journal
+from eltbuild.run.ledger.run_ledger import is_in_parts
 from eltbuild.state.records import Run
 
 

@@ -16,7 +16,7 @@ from eltbuild.project.resources import Macro, Node
 from eltbuild.relation import Column
 from eltbuild.run.changes import tell
 from eltbuild.run.events import Finished
-from eltbuild.run.ownership import admitted
+from eltbuild.run.ownership.owner import admitted
 from eltbuild.run.work import (
     Clock,
     Work,

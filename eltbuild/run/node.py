@@ -21,11 +21,11 @@ from eltbuild.quality import data_tests, freshness
 from eltbuild.relation import RelationKind
 from eltbuild.run.batches import as_results
 from eltbuild.run.changes import anew, tell
-from eltbuild.run.effort import attempted, retried
 from eltbuild.run.events import Finished, Started, Status
+from eltbuild.run.failure.effort import attempted, retried
 from eltbuild.run.locate import located
 from eltbuild.run.materialization import own_strategy, run_materialization
-from eltbuild.run.ownership import admitted, refuse_foreign
+from eltbuild.run.ownership.owner import admitted, refuse_foreign
 from eltbuild.run.sessions import Commented
 from eltbuild.run.slices import slices
 from eltbuild.run.unit_test import run_unit_test
@@ -240,7 +240,7 @@ def _call_text(kind: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str
 
 def run_seed(work: Work, node: Node, clock: Clock) -> Finished:
     """A seed: its file's rows, loaded in bulk."""
-    from eltbuild.run.seeds import read_seed, refused, untyped
+    from eltbuild.run.loading.seeds import read_seed, refused, untyped
 
     connection = connection_for(work, node)
     live = Live(connection)

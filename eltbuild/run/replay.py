@@ -26,7 +26,7 @@ from eltbuild.run.batches import batches, ceiling, floor, moment, shifted
 from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.events import Finished, Started
 from eltbuild.run.history import Axis, Read, axis, boundaries, filtered_columns, inputs, read_of, text_of
-from eltbuild.run.ledger import Forgetful
+from eltbuild.run.ledger.port import Forgetful
 from eltbuild.run.node import do
 from eltbuild.run.work import Work
 from eltbuild.sql.inline import is_json

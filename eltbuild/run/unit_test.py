@@ -111,7 +111,7 @@ def own_rows(work: Work, test: UnitTest, resource: Node | Source, given: Input) 
     if not isinstance(resource, Node) or resource.resource_type != "seed":
         message = f"unit test `{test.name}` gives no rows for {given.text}"
         raise CompileError(Problem(message, test.place, "write `rows: []` for none"))
-    from eltbuild.run.seeds import read_seed
+    from eltbuild.run.loading.seeds import read_seed
 
     rows = read_seed(resource, Path(work.session.project.root), work.writer.capabilities)
     return replace(given, fixture=unit_tests.table_of(rows.to_pylist())), columns_of(rows, work.writer)

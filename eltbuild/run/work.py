@@ -20,10 +20,10 @@ from eltbuild.plan.materialize import MATERIALIZATIONS, asks_columns
 from eltbuild.plan.nouns import Batch, Call, Check, Facts, Load, Operation, Recipe, Seize, Statement
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Belongings, Column, Relation, RelationInfo, RelationKind
-from eltbuild.run.attempts import Attempts, repeated
 from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.events import Finished, Status, Timing
-from eltbuild.run.ledger import Forgetful, Ledger
+from eltbuild.run.failure.attempts import Attempts, repeated
+from eltbuild.run.ledger.port import Forgetful, Ledger
 from eltbuild.run.sessions import Commented, Connections, Kept
 from eltbuild.sql.scan import without_end
 from eltbuild.sql.writer import Writer

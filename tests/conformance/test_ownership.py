@@ -14,9 +14,9 @@ from conformance.projects import Project, ended
 from eltbuild.adapter import open_adapter
 from eltbuild.commands.claiming import books_of, home_of
 from eltbuild.commands.orphans import dropped_rows
-from eltbuild.run import restoring
-from eltbuild.run.ledgers import reading
-from eltbuild.run.orphans import found
+from eltbuild.run.ledger.opening import reading
+from eltbuild.run.ownership import restoring
+from eltbuild.run.ownership.orphans import found
 
 TABLE = "{{ config(materialized='table') }} "
 NODES: Mapping[str, Mapping[str, str]] = {

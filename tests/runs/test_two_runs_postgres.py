@@ -174,9 +174,9 @@ def test_a_record_and_the_end_of_its_run_exclude_each_other(base: Base) -> None:
     from eltbuild.adapter import Target
     from eltbuild.errors import DatabaseError
     from eltbuild.relation import Relation
-    from eltbuild.run.claims import attempt
-    from eltbuild.run.database_store import DatabaseStore
-    from eltbuild.run.lease import Lease
+    from eltbuild.run.ledger.claims import attempt
+    from eltbuild.run.ledger.database_store import DatabaseStore
+    from eltbuild.run.ledger.lease import Lease
     from eltbuild.sql.writer import Writer
     from eltbuild.state.records import Built, Run
     from eltbuild.state.tables import Tables

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from eltbuild.errors import UsageError
-from eltbuild.run.claims import GRACE, SILENCE, Conflict, attempt, host, moment, patience, refusal, span
+from eltbuild.run.ledger.claims import GRACE, SILENCE, Conflict, attempt, host, moment, patience, refusal, span
 from eltbuild.state.records import Run
 
 NOW = datetime(2013, 1, 31, 12, 7, 11, tzinfo=UTC)

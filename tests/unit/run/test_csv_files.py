@@ -9,7 +9,7 @@ import pytest
 
 from eltbuild.adapter import Capabilities
 from eltbuild.project.resources import Node
-from eltbuild.run.seeds import read_seed
+from eltbuild.run.loading.seeds import read_seed
 
 PLAIN = Capabilities()
 READER = Capabilities(reads_csv=True)

@@ -13,8 +13,8 @@ from eltbuild_duckdb import DuckDBAdapter
 from eltbuild.adapter import Connection, Target
 from eltbuild.errors import DatabaseError, UsageError
 from eltbuild.relation import Relation
-from eltbuild.run.claims import attempt
-from eltbuild.run.database_store import DatabaseStore
+from eltbuild.run.ledger.claims import attempt
+from eltbuild.run.ledger.database_store import DatabaseStore
 from eltbuild.sql.writer import Writer
 from eltbuild.state.records import Built, Ended, Interval, Run
 from eltbuild.state.tables import Tables, migration

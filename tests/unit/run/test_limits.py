@@ -13,7 +13,7 @@ from eltbuild.adapter import Target
 from eltbuild.errors import CompileError, DatabaseError
 from eltbuild.project.durations import retries_of, seconds_of
 from eltbuild.project.resources import Node
-from eltbuild.run.limits import Limit, attempts_of, limit_of, limited
+from eltbuild.run.failure.limits import Limit, attempts_of, limit_of, limited
 from eltbuild.run.sessions import Connections
 
 LONG = "select sum(a.range * b.range) from range(10000000) as a, range(10000000) as b"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from eltbuild.relation import Relation
-from eltbuild.run import local_store
-from eltbuild.run.claims import attempt
-from eltbuild.run.local_store import LocalLease, LocalStore
+from eltbuild.run.ledger import local_store
+from eltbuild.run.ledger.claims import attempt
+from eltbuild.run.ledger.local_store import LocalLease, LocalStore
 from eltbuild.state.records import Built, Ended, Run
 
 ORDERS = Relation("shop", "main", "orders")

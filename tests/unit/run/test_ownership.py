@@ -11,7 +11,7 @@ import pytest
 from pyarrow import feather
 from shops import Shop, ended
 
-from eltbuild.run import ownership
+from eltbuild.run.ownership import owner as ownership
 
 HEAD = "{{{{ config(materialized='{0}') }}}}"
 NODES: Mapping[str, Mapping[str, str]] = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eltbuild.plan.nouns import Batch
 from eltbuild.relation import Relation
-from eltbuild.run.known import Known
+from eltbuild.run.ledger.known import Known
 from eltbuild.run.slices import missing
 from eltbuild.state.records import Built, Interval
 

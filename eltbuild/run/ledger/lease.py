@@ -14,7 +14,7 @@ from datetime import datetime
 from eltbuild.adapter import Adapter, Answer, Connection
 from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.relation import Relation
-from eltbuild.run.database_store import brief_of, lock_of
+from eltbuild.run.ledger.database_store import brief_of, lock_of
 from eltbuild.state.records import Built, Ended, Interval, Run
 from eltbuild.state.tables import Tables
 

@@ -14,8 +14,8 @@ from eltbuild.errors import EltbuildError, Problem, UsageError
 from eltbuild.plan.archive import view_text
 from eltbuild.project.resources import Project
 from eltbuild.relation import Relation, RelationInfo
-from eltbuild.run.archive_file import write_rows, write_text
-from eltbuild.run.ledger import Ledger
+from eltbuild.run.ledger.port import Ledger
+from eltbuild.run.ownership.archive_file import write_rows, write_text
 from eltbuild.run.work import perform
 from eltbuild.sql import spelling
 from eltbuild.sql.writer import Writer

@@ -12,7 +12,7 @@ from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.project.durations import retries_of, seconds_of
 from eltbuild.project.resources import Node
 from eltbuild.run.aside import BETWEEN
-from eltbuild.run.attempts import Attempts
+from eltbuild.run.failure.attempts import Attempts
 from eltbuild.run.sessions import Connections
 
 

@@ -12,7 +12,7 @@ from eltbuild.plan.going_on import is_movable
 from eltbuild.plan.nouns import Call, Facts, Operation, Statement
 from eltbuild.project.resources import Node
 from eltbuild.relation import RelationInfo
-from eltbuild.run.ledger import Forgetful
+from eltbuild.run.ledger.port import Forgetful
 from eltbuild.run.sessions import Commented
 from eltbuild.run.work import Work, perform
 from eltbuild.sql.writer import Writer

@@ -11,7 +11,7 @@ from eltbuild.plan.nouns import Batch, Call, Operation
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation, RelationKind
 from eltbuild.run.events import Finished
-from eltbuild.run.known import Known
+from eltbuild.run.ledger.known import Known
 from eltbuild.state.records import Built, Ended, Event, Interval, Run
 
 LONGEST = 500

@@ -14,14 +14,14 @@ from eltbuild.adapter import Adapter, Connection
 from eltbuild.errors import DatabaseError, EltbuildError, Problem, UsageError
 from eltbuild.relation import Relation
 from eltbuild.run.aside import Foreground
-from eltbuild.run.claims import Store, attempt, in_the_way, patience, refusal, span
-from eltbuild.run.database_store import DatabaseStore, Forbidden
 from eltbuild.run.events import Message
-from eltbuild.run.known import Known
-from eltbuild.run.lease import Lease, mark
-from eltbuild.run.ledger import Forgetful, Ledger, Reading
-from eltbuild.run.local_store import FOLDER, LocalLease, LocalStore
-from eltbuild.run.run_ledger import RunLedger
+from eltbuild.run.ledger.claims import Store, attempt, in_the_way, patience, refusal, span
+from eltbuild.run.ledger.database_store import DatabaseStore, Forbidden
+from eltbuild.run.ledger.known import Known
+from eltbuild.run.ledger.lease import Lease, mark
+from eltbuild.run.ledger.local_store import FOLDER, LocalLease, LocalStore
+from eltbuild.run.ledger.port import Forgetful, Ledger, Reading
+from eltbuild.run.ledger.run_ledger import RunLedger
 from eltbuild.run.stop import Stop
 from eltbuild.sql.writer import Writer
 from eltbuild.state.records import Built, Interval, Run

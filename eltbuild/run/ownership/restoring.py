@@ -12,8 +12,8 @@ from eltbuild.adapter import Connection
 from eltbuild.errors import Problem, UsageError
 from eltbuild.plan.rows import columns_of
 from eltbuild.relation import Relation
-from eltbuild.run.archive_file import HEAD, METADATA, Content, content_of
-from eltbuild.run.ledger import Ledger
+from eltbuild.run.ledger.port import Ledger
+from eltbuild.run.ownership.archive_file import HEAD, METADATA, Content, content_of
 from eltbuild.run.work import perform
 from eltbuild.sql.writer import Writer
 

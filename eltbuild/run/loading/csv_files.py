@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError, Place, Problem
 from eltbuild.project.resources import Node
-from eltbuild.run.csv_values import as_moments, as_whole_numbers, looks_dated
+from eltbuild.run.loading.csv_values import as_moments, as_whole_numbers, looks_dated
 
 if TYPE_CHECKING:
     import pyarrow

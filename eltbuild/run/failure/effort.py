@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from eltbuild.project.resources import Node, Source, UnitTest
-from eltbuild.run.attempts import repeated
 from eltbuild.run.events import Finished
-from eltbuild.run.limits import attempts_of, limit_of, limited
+from eltbuild.run.failure.attempts import repeated
+from eltbuild.run.failure.limits import attempts_of, limit_of, limited
 from eltbuild.run.schedule import title
 from eltbuild.run.work import Work, is_idempotent
 

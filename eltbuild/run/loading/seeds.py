@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError, DatabaseError, Place, Problem, did_you_mean
 from eltbuild.project.resources import Node
-from eltbuild.run.csv_files import read_csv
+from eltbuild.run.loading.csv_files import read_csv
 
 if TYPE_CHECKING:
     import pyarrow

@@ -10,7 +10,7 @@ from eltbuild.plan.nouns import Batch, Operation
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation, RelationKind
 from eltbuild.run.events import Finished
-from eltbuild.run.known import Known
+from eltbuild.run.ledger.known import Known
 from eltbuild.state.records import Built, Event, Interval
 
 

@@ -1,0 +1,1 @@
+"""What is tried again, for how long, and what is not."""

@@ -1,0 +1,1 @@
+"""Rows from files: seeds and the files that stand for sources."""

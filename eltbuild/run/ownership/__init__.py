@@ -1,0 +1,1 @@
+"""Whose a relation is, and how what nobody builds any more goes."""
