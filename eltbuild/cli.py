@@ -1,188 +1,38 @@
-"""Flags in, exit code out. Decides nothing, and imports nothing heavy before a command is chosen."""
+"""Commands in, exit code out. Decides nothing, and imports nothing heavy before a command is chosen."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 from eltbuild._version import __version__
-
-Decorator = Callable[[Any], Any]
-
-
-def _names(flag: str) -> list[str]:
-    """The environment variables that set a flag."""
-    name = flag.upper().replace("-", "_")
-    return [f"ELTBUILD_{name}", f"DBT_ENGINE_{name}", f"DBT_{name}"]
-
-
-class YamlMapping(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A mapping written as YAML or JSON."""
-
-    name = "yaml"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The mapping. Fails for anything else."""
-        if not isinstance(value, str):
-            return value
-        import yaml
-
-        from eltbuild.secrecy import hidden
-
-        try:
-            found = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            # A date that there is none of is no error of YAML's own.
-            why = getattr(error, "problem", None) or "it cannot be read"
-            self.fail(f"{hidden(repr(value))} is not YAML: {why}", param, ctx)
-        if found is None:
-            return {}
-        if not isinstance(found, dict):
-            self.fail(f"must be a mapping such as '{{name: value}}', and is {hidden(repr(value))}", param, ctx)
-        return found
-
-
-class Words(click.Option):
-    """An option that takes several words: `--select a b c`, as well as `--select a --select b`."""
-
-    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
-        """Let the option take every word up to the next flag."""
-        super().add_to_parser(parser, ctx)
-        for name in self.opts:
-            known = parser._long_opt.get(name) or parser._short_opt.get(name)
-            if known is not None:
-                known.process = self._greedy(known, known.process)
-
-    @staticmethod
-    def _greedy(known: Any, process: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-        def take(value: Any, state: Any) -> None:
-            words = [value]
-            while state.rargs and not state.rargs[0].startswith("-"):
-                words.append(state.rargs.pop(0))
-            for word in words:
-                process(word, state)
-
-        return take
-
-
-def _flag(name: str, text: str, short: str = "", env: bool = True) -> Decorator:
-    """A flag that can be given as `--name` and `--no-name`."""
-    spelled = f"--{name}/--no-{name}"
-    params = [f"-{short}", spelled] if short else [spelled]
-    return click.option(*params, default=None, help=text, envvar=_names(name) if env else None)
-
-
-def _value(name: str, text: str, *more: str, env: bool = True, **kwargs: Any) -> Decorator:
-    return click.option(f"--{name}", *more, help=text, envvar=_names(name) if env else None, default=None, **kwargs)
-
-
-def _words(name: str, text: str, *more: str) -> Decorator:
-    return click.option(f"--{name}", *more, cls=Words, multiple=True, help=text, metavar="WORDS...")
-
-
-GLOBAL: Sequence[Decorator] = (
-    click.option("--log-format", type=click.Choice(["text", "debug", "json", "default"]), envvar=_names("log-format"),
-                 default=None, help="How the log is written on the console."),
-    click.option("--log-level", type=click.Choice(["debug", "info", "warn", "error", "none"]),
-                 envvar=_names("log-level"), default=None, help="The least level shown on the console."),
-    click.option("--log-format-file", type=click.Choice(["text", "debug", "json", "default"]),
-                 envvar=_names("log-format-file"), default=None, help="How the log file is written."),
-    click.option("--log-level-file", type=click.Choice(["debug", "info", "warn", "error", "none"]),
-                 envvar=_names("log-level-file"), default=None, help="The least level written to the log file."),
-    _value("log-path", "The folder of the log file."),
-    _flag("use-colors", "Colours on the console."),
-    _flag("quiet", "Show errors only.", "q"),
-    _flag("debug", "Show every statement and its time.", "d"),
-    _flag("print", "Show what templates print()."),
-    _flag("fail-fast", "Stop at the first failure.", "x"),
-    _flag("warn-error", "Treat warnings as errors."),
-    click.option("--warn-error-options", type=YamlMapping(), envvar=_names("warn-error-options"), default=None,
-                 help="Which warnings are errors: '{error: [...], silence: [...]}'."),
-    _flag("write-json", "Write manifest.json and run_results.json."),
-    _flag("version-check", "Check the project's require-dbt-version."),
-    _flag("partial-parse", "Use what earlier calls have read, where nothing changed."),
-    _flag("introspect", "Let templates ask the warehouse while compiling."),
-    click.option("--indirect-selection", type=click.Choice(["eager", "cautious", "buildable", "empty"]),
-                 envvar=_names("indirect-selection"), default=None, help="Which tests follow from selected nodes."),
-    _value("state", "A folder with the artifacts of another run, to compare with."),
-    _flag("defer", "Refer to the relations of --state for nodes that are not selected."),
-    _value("defer-state", "A folder with the manifest that --defer uses."),
-    _flag("favor-state", "With --defer: prefer the other run's relations."),
-    # Known to scripts written for dbt; without effect here.
-    click.option("--cache-selected-only/--no-cache-selected-only", default=None, hidden=True, expose_value=False),
-    click.option("--populate-cache/--no-populate-cache", default=None, hidden=True, expose_value=False),
-    click.option("--send-anonymous-usage-stats/--no-send-anonymous-usage-stats", default=None, hidden=True,
-                 expose_value=False),
-    click.option("--static-parser/--no-static-parser", default=None, hidden=True, expose_value=False),
-    click.option("--use-experimental-parser/--no-use-experimental-parser", default=None, hidden=True,
-                 expose_value=False),
-    click.option("--use-colors-file/--no-use-colors-file", default=None, hidden=True, expose_value=False),
-    click.option("--log-cache-events/--no-log-cache-events", default=None, hidden=True, expose_value=False),
-    click.option("--single-threaded/--no-single-threaded", default=None, hidden=True, expose_value=False),
-    click.option("--printer-width", type=int, default=None, hidden=True, expose_value=False),
-    click.option("--show-all-deprecations/--no-show-all-deprecations", default=None, hidden=True, expose_value=False),
-)  # fmt: skip
-
-FOLDERS: Sequence[Decorator] = (
-    _value("project-dir", "The project's folder; else this folder or one above it."),
-    _value("profiles-dir", "The folder that holds profiles.yml."),
-    _value("profile", "The profile to use, in place of the project's."),
-    click.option("--target", "-t", envvar=_names("target"), default=None, help="The profile's target to use."),
-    _value("target-path", "The folder for artifacts and compiled SQL."),
-    click.option("--threads", type=click.IntRange(0), envvar=_names("threads"), default=None,
-                 help="How many nodes run at once."),
-    click.option("--vars", type=YamlMapping(), default="{}", help="Variables as YAML: '{name: value}'."),
-)  # fmt: skip
-
-SELECTION: Sequence[Decorator] = (
-    _words(
-        "select", "What to take: names, paths, tag:x, +upstream, downstream+ ...", "-s", "--models", "--model", "-m"
-    ),
-    _words("exclude", "What to leave out, in the same words."),
-    click.option("--selector", default=None, help="A selection by its name in selectors.yml."),
+from eltbuild.flags import (
+    EMPTY,
+    FOLDERS,
+    GLOBAL,
+    ORPHANS,
+    OUTPUT,
+    REFRESH,
+    SELECTION,
+    SHARED,
+    STORE,
+    TYPES,
+    Decorator,
+    Words,
+    YamlMapping,
+    value,
+    words,
 )
 
-TYPES: Sequence[Decorator] = (
-    _words("resource-type", "Only these types of resources.", "--resource-types"),
-    _words("exclude-resource-type", "Not these types of resources.", "--exclude-resource-types"),
-)
-
-REFRESH: Sequence[Decorator] = (_flag("full-refresh", "Build incremental models and seeds from nothing.", "f"),)
-SHARED: Sequence[Decorator] = (
-    _flag("adopt", "Take over relations that this project did not build; each is kept under another name."),
-    click.option("--wait", is_flag=False, flag_value="forever", default=None, metavar="[DURATION]",
-                 envvar=_names("wait"), help="Wait for another run to end: 90s, 10m, or until it does."),
-)  # fmt: skip
-ORPHANS: Sequence[Decorator] = (
-    _words("select", "Which of them: names, with schema and database or not, and * for any letters.", "-s"),
-    _words("exclude", "Which not, in the same words."),
-    click.option("--drop", is_flag=True, default=None, help="Write each to a file in .eltbuild/archive, then drop it."),
-    click.option("--kept", is_flag=True, default=None,
-                 help="With --drop: also those that were put aside when the project took over."),
-    click.option("--restore", metavar="FILE", default=None, help="Make again what was dropped, from its file."),
-    click.option("--output", type=click.Choice(["text", "json"]), default=None, help="How to print."),
-    SHARED[1],
-)  # fmt: skip
-EMPTY: Sequence[Decorator] = (
-    _flag("empty", "Build with no rows, to check that everything fits."),
-    _value("sample", "Only the rows of a span of time: '3 days', or '{start: ..., end: ...}'."),
-    _value("event-time-start", "The first time of the batches to build."),
-    _value("event-time-end", "The time before which the batches to build end."),
-)
-STORE: Sequence[Decorator] = (_flag("store-failures", "Keep the failing rows of tests as tables."),)
-OUTPUT: Sequence[Decorator] = (
-    click.option("--output", type=click.Choice(["text", "json", "csv"]), default=None, help="How to print."),
-)
+VERSION = click.version_option(__version__, "-V", "-v", "--version", message="eltbuild %(version)s")
 
 
 class Commands(click.Group):
     """The group, which also answers to names that dbt has for the same command."""
 
-    ALIASES = {"list": "ls"}  # noqa: RUF012
+    ALIASES = {"list": "ls", "snapshot-freshness": "freshness"}  # noqa: RUF012
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of that name or alias."""
@@ -216,7 +66,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, "-V", "-v", "--version", message="eltbuild %(version)s")
+@VERSION
 @click.pass_context
 def cli(ctx: click.Context, /, **flags: Any) -> None:
     """Build SQL transformations: parse, compile, plan, run and test a project of models.
@@ -248,7 +98,7 @@ def command(name: str, *groups: Sequence[Decorator], examples: str, group: click
     """Register a command: its own flags, those of `groups`, and the common ones."""
 
     def register(function: Any) -> click.Command:
-        made = click.command(name, epilog=f"\b\nExamples:\n{examples}")(click.pass_context(function))
+        made = VERSION(click.command(name, epilog=f"\b\nExamples:\n{examples}")(click.pass_context(function)))
         _apply(made, (*groups, FOLDERS, GLOBAL))
         group.add_command(made)
         return made
@@ -273,6 +123,8 @@ def _run(ctx: click.Context, recipe: str, flags: dict[str, Any], **more: Any) ->
   eltbuild build --select +fct_orders --full-refresh
   eltbuild build --select state:modified+ --state prod-artifacts""")  # fmt: skip
 @click.option("--show/--no-show", default=None, hidden=True)
+@click.option("--include-saved-query/--no-include-saved-query", default=None, hidden=True, expose_value=False)
+@click.option("--export-saved-queries/--no-export-saved-queries", default=None, hidden=True, expose_value=False)
 def build(ctx: click.Context, **flags: Any) -> None:
     """Build seeds, models and snapshots and test them, in the order of the graph."""
     _run(ctx, "build", flags)
@@ -369,6 +221,7 @@ def parse(ctx: click.Context, **flags: Any) -> None:
   eltbuild debug
   eltbuild debug --target prod""")  # fmt: skip
 @click.option("--connection", is_flag=True, default=False, expose_value=False, help="Test the connection only.")
+@click.option("--config-dir", is_flag=True, default=None, help="Print the folder of profiles.yml, and no more.")
 def debug(ctx: click.Context, **flags: Any) -> None:
     """Show which project, profile and warehouse are used, and whether the connection works."""
     _run(ctx, "debug", flags)
@@ -429,9 +282,9 @@ def retry(ctx: click.Context, **flags: Any) -> None:
 @click.argument("models", nargs=-1)
 @click.option("--deltas", type=click.IntRange(1), default=None, help="How many runs follow the first one. [default: 3]")
 @click.option("--cut", default=None, metavar="COLUMN", help="The column that says when a row had come.")
-@_words("exclude-columns", "Columns that are not compared, such as the time of the run.")
-@_value("event-time-start", "For microbatch models: where the history begins.")
-@_value("event-time-end", "For microbatch models: where it ends.")
+@words("exclude-columns", "Columns that are not compared, such as the time of the run.")
+@value("event-time-start", "For microbatch models: where the history begins.")
+@value("event-time-end", "For microbatch models: where it ends.")
 def check_incremental(ctx: click.Context, models: tuple[str, ...], **flags: Any) -> None:
     """Build incremental models again, from history, then delta by delta, and compare with their full queries.
 
@@ -467,7 +320,7 @@ def run_operation(ctx: click.Context, macro: str | None, **flags: Any) -> None:
     ctx.exit(recipe(Options(**given), macro))
 
 
-@cli.group("source")
+@cli.group("source", cls=Commands)
 def source() -> None:
     """Look at sources."""
 
@@ -481,7 +334,7 @@ def freshness(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "freshness", flags)
 
 
-@cli.group("docs")
+@cli.group("docs", cls=Commands)
 def docs() -> None:
     """Documentation artifacts."""
 
@@ -512,155 +365,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: run a command, tell errors in plain words and without secrets, leave with 0, 1 or 2."""
     import os
 
+    from eltbuild.process import run_and_leave
     from eltbuild.secrecy import remembering
 
     with remembering(os.environ):
-        _called(arguments)
-
-
-def _called(arguments: Sequence[str] | None) -> None:
-    import gc
-    from errno import ENOSPC
-
-    from eltbuild.errors import EltbuildError, Interrupted
-
-    # A command makes many small values and keeps them: looking for cycles among them each time is wasted.
-    gc.set_threshold(200_000, 20, 20)
-    _stop_on_termination()
-    _open_closed_streams()
-    try:
-        args = None if arguments is None else list(arguments)
-        left = cli.main(args=args, prog_name="eltbuild", standalone_mode=False)
-        # click hands back the code of `ctx.exit`, and what a command returns.
-        code = left if isinstance(left, int) else 0
-    except click.exceptions.Exit as error:
-        code = error.exit_code
-    except click.ClickException as error:
-        error.show()
-        code = 2
-    except (KeyboardInterrupt, click.exceptions.Abort, Interrupted) as error:
-        with suppress(OSError):
-            click.echo("stopped", err=True)
-        code = _stopped(error)
-    except EltbuildError as error:
-        code = _tell(error)
-    except RecursionError:
-        click.echo("[ERROR]: something in the project is nested, or calls itself, without end", err=True)
-        code = 2
-    except MemoryError:
-        click.echo("[ERROR]: the memory is full", err=True)
-        code = 2
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else "cannot write: " if error.errno == ENOSPC else ""
-        click.echo(f"[ERROR]: {where}{error.strerror or error}", err=True)
-        code = 2
-    except Exception as error:
-        code = _confess(error)
-    _leave(code)
-
-
-def _stopped(error: BaseException) -> int:
-    """128 and the number of the signal that stopped the command."""
-    causes = (error, error.__cause__, error.__context__)
-    numbers = (getattr(cause, "number", 0) for cause in causes)
-    return 128 + next(filter(None, numbers), 2)
-
-
-def _leave(code: int) -> NoReturn:
-    """The process ends with that code, or 2 where its output could not be written; what still hangs is not waited for.
-
-    A reader that has gone does not count.
-    """
-    import os
-    import signal
-
-    if code > 128:
-        # From here on nobody is there to answer a signal that is sent again.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError) as error:
-            # Python would try that once more, and complain.
-            with suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-                reason = getattr(error, "strerror", None) or error
-                click.echo(f"[ERROR]: the output could not be written: {reason}", err=True)
-                code = code or 2
-    if code > 128:
-        # No other way ends work that was abandoned; the engine undoes what it has not committed.
-        os._exit(code)
-    sys.exit(code)
-
-
-def _confess(error: Exception) -> int:
-    """A fault of eltbuild's own: said in a line, the details in a file that can be sent with a report."""
-    import tempfile
-    import traceback
-
-    from eltbuild.secrecy import hidden
-
-    with tempfile.NamedTemporaryFile("w", prefix="eltbuild-fault-", suffix=".txt", delete=False) as file:
-        told = hidden("".join(traceback.format_exception(error)))
-        file.write(f"eltbuild {__version__}\n{sys.version}\n\n{told}")
-    click.echo(hidden(f"[ERROR]: a fault in eltbuild itself: {type(error).__name__}: {error}"), err=True)
-    click.echo(f"    hint: please report it, with {file.name}", err=True)
-    return 2
-
-
-AGAIN = 0.05
-"""Seconds after which a request to stop that came to nothing is made again."""
-
-
-class Stopped(KeyboardInterrupt):
-    """Another signal than that of Ctrl-C asked the process to end; it is answered in the same way."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-def _stop_on_termination() -> None:
-    """Let SIGTERM and SIGHUP end a command as Ctrl-C does: what runs is cancelled, what was done is told."""
-    import signal
-
-    def stop(number: int, frame: object) -> None:
-        raise Stopped(number)
-
-    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
-        number = getattr(signal, name, None)
-        # What was ignored on purpose, as by `nohup`, stays so.
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, stop)
-    sys.unraisablehook = _unraisable
-
-
-def _unraisable(ignored: Any) -> None:
-    """What was raised where Python can only ignore it, as within an import: a request to stop is made again."""
-    import signal
-    import threading
-
-    if not isinstance(ignored.exc_value, KeyboardInterrupt):
-        sys.__unraisablehook__(ignored)
-        return
-    number = getattr(ignored.exc_value, "number", signal.SIGINT)
-    again = threading.Timer(AGAIN, signal.raise_signal, (number,))
-    again.daemon = True
-    again.start()
-
-
-def _open_closed_streams() -> None:
-    """Let what is written go nowhere where whoever started the process closed its streams."""
-    import os
-
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-
-
-def _tell(error: Any) -> int:
-    from eltbuild.report.problems import tell
-
-    return tell(error, sys.stderr)
+        run_and_leave(cli, arguments)

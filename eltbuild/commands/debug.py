@@ -11,6 +11,7 @@ from eltbuild.commands.opening import PROJECT_FILES, Ground, Surroundings, find_
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT
 from eltbuild.errors import EltbuildError
+from eltbuild.project.profile import FILES, profile_folders
 from eltbuild.run.aside import foreground
 from eltbuild.secrecy import STARS, hidden, without_secrets
 
@@ -18,6 +19,8 @@ from eltbuild.secrecy import STARS, hidden, without_secrets
 def command(options: Options) -> int:
     """Print what is used, and whether the connection works; the exit code."""
     around = Surroundings.here()
+    if options.config_dir:
+        return _show_folder(options, around)
     lines = [("eltbuild", __version__), ("python", platform.python_version()), ("system", platform.platform())]
     try:
         root = find_root(options, around.cwd, around.environ)
@@ -72,3 +75,15 @@ def _print(lines: list[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         sys.stdout.write(f"{name.rjust(width)}  {value}\n")
+
+
+def _show_folder(options: Options, around: Surroundings) -> int:
+    """Print the folder whose profiles file is used, or the one where it would be looked for first."""
+    try:
+        root = find_root(options, around.cwd, around.environ)
+    except EltbuildError:
+        root = around.cwd
+    folders = profile_folders(root, options.profiles_dir, around.environ, around.home)
+    used = next((folder for folder in folders if any((folder / name).is_file() for name in FILES)), folders[0])
+    sys.stdout.write(f"{used.resolve()}\n")
+    return EXIT.ok

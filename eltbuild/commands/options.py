@@ -67,6 +67,7 @@ class Options:
     drop: bool | None = None
     kept: bool | None = None
     restore: str | None = None
+    config_dir: bool | None = None
     empty_catalog: bool | None = None
     deltas: int | None = None
     cut: str | None = None
