@@ -12,7 +12,7 @@ from eltbuild.adapter import Connection
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, keep_artifact, masking
-from eltbuild.compile.compiler import Compiler
+from eltbuild.compile.compiler import BUILTINS, Compiler
 from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, DatabaseError, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.resources import Macro, Node
@@ -26,7 +26,7 @@ def command(options: Options, macro: str | None) -> int:
         raise UsageError(Problem("name a macro, or give SQL with --sql", hint="eltbuild run-operation my_macro"))
     opened = open_project(options, "run-operation")
     try:
-        with Reporter(opened) as reporter:
+        with Reporter(opened, progress_is_output=True) as reporter:
             session = replace(
                 opened.session,
                 say=lambda text, level, kind, node: reporter.handle(Message(text, level, node, kind)),  # type: ignore[arg-type]
@@ -34,7 +34,7 @@ def command(options: Options, macro: str | None) -> int:
             opened = replace(opened, session=session)
             package = opened.project.settings.name
             called = macro_named(opened, macro) if macro is not None else None
-            id = called.id if called is not None else f"sql_operation.{package}.inline_query"
+            id = _id(called) if called is not None else f"sql_operation.{package}.inline_query"
             connection = foreground(opened.adapter)
             began = datetime.now(UTC)
             try:
@@ -82,7 +82,11 @@ def _write(opened: Opened, id: str, began: datetime, problem: Problem | None) ->
     keep_artifact(opened, opened.target_folder / "run_results.json", value)
 
 
-def _operate(opened: Opened, connection: Connection, called: Macro | None) -> None:
+def _id(called: Macro | str) -> str:
+    return f"macro.dbt.{called}" if isinstance(called, str) else called.id
+
+
+def _operate(opened: Opened, connection: Connection, called: Macro | str | None) -> None:
     compiler = Compiler(opened.session)
     if called is None:
         node = _node(opened)
@@ -92,6 +96,11 @@ def _operate(opened: Opened, connection: Connection, called: Macro | None) -> No
         mask = masking(opened)
         for row in answer.rows if answer.affected is None else ():
             sys.stdout.write(mask("\t".join("" if value is None else str(value) for value in row)) + "\n")
+        return
+    if isinstance(called, str):
+        names = {"operation_arguments": _arguments(opened.options.args)}
+        text = "{% do dbt." + called + "(**operation_arguments) %}"
+        compiler.render_hook(_node(opened), text, Live(connection), names)
         return
     compiler.call_macro(called, Live(connection), _arguments(opened.options.args))
 
@@ -108,13 +117,18 @@ def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     return {str(key): value for key, value in given.items()}
 
 
-def macro_named(opened: Opened, name: str) -> Macro:
-    """The macro that a name means, `package.name` included. Raises `ProjectError`."""
+def macro_named(opened: Opened, name: str) -> Macro | str:
+    """The macro that a name means, `package.name` included; for one of dbt's own its name alone.
+
+    Raises `ProjectError`.
+    """
     macros = opened.session.macros
     package, _, rest = name.rpartition(".")
     found = macros.by_package.get(package, {}).get(rest) if package else macros.find(name, macros.root)
     if found is None:
         found = next((m[name] for m in macros.by_package.values() if name in m), None) if not package else None
+    if found is None and package in ("", "dbt") and rest in BUILTINS:
+        return rest
     if found is None:
         hint = did_you_mean(name, macros.names(macros.root))
         raise ProjectError(Problem(f"there is no macro `{name}`", hint=hint))

@@ -68,10 +68,15 @@ def masking(opened: Opened) -> Mask:
 
 
 class Reporter:
-    """Hands each event to whoever shows or writes it. Use it with `with`."""
+    """Hands each event to whoever shows or writes it. Use it with `with`.
 
-    def __init__(self, opened: Opened) -> None:
+    `progress_is_output`: the lines of the console are what the command is called for, and go to stdout, as dbt's do.
+    Other commands keep stdout for what they print, and their lines go to stderr.
+    """
+
+    def __init__(self, opened: Opened, *, progress_is_output: bool = False) -> None:
         self._opened = opened
+        self._stream = sys.stdout if progress_is_output else sys.stderr
         self._sinks: list[Any] = []
         self.console: Any = None
         self.log: Any = None
@@ -102,9 +107,9 @@ class Reporter:
         quiet = bool(options.quiet) or options.log_level in ("error", "none")
         debug = bool(options.debug) or options.log_level == "debug" or options.log_format == "debug"
         self.console = Console(
-            sys.stderr,
+            self._stream,
             labels(opened.project),
-            terminal_of(sys.stderr, opened.project.environment, colours=options.use_colors),
+            terminal_of(self._stream, opened.project.environment, colours=options.use_colors),
             verbosity="quiet" if quiet else "debug" if debug else "normal",
             mask=masking(opened),
             out=sys.stdout,
@@ -171,7 +176,7 @@ class Reporter:
 
 def follow(execution: Execution, opened: Opened) -> Results:
     """Do a run, tell everybody, and write its artifacts; the results."""
-    with Reporter(opened) as reporter:
+    with Reporter(opened, progress_is_output=True) as reporter:
         reporter.problems((*opened.project.problems, *execution.chosen.warnings))
         files = CompiledFiles(opened)
         # Those who follow a run want to know its nodes before the first of them begins.
