@@ -56,6 +56,8 @@ class Capabilities:
     merge_by_source: bool = False
     insert_overwrite: bool = False
     materialized_views: bool = False
+    external_files: bool = False
+    """The engine writes files with COPY, and reads them as tables."""
     indexes: bool = False
     comments: bool = True
     grants: bool = True
@@ -67,6 +69,8 @@ class Capabilities:
     """Quoted names that differ in letter case alone are two."""
     default_incremental_strategy: str = "append"
     incremental_strategies: frozenset[str] = frozenset({"append", "delete+insert", "microbatch"})
+    strategy_from_start: bool = True
+    """An unknown incremental strategy is refused where the table is built whole, too, as dbt does on most engines."""
     binds_views: bool = False
     """Views hold fast to the very table that stood when they were made: under them it can only be dropped with them."""
     belongings: bool = False

@@ -22,6 +22,7 @@ from eltbuild.flags import (
     Decorator,
     Words,
     YamlMapping,
+    flag,
     value,
     words,
 )
@@ -165,6 +166,19 @@ def seed(ctx: click.Context, **flags: Any) -> None:
 def snapshot(ctx: click.Context, **flags: Any) -> None:
     """Record the changes of rows since the last time."""
     _run(ctx, "snapshot", flags)
+
+
+@command("clone", SELECTION, TYPES, SHARED, examples="""\
+  eltbuild clone --state prod-artifacts
+  eltbuild clone --state prod-artifacts --select +fct_orders --full-refresh""")  # fmt: skip
+@flag("full-refresh", "Put the view also in the place of what stands there.", "f")
+def clone(ctx: click.Context, **flags: Any) -> None:
+    """Make views in this target that read what another run built: its manifest.json lies in --state.
+
+    \b
+    What stands is left as it is. No row is copied, and nothing is computed; ephemeral models are passed over.
+    """
+    _run(ctx, "clone", flags)
 
 
 @command("plan", SELECTION, TYPES, REFRESH, examples="""\

@@ -53,7 +53,7 @@ def replacing(path: str | Path, *, mode: int | None = PRIVATE, durable: bool = F
         if os.name == "nt":
             _put(beside, target)
         if durable:
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
     except BaseException:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
@@ -69,7 +69,8 @@ def _put(beside: Path, target: Path) -> None:
         os.replace(beside, target)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """The name of a new file is on the disk, too, where folders can be asked for that."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -7,6 +7,7 @@ together. The tree of exceptions::
     ├── UsageError       the call is wrong (flags, names, paths)            exit code 2
     ├── ProjectError     the project is wrong (YAML, SQL, Jinja, graph)     exit code 2
     ├── CompileError     one node's template failed at its turn             the node fails
+    │   └── InlinedError     that of an ephemeral model it refers to
     ├── DatabaseError    the warehouse refused a statement                  the node fails
     └── Interrupted      the user asked to stop                             exit code 130
 """
@@ -75,6 +76,18 @@ class ProjectError(EltbuildError):
 
 class CompileError(EltbuildError):
     """A template failed while its node was rendered."""
+
+
+INLINED = "EphemeralFailed"
+"""The name of a problem of an ephemeral model, by which those fail that its text stands in."""
+
+
+class InlinedError(CompileError):
+    """The template of an ephemeral model failed while one was rendered that refers to it. `node` is the ephemeral."""
+
+    def __init__(self, node: str, *problems: Problem) -> None:
+        super().__init__(*(replace(problem, name=INLINED) for problem in problems))
+        self.node = node
 
 
 class DatabaseError(EltbuildError):

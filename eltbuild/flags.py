@@ -73,10 +73,12 @@ def flag(name: str, text: str, short: str = "", env: bool = True) -> Decorator:
 
 
 def value(name: str, text: str, *more: str, env: bool = True, **kwargs: Any) -> Decorator:
+    """A flag with a value. `more`: other spellings; `kwargs`: what click is told of the value."""
     return click.option(f"--{name}", *more, help=text, envvar=names(name) if env else None, default=None, **kwargs)
 
 
 def words(name: str, text: str, *more: str) -> Decorator:
+    """A flag with words, of which several may follow it."""
     return click.option(f"--{name}", *more, cls=Words, multiple=True, help=text, metavar="WORDS...")
 
 

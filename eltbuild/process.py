@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -18,6 +19,7 @@ def run_and_leave(command: click.Command, arguments: Sequence[str] | None) -> No
     from errno import ENOSPC
 
     from eltbuild.errors import EltbuildError, Interrupted
+    from eltbuild.stack import with_room
 
     # A command makes many small values and keeps them: looking for cycles among them each time is wasted.
     gc.set_threshold(200_000, 20, 20)
@@ -25,7 +27,7 @@ def run_and_leave(command: click.Command, arguments: Sequence[str] | None) -> No
     _open_closed_streams()
     try:
         args = None if arguments is None else list(arguments)
-        left = command.main(args=args, prog_name="eltbuild", standalone_mode=False)
+        left = with_room(partial(command.main, args=args, prog_name="eltbuild", standalone_mode=False))
         # click hands back the code of `ctx.exit`, and what a command returns.
         code = left if isinstance(left, int) else 0
     except click.exceptions.Exit as error:

@@ -31,6 +31,10 @@ class Relation:
         """Equal for names that most engines take as equal (letter case folded)."""
         return ((self.database or "").lower(), (self.schema or "").lower(), (self.identifier or "").lower())
 
+    def key_where(self, exact: bool) -> tuple[str, str, str]:
+        """Equal for names that mean one relation. `exact`: where names that differ in letter case alone are two."""
+        return (self.database or "", self.schema or "", self.identifier or "") if exact else self.key
+
     def named(self, identifier: str) -> Relation:
         """The relation of that name beside this one."""
         return replace(self, identifier=identifier)
@@ -72,6 +76,16 @@ class Index:
     """The plain columns that it names; expressions are left out."""
     constraint: str = ""
     """For the index of a constraint: its definition, `PRIMARY KEY (id)`; such an index is made as that constraint."""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A constraint without an index, as it stands: `CHECK ((id > 0))`, `FOREIGN KEY (a) REFERENCES shop.b(id)`."""
+
+    name: str
+    definition: str
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +139,7 @@ class Belongings:
     """Foreign keys of other tables that point here."""
     options: str = ""
     """What stands in WITH ( ... ) of the relation itself: `fillfactor=70`."""
+    rules: tuple[Rule, ...] = ()
+    """Its own constraints that have no index."""
+    unlogged: bool = False
+    """Whether it is a table whose rows a crash of the server empties."""

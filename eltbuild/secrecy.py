@@ -123,8 +123,13 @@ def _bare(value: Any, secrets: frozenset[str]) -> Any:
 
 def secrets_of(target: Any, environment: Mapping[str, str], vars: Mapping[str, Any]) -> frozenset[str]:
     """Every secret that a call knows: of its target, of the environment, and vars that are named as secrets."""
+    return frozenset(secret for secret in target.secrets if secret.strip()) | given_secrets(environment, vars)
+
+
+def given_secrets(environment: Mapping[str, str], vars: Mapping[str, Any]) -> frozenset[str]:
+    """The secrets of the environment, and vars that are named as secrets."""
     variables = (value for name, value in environment.items() if is_secret_variable(name))
-    return frozenset(secret for secret in (*target.secrets, *variables, *secret_texts(vars)) if secret.strip())
+    return frozenset(secret for secret in (*variables, *secret_texts(vars)) if secret.strip())
 
 
 # Forms and masks --------------------------------------------------------------------------------------------
@@ -177,22 +182,34 @@ def _encoded(text: str) -> Iterator[str]:
 
 
 class Hider:
-    """Puts stars in the place of every form of some secrets, the longest first."""
+    """Puts stars in the place of every form of some secrets, the longest first.
 
-    __slots__ = ("_forms", "_pattern")
+    `names` are words that anybody may read, though a secret stands in them: where `shop` is the password of a database
+    `shop_dev`, that name is left as it is.
+    """
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    __slots__ = ("_forms", "_names", "_pattern")
+
+    def __init__(self, secrets: Iterable[str], names: Iterable[str] = ()) -> None:
         found = {form for secret in secrets for form in forms(secret)}
         ordered = sorted(found, key=lambda form: (-len(form), form))
         self._forms = tuple({form.encode("utf-8", "surrogatepass") for form in ordered})
-        self._pattern = re.compile("|".join(map(_pattern, ordered)))
+        whole = {name for name in names if name not in found and any(form in name for form in ordered)}
+        known = "|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(whole, key=lambda n: (-len(n), n)))
+        self._names = re.compile(known.encode("utf-8", "surrogatepass")) if known else None
+        self._pattern = re.compile("|".join([*([f"(?P<name>{known})"] if known else []), *map(_pattern, ordered)]))
 
     def __call__(self, text: str) -> str:
-        return self._pattern.sub(STARS, text)
+        return self._pattern.sub(_starred, text)
 
     def in_bytes(self, data: bytes) -> bool:
         """Whether any of the secrets may stand in an encoded text; cheap where none does."""
-        return any(form in data for form in self._forms)
+        if not any(form in data for form in self._forms):
+            return False
+        if self._names is None:
+            return True
+        rest = self._names.sub(b" ", data)
+        return any(form in rest for form in self._forms)
 
     def in_value(self, value: Any) -> Any:
         """The value with every text in it masked, keys and numbers too, so that JSON it stays."""
@@ -203,8 +220,12 @@ class Hider:
         if isinstance(value, (list, tuple)):
             return [self.in_value(item) for item in value]
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return STARS if self._pattern.fullmatch(str(value)) else value
+            return STARS if self(str(value)) == STARS else value
         return value
+
+
+def _starred(found: re.Match[str]) -> str:
+    return found[0] if found.lastgroup == "name" else STARS
 
 
 def _pattern(form: str) -> str:
@@ -217,14 +238,16 @@ def unmasked(text: str) -> str:
     return text
 
 
-def mask_secrets(secrets: Iterable[str]) -> Mask:
-    """A function that puts stars in the place of every form of every secret."""
-    return _hider(frozenset(secret for secret in secrets if len(secret.strip()) >= SHORTEST)) or unmasked
+def mask_secrets(secrets: Iterable[str], names: Iterable[str] = ()) -> Mask:
+    """A function that puts stars in the place of every form of every secret, but in words that are among `names`."""
+    hidden = frozenset(secret for secret in secrets if len(secret.strip()) >= SHORTEST)
+    known = frozenset(name for name in names if any(secret in name for secret in hidden)) if hidden else frozenset()
+    return _hider(hidden, known) or unmasked
 
 
 @lru_cache(maxsize=64)
-def _hider(secrets: frozenset[str]) -> Hider | None:
-    return Hider(secrets) if secrets else None
+def _hider(secrets: frozenset[str], names: frozenset[str]) -> Hider | None:
+    return Hider(secrets, names) if secrets else None
 
 
 def hide_addresses(text: str) -> str:

@@ -17,13 +17,14 @@ from eltbuild.plan.materialize import MATERIALIZATIONS, asks_columns
 from eltbuild.plan.nouns import Batch, Check, Facts, Load, Operation, Seize, Statement
 from eltbuild.project.resources import ColumnSpec, Node
 from eltbuild.relation import Column, Relation, RelationInfo
-from eltbuild.run.work import check
+from eltbuild.run.performing import check
 from eltbuild.sql.writer import Writer
 
 ENFORCED = frozenset({"not_null", "unique", "primary_key", "foreign_key", "check"})
 USUAL = frozenset({"append", "delete+insert", "merge", "microbatch", "insert_overwrite"})
 CAPABILITIES: Mapping[str, Capabilities] = {
     "duckdb": Capabilities(
+        external_files=True,
         create_or_replace_table=True,
         merge=True,
         indexes=True,

@@ -14,7 +14,8 @@ from eltbuild.compile.introspect import BLANK, Introspector
 from eltbuild.compile.rendering import Rendering
 from eltbuild.compile.session import Invocation, Session
 from eltbuild.jinja.template import load, render
-from eltbuild.project.resources import Macro, Node, Project, Settings
+from eltbuild.project.project import Project, Settings
+from eltbuild.project.resources import Macro, Node
 from eltbuild.relation import Column, Relation, RelationInfo
 
 T = "api.Relation.create(database='memory', schema='main', identifier='t', type='table')"

@@ -16,9 +16,11 @@ from eltbuild.errors import Problem, ProjectError
 if TYPE_CHECKING:
     from eltbuild_duckdb.connection import DuckDBConnection
     from eltbuild_duckdb.databases import Database
-    from eltbuild_duckdb.settings import Opening
+    from eltbuild_duckdb.opening import Opening
 
 CAPABILITIES = Capabilities(
+    external_files=True,
+    strategy_from_start=False,
     transactional_ddl=True,
     create_or_replace_table=True,
     create_or_replace_view=True,

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -17,10 +16,11 @@ from eltbuild.errors import DatabaseError
 from eltbuild.relation import Belongings, Column, Relation, RelationInfo
 from eltbuild_duckdb import catalogue
 from eltbuild_duckdb.arrow import loadable
-from eltbuild_duckdb.belongings import belongings_of, indexes_query
 from eltbuild_duckdb.databases import LONGEST_PAUSE, Database, run_step
 from eltbuild_duckdb.errors import DURABLE, database_error, without_secrets
-from eltbuild_duckdb.settings import MOTHERDUCK, Opening
+from eltbuild_duckdb.opening import MOTHERDUCK, Opening
+from eltbuild_duckdb.reports import is_report
+from eltbuild_duckdb.standing import Standing
 from eltbuild_duckdb.statements import beginning, goes_on, moved, pieces
 
 if TYPE_CHECKING:
@@ -38,14 +38,6 @@ PAUSES = (0.01, 0.02, 0.05, 0.1)
 NOTHING_OPEN = "no transaction is active"
 """What DuckDB says to a commit where nothing has begun."""
 
-_REPORTS = {("Success", "BOOLEAN"), ("Count", "BIGINT")}
-"""The columns by which DuckDB answers a statement that is no query."""
-_NO_QUERY = re.compile(
-    r"\s*(?:create|insert|update|delete|merge|copy|drop|alter|begin|commit|rollback|set|reset|attach|detach|use|load"
-    r"|install|truncate|comment|checkpoint|vacuum|analyze)\b",
-    re.IGNORECASE,
-)
-_RETURNING = re.compile(r"\breturning\b.*\bcount\b", re.IGNORECASE | re.DOTALL)
 _COMMENT_ON = re.compile(r"\bcomment\s+on\b", re.IGNORECASE)
 _TRIMS = int(duckdb.__version__.split(".", 1)[0]) >= 2
 """DuckDB 2 drops the comments before a statement, and then counts places as if they were there."""
@@ -68,7 +60,9 @@ class DuckDBConnection:
         self._failed = ""
         self._session: duckdb.DuckDBPyConnection | None = None
         self._cursor = self._prepared()
-        self._default = (target.database or self._fetch("select current_database()")[0][0], target.schema or "main")
+        default = (target.database or self._fetch("select current_database()")[0][0], target.schema or "main")
+        shared = MOTHERDUCK.match(opening.path) is not None
+        self._standing = Standing(self._fetch, self._described, database, default, shared)
 
     def _prepared(self) -> duckdb.DuckDBPyConnection:
         cursor = self._database.cursor()
@@ -124,25 +118,10 @@ class DuckDBConnection:
             raise self._refused(error, sql) from error
         if written >= 0:
             return Answer(affected=written)
-        if len(described) == 1 and len(rows) <= 1 and self._is_report(described[0], rows, sql):
+        if len(described) == 1 and len(rows) <= 1 and is_report(cursor, described[0], rows, sql):
             return Answer(affected=rows[0][0]) if rows else NOTHING
         columns = tuple([Column(name, str(kind)) for name, kind, *_ in described])
         return Answer(columns, tuple(rows))
-
-    def _is_report(self, column: Sequence[Any], rows: Sequence[Any], sql: str) -> bool:
-        """Whether an answer is DuckDB's word on a statement, not rows that a query asked for.
-
-        DuckDB 2 tells how many rows were written by `rowcount`; before, a count looks like any query's.
-        """
-        name, kind = column[0], str(column[1])
-        if (name, kind) not in _REPORTS or (rows and name != "Count"):
-            return False
-        if rows and _RETURNING.search(sql):
-            return False
-        if _NO_QUERY.match(sql) and not goes_on(sql):
-            return True
-        kinds = [statement.type.name for statement in self._cursor.extract_statements(sql)]
-        return bool(kinds) and kinds[-1] not in ("SELECT", "EXPLAIN", "CALL", "PRAGMA")
 
     def _several(self, sql: str) -> Answer:
         """Several statements one by one: given together, DuckDB keeps the last rows and not the last answer."""
@@ -260,68 +239,25 @@ class DuckDBConnection:
 
     def relation(self, relation: Relation) -> RelationInfo | None:
         """What stands at that place now, with columns; None when nothing does. Letter case does not matter."""
-        if not relation.identifier:
-            return None
-        places = self._places(relation)
-        # A name that is not there is told by an error, which would end a transaction; one that looks like that of a
-        # file is looked for among files.
-        if self._depth or len(places) > 1 or "." in relation.identifier or self._has_comments():
-            return self._listed(places, relation.identifier)
-        if self._fetch(catalogue.views_query(places[0], relation.identifier)):
-            return self._listed(places, relation.identifier)
-        full = Relation(*places[0], relation.identifier)
+        return self._standing.relation(relation, transacting=self._depth > 0)
+
+    def relations(self, schemas: Sequence[Relation]) -> Sequence[RelationInfo]:
+        """All tables and views in the schemas, without columns, sorted by place."""
+        return self._standing.relations(schemas)
+
+    def described(self, schemas: Sequence[Relation]) -> Sequence[RelationInfo]:
+        """All tables and views in the schemas with their columns, by two queries."""
+        return self._standing.described(schemas)
+
+    def _described(self, relation: Relation) -> tuple[Column, ...] | None:
+        """The columns of one relation; None where DuckDB finds none. Not to be asked within a transaction."""
         try:
-            rows = self._cursor.execute(catalogue.describe_relation(full)).fetchall()
+            rows = self._cursor.execute(catalogue.describe_relation(relation)).fetchall()
         except (duckdb.CatalogException, duckdb.BinderException):
             return None
         except Exception as error:
             raise self._refused(error, "") from error
-        return RelationInfo(full, "table", tuple(map(catalogue.described_column, rows)))
-
-    def _listed(self, places: Sequence[tuple[str, str]], identifier: str) -> RelationInfo | None:
-        """What stands in the first of the places that has that name, by the catalogue."""
-        found = [catalogue.relation_of(row) for row in self._fetch(catalogue.relations_query(places, identifier))]
-        if not found:
-            return None
-        order = {(database.lower(), schema.lower()): index for index, (database, schema) in enumerate(places)}
-        info = min(found, key=lambda one: (order.get(one.relation.key[:2], 0), one.relation.identifier != identifier))
-        stored = info.relation
-        place = (stored.database or "", stored.schema or "")
-        rows = self._fetch(catalogue.columns_query([place], stored.identifier))
-        columns = [catalogue.column_of(row) for row in rows if row[2] == stored.identifier]
-        asked = next((one for one in places if (one[0].lower(), one[1].lower()) == stored.key[:2]), place)
-        return RelationInfo(Relation(*asked, identifier), info.kind, tuple(columns), info.comment)
-
-    def _has_comments(self) -> bool:
-        """Whether a comment stands on anything: only the catalogue as a whole tells of those."""
-        if self._database.commented is None:
-            self._database.commented = bool(self._fetch(catalogue.COMMENTED)[0][0])
-        return self._database.commented
-
-    def relations(self, schemas: Sequence[Relation]) -> Sequence[RelationInfo]:
-        """All tables and views in the schemas, without columns, sorted by place."""
-        places = list(dict.fromkeys(self._places(schema)[-1] for schema in schemas))
-        if not places:
-            return ()
-        return tuple(map(catalogue.relation_of, self._fetch(catalogue.relations_query(places))))
-
-    def described(self, schemas: Sequence[Relation]) -> Sequence[RelationInfo]:
-        """All tables and views in the schemas with their columns, by two queries."""
-        places = list(dict.fromkeys(self._places(schema)[-1] for schema in schemas))
-        if not places:
-            return ()
-        columns: dict[tuple[str, str, str], list[Column]] = {}
-        for row in self._fetch(catalogue.columns_query(places)):
-            columns.setdefault((row[0], row[1], row[2]), []).append(catalogue.column_of(row))
-        rows = self._fetch(catalogue.relations_query(places))
-        return tuple(catalogue.relation_of(row, columns.get((row[0], row[1], row[2]), ())) for row in rows)
-
-    def _places(self, relation: Relation) -> list[tuple[str, str]]:
-        """Where a relation may stand: a bare name may be a temporary table of the session."""
-        database, schema = self._default
-        if relation.identifier and relation.database is None and relation.schema is None:
-            return [catalogue.TEMPORARY, (database, schema)]
-        return [(relation.database or database, relation.schema or schema)]
+        return tuple(map(catalogue.described_column, rows))
 
     def columns(self, query: str) -> Sequence[Column]:
         """The columns that a query would give, without running it. Raises `DatabaseError`."""
@@ -350,21 +286,7 @@ class DuckDBConnection:
 
     def belongings(self, relation: Relation) -> Belongings:
         """What hangs on a table and would go with it: its indexes."""
-        commented = self._has_comments()
-        if not relation.identifier or not self._has_indexes():
-            return Belongings(commented=commented)
-        question = indexes_query(self._places(relation)[-1], relation.identifier)
-        return replace(belongings_of(self._fetch(question)), commented=commented)
-
-    def _has_indexes(self) -> bool:
-        """Whether anything has an index: asked of one table, DuckDB looks at all of them, too."""
-        indexed = self._database.indexed
-        if indexed is None:
-            indexed = bool(self._fetch("select exists (from duckdb_indexes())")[0][0])
-            if not MOTHERDUCK.match(self._opening.path):
-                # Nobody else can make one.
-                self._database.indexed = indexed
-        return indexed
+        return self._standing.belongings(relation)
 
     # Transactions
 

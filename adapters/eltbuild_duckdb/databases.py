@@ -23,7 +23,7 @@ from eltbuild.errors import DatabaseError, Problem, ProjectError
 from eltbuild_duckdb.errors import database_error, without_secrets
 from eltbuild_duckdb.holder import holder
 from eltbuild_duckdb.literals import quoted
-from eltbuild_duckdb.settings import Extension, Opening, Step
+from eltbuild_duckdb.opening import Extension, Opening, Step
 
 LONGEST_PAUSE = 10.0
 """Seconds between two attempts to open a database that another process holds."""

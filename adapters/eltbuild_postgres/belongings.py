@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from eltbuild.relation import Belongings, Column, Dependant, Grant, Index, Reference, Relation
+from eltbuild.relation import Belongings, Column, Dependant, Grant, Index, Reference, Relation, Rule
 from eltbuild_postgres.catalogue import KINDS, text
 
 DEEPEST = 1000
@@ -29,13 +29,14 @@ _INDEXES = """
       ic.relname, pg_get_indexdef(i.indexrelid), i.indisunique,
       (select json_agg(a.attname order by k.place) from unnest(i.indkey) with ordinality as k (number, place)
        join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.number),
-      coalesce(pg_get_constraintdef(o.oid), '')) order by ic.relname), '[]')
+      coalesce(pg_get_constraintdef(o.oid), ''), coalesce(obj_description(ic.oid, 'pg_class'), ''))
+      order by ic.relname), '[]')
    from pg_index as i
    join pg_class as ic on ic.oid = i.indexrelid
    left join pg_constraint as o
      on o.conindid = i.indexrelid and o.conrelid = i.indrelid and o.contype in ('p', 'u', 'x')
    where i.indrelid = {c}.oid and i.indisvalid)"""
-"""`[name, definition, unique, columns, constraint]`."""
+"""`[name, definition, unique, columns, constraint, comment]`."""
 
 _COLUMNS = """
   (select json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod), not a.attnotnull,
@@ -63,11 +64,9 @@ UNPREPARED = frozenset({"26000", "42P05"})
 """SQLSTATEs that say of a prepared statement that it is not there, or is there already."""
 
 
-def _question() -> str:
-    """What is prepared; `$1` is the schema, `$2` the name."""
-    return f"""
-with recursive target as (
+_STANDING = f"""with recursive target as (
   select c.oid, c.relname, c.relkind, c.relacl, c.relowner, c.reltype, c.relrowsecurity, c.reloptions,
+    c.relpersistence,
     n.nspname,
     (select t.typarray from pg_type as t where t.oid = c.reltype) as typarray
   from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
@@ -89,14 +88,17 @@ with recursive target as (
   from (select oid, max(depth) as depth from standing where depth > 0 group by oid) as s
   join pg_class as v on v.oid = s.oid
   join pg_namespace as n on n.oid = v.relnamespace
-)
-select json_build_object(
-  'owner', pg_get_userbyid(t.relowner),
-  'schema', t.nspname,
-  'grants', {_GRANTS.format(c="t")},
-  'indexes', {_INDEXES.format(c="t")},
-  'options', coalesce(array_to_string(t.reloptions, ', '), ''),
-  'references', (select coalesce(json_agg(json_build_object(
+)"""
+"""The relation, and the views that stand on it, one by one with how far off they are."""
+
+_RULES = """(select coalesce(json_agg(json_build_array(o.conname, pg_get_constraintdef(o.oid),
+      (select json_agg(a.attname order by k.place) from unnest(o.conkey) with ordinality as k (number, place)
+       join pg_attribute as a on a.attrelid = t.oid and a.attnum = k.number)) order by o.conname), '[]')
+    from pg_constraint as o
+    where o.conrelid = t.oid and o.contype in ('c', 'f') and o.conparentid = 0 and o.confrelid <> t.oid)"""
+"""Checks and foreign keys of the relation."""
+
+_REFERENCES = """(select coalesce(json_agg(json_build_object(
       'schema', n.nspname,
       'table', k.relname,
       'name', o.conname,
@@ -104,10 +106,33 @@ select json_build_object(
       'ours', pg_has_role(k.relowner, 'USAGE')
     ) order by n.nspname, k.relname, o.conname), '[]')
     from pg_constraint as o join pg_class as k on k.oid = o.conrelid join pg_namespace as n on n.oid = k.relnamespace
-    where o.contype = 'f' and o.confrelid = t.oid and o.conrelid <> t.oid and o.conparentid = 0),
+    where o.contype = 'f' and o.confrelid = t.oid and o.conrelid <> t.oid and o.conparentid = 0)"""
+"""Foreign keys of others that point to it."""
+
+
+def _question() -> str:
+    """What is prepared; `$1` is the schema, `$2` the name."""
+    return f"""
+{_STANDING}
+select json_build_object(
+  'owner', pg_get_userbyid(t.relowner),
+  'schema', t.nspname,
+  'grants', {_GRANTS.format(c="t")},
+  'indexes', {_INDEXES.format(c="t")},
+  'options', coalesce(array_to_string(t.reloptions, ', '), ''),
+  'unlogged', t.relpersistence = 'u',
+  'rules', {_RULES},
+  'references', {_REFERENCES},
   'bound', (select coalesce(json_agg(b.what order by b.what), '[]') from ({_bound()}
   ) as b (what)),
-  'dependants', (select coalesce(json_agg(json_build_object(
+  'dependants', {_dependants()}
+)::text
+from target as t"""
+
+
+def _dependants() -> str:
+    """The views that stand on it, those first that stand nearest, each with all that it takes to make it again."""
+    return f"""(select coalesce(json_agg(json_build_object(
     'schema', v.nspname,
     'name', v.relname,
     'kind', v.relkind,
@@ -127,9 +152,7 @@ select json_build_object(
         and d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid and d.refobjsubid > 0
       join pg_attribute as a on a.attrelid = t.oid and a.attnum = d.refobjsubid
       where r.ev_class = v.oid)
-  ) order by v.depth, v.nspname, v.relname), '[]') from dependant as v)
-)::text
-from target as t"""
+  ) order by v.depth, v.nspname, v.relname), '[]') from dependant as v)"""
 
 
 def _bound() -> str:
@@ -192,6 +215,8 @@ def belongings_of(document: str, relation: Relation) -> Belongings:
         bound=tuple(dict.fromkeys(told["bound"])),
         references=tuple(_reference(item, relation) for item in told["references"]),
         options=told["options"],
+        rules=tuple(Rule(name, definition, tuple(columns or ())) for name, definition, columns in told["rules"]),
+        unlogged=told["unlogged"],
     )
 
 
@@ -222,8 +247,8 @@ def _grants(items: list[list[Any]]) -> tuple[Grant, ...]:
 
 def _indexes(items: list[list[Any]]) -> tuple[Index, ...]:
     return tuple(
-        Index(name, _behind_table(definition), unique, tuple(columns or ()), constraint)
-        for name, definition, unique, columns, constraint in items
+        Index(name, _behind_table(definition), unique, tuple(columns or ()), constraint, comment)
+        for name, definition, unique, columns, constraint, comment in items
     )
 
 

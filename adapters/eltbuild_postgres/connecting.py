@@ -12,7 +12,9 @@ import psycopg
 from psycopg import sql
 
 from eltbuild.errors import DatabaseError, did_you_mean
+from eltbuild.relation import Relation
 from eltbuild.secrecy import mask_secrets
+from eltbuild.sql.quoting import kept_as
 from eltbuild_postgres.errors import Refusal, refusal
 from eltbuild_postgres.settings import Opening
 from eltbuild_postgres.values import adapters
@@ -88,9 +90,20 @@ def _steps(session: Session, opening: Opening) -> Iterator[tuple[str, sql.Compos
         # Other styles leave in doubt which day is meant; so it is with every driver.
         yield "", sql.SQL("set datestyle = {}").format("ISO")
     if opening.role:
-        yield "role", sql.SQL("set role {}").format(sql.Identifier(opening.role))
+        yield "role", sql.SQL("set role {}").format(sql.Identifier(_role(session, opening.role)))
     if opening.search_path:
         yield "search_path", sql.SQL("select set_config('search_path', {}, false)").format(opening.search_path)
+
+
+def _role(session: Session, name: str) -> str:
+    """The role that is meant: profiles write names as SQL does, in quotes where letters of either case count."""
+    if len(name) > 2 and name[0] == name[-1] == '"':
+        return name[1:-1].replace('""', '"')
+    plain = kept_as(Relation(None, None, name), (True, True, False), "postgres").identifier or name
+    if plain == name:
+        return name
+    found = session.execute("select from pg_catalog.pg_roles where rolname = %s", (plain,))
+    return plain if found.fetchone() is not None else name
 
 
 def _in_words_of_the_profile(error: DatabaseError, what: str, opening: Opening) -> DatabaseError:

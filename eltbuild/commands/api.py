@@ -16,7 +16,7 @@ from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import Live
 from eltbuild.errors import Problem, UsageError
 from eltbuild.plan.nouns import Plan
-from eltbuild.project import resources
+from eltbuild.project import project
 from eltbuild.run.aside import foreground
 from eltbuild.run.events import Event, Results
 
@@ -65,14 +65,14 @@ class Project:
         return cls(options, opened)
 
     @property
-    def resources(self) -> resources.Project:
+    def resources(self) -> project.Project:
         """Every resource by id, settled."""
         return self.opened.project
 
     def _again(self, command: str, **flags: Any) -> Opened:
         """The same project for another command, with an adapter and an invocation of its own."""
         from eltbuild.adapter import open_adapter
-        from eltbuild.commands.opening import invocation_of
+        from eltbuild.commands.invocation import invocation_of
 
         chosen: dict[str, Any] = {
             key: _words(value) if key in ("select", "exclude") else value for key, value in flags.items()

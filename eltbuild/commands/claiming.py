@@ -10,17 +10,19 @@ from typing import Any
 
 from eltbuild._version import __version__
 from eltbuild.commands.opening import Opened, mask_of
-from eltbuild.project.resources import Node, NodeId, Project
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node, NodeId
 from eltbuild.quality.data_tests import stores_failures
 from eltbuild.relation import Relation
 from eltbuild.run.ledger.claims import host
 from eltbuild.run.ledger.opening import SCHEMA, Books
 from eltbuild.run.stop import Stop
+from eltbuild.run.work import placed
 from eltbuild.sql.files import is_arrow
 from eltbuild.sql.writer import Writer
 from eltbuild.state.records import Key, Run
 
-JOURNALED = frozenset({"build", "run", "test", "seed", "snapshot"})
+JOURNALED = frozenset({"build", "run", "test", "seed", "snapshot", "clone"})
 """The commands that are written down; `orphans --drop` is, too."""
 HIDDEN = "hidden"
 """The key of the names of arguments that are not kept, because a secret stands in them."""
@@ -91,7 +93,7 @@ def without_secrets(arguments: Mapping[str, Any], mask: Callable[[str], str]) ->
 def claims_of(project: Project, ids: Iterable[NodeId], store: bool | None) -> frozenset[Key]:
     """The keys of the relations that a run of these nodes may write to. `store`: the flag `--store-failures`."""
     nodes = [project.nodes[id] for id in ids if id in project.nodes]
-    own = {node.relation.key for node in nodes if node.relation is not None and writes(node, store)}
+    own = {placed(node)[0].key for node in nodes if node.relation is not None and writes(node, store)}
     loaded = {
         source.relation.key
         for parent in {parent for node in nodes for parent in node.parents}
@@ -106,7 +108,7 @@ def writes(node: Node, store: bool | None) -> bool:
     """Whether doing the node writes a relation."""
     if node.resource_type == "test":
         return stores_failures(node, store) is not None
-    return node.resource_type in ("model", "seed", "snapshot") and not node.ephemeral
+    return node.resource_type in ("model", "seed", "snapshot", "function") and not node.ephemeral
 
 
 def user() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from eltbuild.errors import Place, Problem, ProjectError
-from eltbuild.project.resources import Settings
+from eltbuild.project.project import Settings
 
 KEPT = frozenset(
     {".git", ".eltbuild", "eltbuild.yml", "dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml"}

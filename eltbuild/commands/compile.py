@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 
 from eltbuild.commands.deferral import deferred
 from eltbuild.commands.inline import inline_node
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
+from eltbuild.commands.rendered import endings, standing_alone, write_rendered
 from eltbuild.commands.reporting import EXIT, CompiledFiles, Reporter, masking, write_manifest
 from eltbuild.commands.selecting import choose
 from eltbuild.compile.compiled import Compiled
@@ -26,9 +28,12 @@ def command(options: Options) -> int:
     try:
         if options.inline is not None:
             opened, node = inline_node(opened, options.inline)
+            opened = deferred(opened, (node.id,))
+            began = datetime.now(UTC)
             done, errors = render(opened, [node])
             if errors:
-                raise errors[0]
+                raise errors[node.id]
+            write_rendered(opened, endings([node], done, errors, began), began)
             _print(opened, node, done[node.id])
             return EXIT.ok
         with Reporter(opened) as reporter:
@@ -36,10 +41,12 @@ def command(options: Options) -> int:
             opened = deferred(opened, chosen.ids)
             reporter.problems((*opened.project.problems, *chosen.warnings))
             nodes = [resource for resource in chosen.resources(opened.project) if isinstance(resource, Node)]
+            began = datetime.now(UTC)
             compiled, errors = render(opened, nodes)
             write(opened, compiled)
+            write_rendered(opened, endings(standing_alone(nodes), compiled, errors, began), began)
             if errors:
-                reporter.problems([problem.as_error() for error in errors for problem in error.problems])
+                reporter.problems([problem.as_error() for error in errors.values() for problem in error.problems])
             if reporter.console is not None and not errors:
                 reporter.console.note(
                     f"compiled {count(len(compiled), 'node')} into {opened.target_folder / 'compiled'}"
@@ -54,11 +61,11 @@ def command(options: Options) -> int:
         opened.adapter.close()
 
 
-def render(opened: Opened, nodes: list[Node]) -> tuple[dict[NodeId, Compiled], list[EltbuildError]]:
+def render(opened: Opened, nodes: list[Node]) -> tuple[dict[NodeId, Compiled], dict[NodeId, EltbuildError]]:
     """The text of each node, and the errors of those that have none; the warehouse is asked where a template does."""
     compiler = Compiler(opened.session)
     done: dict[NodeId, Compiled] = {}
-    errors: list[EltbuildError] = []
+    errors: dict[NodeId, EltbuildError] = {}
     connection = None
     try:
         for node in nodes:
@@ -71,7 +78,7 @@ def render(opened: Opened, nodes: list[Node]) -> tuple[dict[NodeId, Compiled], l
                     text = compiler.compile(node, Live(connection))
                 done[node.id] = text
             except CompileError as error:
-                errors.append(error)
+                errors[node.id] = error
     finally:
         if connection is not None:
             connection.close()

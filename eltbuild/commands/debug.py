@@ -17,18 +17,22 @@ from eltbuild.secrecy import STARS, hidden, without_secrets
 
 
 def command(options: Options) -> int:
-    """Print what is used, and whether the connection works; the exit code."""
+    """Print what is used, and whether the connection works; the exit code.
+
+    A project or a profile that cannot be used is what was asked for, like a connection that fails. Raises `UsageError`
+    where there is no project at all.
+    """
     around = Surroundings.here()
     if options.config_dir:
         return _show_folder(options, around)
     lines = [("eltbuild", __version__), ("python", platform.python_version()), ("system", platform.platform())]
+    root = find_root(options, around.cwd, around.environ)
     try:
-        root = find_root(options, around.cwd, around.environ)
         base = ground(options, around)
     except EltbuildError as error:
         _print([*lines, ("project", "not usable")])
         sys.stdout.write(hidden("\n".join(str(problem) for problem in error.problems)) + "\n")
-        return EXIT.wrong
+        return EXIT.failed
     file = next(name for name in PROJECT_FILES if (root / name).is_file())
     target = base.target
     lines += [

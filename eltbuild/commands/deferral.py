@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 from eltbuild.commands.opening import Opened, folder_of
 from eltbuild.errors import Problem, UsageError
-from eltbuild.graph.state import load_state
+from eltbuild.graph.state import Before, load_state
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation
 from eltbuild.run.aside import foreground
+from eltbuild.sql.quoting import kept_as, quoted_parts
 
-DEFERRED = frozenset({"model", "seed", "snapshot"})
+DEFERRED = frozenset({"model", "seed", "snapshot", "function"})
 
 
 def deferred(opened: Opened, chosen: Collection[NodeId]) -> Opened:
@@ -42,11 +44,36 @@ def deferred(opened: Opened, chosen: Collection[NodeId]) -> Opened:
         here = _standing(opened, [opened.project.nodes[id] for id in elsewhere])
         elsewhere = {id: place for id, place in elsewhere.items() if id not in here}
     nodes = {
-        id: replace(node, relation=elsewhere[id]) if id in elsewhere else node
+        id: _moved(opened, node, elsewhere[id]) if id in elsewhere else node
         for id, node in opened.project.nodes.items()
     }
     project = replace(opened.project, nodes=nodes)
-    return replace(opened, session=replace(opened.session, project=project))
+    told = {id: _told(other) for id, other in before.items() if other.resource_type in DEFERRED and id in nodes}
+    session = replace(opened.session, project=project, deferred=told)
+    return replace(opened, session=session, own=opened.project)
+
+
+def _told(other: Before) -> dict[str, Any]:
+    """What templates see of the other run's node as `defer_relation`."""
+    return {
+        "database": other.database,
+        "schema": other.schema,
+        "alias": other.alias,
+        "relation_name": other.relation_name,
+        "resource_type": other.resource_type,
+        "name": other.name,
+        "description": other.description or "",
+        "compiled_code": other.compiled_code,
+        "meta": dict(other.meta or {}),
+        "tags": list(other.tags or ()),
+        "config": dict(other.config or {}),
+    }
+
+
+def _moved(opened: Opened, node: Node, place: Relation) -> Node:
+    """The node standing elsewhere, where its names are as the other run wrote them."""
+    kept = kept_as(place, quoted_parts(opened.project.settings.quoting), opened.adapter.dialect)
+    return replace(node, relation=kept, written=place if kept != place else None)
 
 
 def _standing(opened: Opened, nodes: list[Node]) -> frozenset[NodeId]:

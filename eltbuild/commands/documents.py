@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 from eltbuild.adapter import Connection
 from eltbuild.commands.compile import render, write
+from eltbuild.commands.deferral import deferred
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
+from eltbuild.commands.rendered import endings, standing_alone, write_rendered
 from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, keep_artifact, write_manifest
 from eltbuild.commands.selecting import choose
 from eltbuild.errors import DatabaseError
@@ -19,14 +21,19 @@ from eltbuild.run.aside import foreground
 
 def command(options: Options) -> int:
     """Write manifest.json and catalog.json; the exit code."""
-    opened = open_project(options, "docs")
+    opened = open_project(options, "generate")
     try:
         with Reporter(opened) as reporter:
             reporter.problems(opened.project.problems)
             failed = _compiled(opened, reporter)
             relations, errors = ([], []) if options.empty_catalog else standing(opened)
             value = catalog(
-                opened.project, relations, invocation=invocation_of(opened), now=datetime.now(UTC), errors=errors
+                opened.project,
+                relations,
+                invocation=invocation_of(opened),
+                now=datetime.now(UTC),
+                errors=errors,
+                exact=opened.adapter.capabilities.exact_names,
             )
             keep_artifact(opened, opened.target_folder / "catalog.json", value)
             if reporter.console is not None:
@@ -42,10 +49,13 @@ def _compiled(opened: Opened, reporter: Reporter) -> bool:
         write_manifest(opened, {})
         return False
     chosen = choose(opened, "docs")
+    opened = deferred(opened, chosen.ids)
     nodes = [resource for resource in chosen.resources(opened.project) if isinstance(resource, Node)]
+    began = datetime.now(UTC)
     compiled, errors = render(opened, nodes)
     write(opened, compiled)
-    reporter.problems([problem.as_error() for error in errors for problem in error.problems])
+    write_rendered(opened, endings(standing_alone(nodes), compiled, errors, began), began)
+    reporter.problems([problem.as_error() for error in errors.values() for problem in error.problems])
     return bool(errors)
 
 
@@ -65,7 +75,7 @@ def _stands(node: Node) -> bool:
 
 
 def _asked(connection: Connection, places: list[Relation]) -> tuple[list[RelationInfo], list[str]]:
-    schemas = {place.key[:2]: Relation(place.database, place.schema, None) for place in places}
+    schemas = {(place.database, place.schema): Relation(place.database, place.schema, None) for place in places}
     wanted = {place.key for place in places}
     found: list[RelationInfo] = []
     errors: list[str] = []

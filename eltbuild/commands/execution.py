@@ -11,13 +11,16 @@ from typing import Any
 
 from eltbuild.commands.claiming import JOURNALED, books_of, claims_of, run_of, writes
 from eltbuild.commands.opening import Opened
+from eltbuild.commands.preparing import prepare
+from eltbuild.commands.run_hooks import cancelled, hook_names, operations
 from eltbuild.commands.selecting import Chosen
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem, UsageError
 from eltbuild.plan.nouns import Batch
-from eltbuild.project.resources import Node, NodeId, Project
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation
 from eltbuild.run.batches import moment
 from eltbuild.run.catalogue import Catalogue
@@ -27,12 +30,12 @@ from eltbuild.run.failure.attempts import AT_START, Attempts, repeated, trying
 from eltbuild.run.ledger.lease import LOST, LOST_HINT, mark
 from eltbuild.run.ledger.opening import claimed
 from eltbuild.run.ledger.port import Forgetful, Ledger
-from eltbuild.run.leftovers import clear, tidy
+from eltbuild.run.leftovers import tidy
 from eltbuild.run.marked import Marked
 from eltbuild.run.node import do
 from eltbuild.run.ownership.owner import FOREIGN, is_foreign
 from eltbuild.run.schedule import schedule
-from eltbuild.run.sessions import Commented, Connections
+from eltbuild.run.sessions import Connections
 from eltbuild.run.stop import INTERRUPT, Asked, Stop
 from eltbuild.run.work import Work
 from eltbuild.sql.writer import Writer
@@ -53,6 +56,8 @@ class Execution:
     batches: Mapping[NodeId, tuple[Batch, ...]] = field(default_factory=dict)
     continues: int = 0
     """The number of the run that this one goes on with."""
+    clones: Mapping[NodeId, Relation] | None = None
+    """Where another run's relations stand, for `clone`."""
     compiled: dict[NodeId, Compiled] = field(default_factory=dict)
     finished: list[Finished] = field(default_factory=list)
     results: Results | None = None
@@ -194,7 +199,7 @@ class Execution:
                 self._connections.go_on()
             self._tidied(work, ids)
         if not self._stopped and not self._is_lost:
-            yield from self._hooks(work, operations(project, "on-run-end"), self._hook_names(work))
+            yield from self._hooks(work, operations(project, "on-run-end"), hook_names(work, self.finished))
         self._complete = True
 
     def _tidied(self, work: Work, ids: Sequence[NodeId]) -> None:
@@ -247,7 +252,7 @@ class Execution:
                 return
             interrupt = False
             if isinstance(event, Finished):
-                self.finished.append(event)
+                self.finished.append(replace(event, executed=None))
                 self._ledger.ended(event)
             try:
                 yield event
@@ -263,6 +268,8 @@ class Execution:
         )
         if window[0] and window[1] and window[0] >= window[1]:
             raise UsageError(Problem("--event-time-start must lie before --event-time-end"))
+        # As in dbt, the span of a sample is that of the batches, whatever the other flags ask for.
+        window = session.flag("SAMPLE_WINDOW") or window
         self._compiler = Compiler(session)
         return Work(
             session=session,
@@ -279,6 +286,7 @@ class Execution:
             batches=self.batches,
             below=self._below,
             continues=self.continues,
+            clones=self.clones,
         )
 
     def _below(self, id: NodeId) -> frozenset[NodeId]:
@@ -340,52 +348,6 @@ class Execution:
             self.finished.append(event)
             yield event
 
-    def _hook_names(self, work: Work) -> dict[str, Any]:
-        """What `on-run-end` hooks see of the run: results, and the schemas that were written to."""
-        from eltbuild.compile.results import as_template_results
-
-        project = work.session.project
-        ended = [event for event in self.finished if not _is_hook(project, event.node)]
-        relations = [
-            node.relation
-            for event in ended
-            if event.status not in (*FAILED, "skipped")
-            and (node := project.nodes.get(event.node))
-            and node.relation
-            and node.resource_type in ("model", "seed", "snapshot")
-        ]
-        pairs = dict.fromkeys((relation.database, relation.schema) for relation in relations)
-        return {
-            "results": as_template_results(project, [_plain(event) for event in ended]),
-            "schemas": list(dict.fromkeys(schema for _, schema in pairs)),
-            "database_schemas": list(pairs),
-        }
-
-
-def cancelled(started: Started) -> Finished:
-    """The end of a hook that was running when the run was interrupted."""
-    now = datetime.now(UTC)
-    return Finished(
-        node=started.node,
-        status="cancelled",
-        message="cancelled: the run was interrupted",
-        seconds=(now - started.at).total_seconds(),
-        thread=started.thread,
-        index=started.index,
-        total=started.total,
-        failures=1,
-        at=now,
-    )
-
-
-def _plain(event: Finished) -> dict[str, Any]:
-    return {
-        "node": event.node, "status": event.status, "execution_time": event.seconds, "message": event.message,
-        "failures": event.failures, "adapter_response": dict(event.response), "thread_id": event.thread,
-        "compiled_code": event.compiled_code, "relation_name": event.relation_name,
-        "timing": [{"name": t.name, "started_at": t.started_at, "completed_at": t.completed_at} for t in event.timing],
-    }  # fmt: skip
-
 
 def _inlined(project: Project, id: NodeId) -> bool:
     node = project.nodes.get(id)
@@ -400,79 +362,6 @@ def time_of(flag: str, text: str | None) -> datetime | None:
         raise UsageError(*(replace(p, message=f"{flag}: {p.message}") for p in error.problems)) from None
 
 
-def _is_hook(project: Project, id: NodeId) -> bool:
-    node = project.nodes.get(id)
-    return node is not None and node.resource_type == "operation"
-
-
 def _is_test(project: Project, id: NodeId) -> bool:
     resource = project.resource(id)
     return resource is not None and resource.resource_type in ("test", "unit_test")
-
-
-def operations(project: Project, when: str) -> tuple[Node, ...]:
-    """The hooks of the whole run: the packages' first at its start, last at its end, as dbt orders them."""
-    own = project.settings.name
-    found = [node for node in project.nodes.values() if node.resource_type == "operation" and when in node.tags]
-    found.sort(key=lambda node: (node.package == own, node.package, node.config.get("index") or 0, node.name))
-    return tuple(found)
-
-
-def prepare(work: Work, nodes: Sequence[Node]) -> Work:
-    """Create the schemas that will be written to, ask what stands in them (one question each), load Arrow files."""
-    connection = work.connections.here()
-    connection.comment = connection.after = ""
-    store = work.session.flag("STORE_FAILURES")
-    written = [node.relation for node in nodes if node.relation is not None and writes(node, store)]
-    schemas = {relation.key[:2]: Relation(relation.database, relation.schema, None) for relation in written}
-    if schemas and work.session.capabilities.schemas:
-        create_schemas(connection, list(schemas.values()), work.writer)
-    if schemas:
-        work.catalogue.learn(connection, schemas.values())
-        clear(work, connection)
-    return replace(work, unreadable=load_arrow_sources(work, nodes, connection))
-
-
-def create_schemas(connection: Commented, schemas: Sequence[Relation], writer: Writer) -> None:
-    """Create those of the schemas that do not exist."""
-    for schema in schemas:
-        try:
-            with connection.passing():
-                connection.execute(writer.create_schema(schema))
-        except DatabaseError as error:
-            if not error.transient and not error.lost and _is_there(connection, schema, writer):
-                continue
-            raise DatabaseError(
-                f"schema {writer.relation(schema)} cannot be created: {error.message}",
-                sql=error.sql,
-                code=error.code,
-                transient=error.transient,
-                lost=error.lost,
-                hint=error.problems[0].hint if error.problems else "",
-            ) from error
-
-
-def _is_there(connection: Commented, schema: Relation, writer: Writer) -> bool:
-    """Whether a schema exists, of which some engines say so only to those who may make one."""
-    name = writer.literal(schema.schema or "")
-    try:
-        return bool(connection.execute(f"select 1 from information_schema.schemata where schema_name = {name}").rows)
-    except DatabaseError:
-        return False
-
-
-def load_arrow_sources(work: Work, nodes: Sequence[Node], connection: Commented) -> dict[NodeId, EltbuildError]:
-    """Load the Arrow files that sources of these nodes lie in, each into the source's table; what failed, and why."""
-    from eltbuild.run.loading.arrow_sources import load_source
-
-    project = work.session.project
-    wanted = {parent for node in nodes for parent in node.parents if parent in project.sources}
-    failed: dict[NodeId, EltbuildError] = {}
-    for id in sorted(wanted):
-        try:
-            load_source(work, project.sources[id], connection)
-        except EltbuildError as error:
-            if isinstance(error, DatabaseError) and (error.transient or error.lost):
-                raise
-            failed[id] = error
-    return failed

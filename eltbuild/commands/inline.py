@@ -7,7 +7,8 @@ from dataclasses import replace
 from eltbuild.commands.opening import Opened
 from eltbuild.compile.settle import settle
 from eltbuild.errors import Place
-from eltbuild.project.resources import Node, Project
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node
 
 NAME = "inline_query"
 
@@ -38,5 +39,5 @@ def _settled(project: Project) -> dict[str, Node]:
     return {
         id: replace(node, macro_names=(), complete=True)
         for id, node in project.nodes.items()
-        if node.resource_type in ("model", "seed", "snapshot")
+        if node.resource_type in ("model", "seed", "snapshot", "function")
     }

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eltbuild.adapter import Adapter, Target, open_adapter
+from eltbuild.commands.invocation import invocation_of
 from eltbuild.commands.options import Options
-from eltbuild.compile.session import Invocation, Say, Session, silent
+from eltbuild.compile.session import Say, Session, silent
 from eltbuild.disk import read_whole
 from eltbuild.errors import Place, Problem, ProjectError, UsageError, did_you_mean
-from eltbuild.project.resources import Project, Settings
-from eltbuild.secrecy import Mask, mask_secrets, remember, secrets_of, unmasked
+from eltbuild.project.project import Project, Settings
+from eltbuild.secrecy import Mask, given_secrets, mask_secrets, remember, secrets_of, unmasked
 
 if TYPE_CHECKING:
     from eltbuild.project.fingerprint import Fingerprint
@@ -37,6 +37,8 @@ class Opened:
     """Whether anything had to be read again."""
     environment_read: tuple[str, ...] = ()
     """The names of the environment variables that the project's files name; empty where that was not looked at."""
+    own: Project | None = None
+    """The project with every node in its own place, where some of `project` stand where `--defer` has them."""
 
     @property
     def project(self) -> Project:
@@ -301,12 +303,17 @@ def check_configs(session: Session) -> list[Problem]:
 
 
 def check_packages(base: Ground) -> None:
-    """Raise `ProjectError` where a project asks for more packages than lie in its packages folder."""
+    """Raise `ProjectError` where a project asks for more packages than lie in its packages folder.
+
+    Where there is a lock, it tells which are asked for: what a list names can depend on the target or on variables.
+    """
     import yaml
 
     from eltbuild.project.packages.install import installed_packages
+    from eltbuild.project.packages.lockfile import LOCK_FILE
 
-    for name in ("packages.yml", "dependencies.yml"):
+    lists = ("packages.yml", "dependencies.yml")
+    for name in (LOCK_FILE,) if (base.root / LOCK_FILE).is_file() else lists:
         try:
             asked = yaml.safe_load(read_whole(base.root / name).decode("utf-8"))
         except (OSError, ValueError, yaml.YAMLError):
@@ -324,14 +331,23 @@ def check_packages(base: Ground) -> None:
 def mask_of(project: Project, options: Options) -> Mask:
     """A function that hides the secrets of the target, of the environment and among the given vars, in a text.
 
-    A secret that is spelled like a name of the project cannot be told from it, and is shown.
+    A secret that is spelled like a name of the project cannot be told from it, and is shown. A name in which a
+    password of the profile stands is left whole, but for those made of a secret of the environment.
     """
     target = project.target
     secrets = secrets_of(target, project.environment, options.vars)
-    names = {target.type, target.database, target.schema, target.profile, target.name, *project.packages}
-    if secrets:
-        names.update(node.name for node in project.nodes.values())
-    return mask_secrets(secrets - names)
+    if not secrets:
+        return unmasked
+    names = {target.type, target.profile, target.name, *project.packages}
+    names.update(node.name for node in project.nodes.values())
+    places: set[str | None] = {target.database, target.schema}
+    relations = (*(node.relation for node in project.nodes.values()), *(s.relation for s in project.sources.values()))
+    for place in filter(None, relations):
+        places.update((place.database, place.schema, place.identifier))
+    hidden = secrets - names - {target.database, target.schema}
+    given = given_secrets(project.environment, options.vars)
+    whole = [name for name in names | places if name and not any(secret in name for secret in given)]
+    return mask_secrets(hidden, whole)
 
 
 def folders_of(base: Ground) -> list[str]:
@@ -352,73 +368,6 @@ def _variant(base: Ground, key: bytes) -> str:
 def cache_folder(base: Ground) -> Path:
     """Where results that can be made again are kept."""
     return folder_of(base.root, base.options.target_path or base.settings.target_path) / "cache"
-
-
-def invocation_of(options: Options, command: str, now: datetime, mask: Mask = unmasked) -> Invocation:
-    """The call as templates and artifacts see it; the command line without secrets."""
-    flags = template_flags(options, command)
-    return Invocation(
-        command=command,
-        invocation_id=new_id(),
-        started_at=now,
-        flags={**flags, "INVOCATION_COMMAND": mask(str(flags["INVOCATION_COMMAND"]))},
-        args={**options.given(), "which": command},
-    )
-
-
-def new_id() -> str:
-    """A random UUID, version 4 (RFC 9562); the module for it would cost more than the rest of a small command."""
-    digits = bytearray(os.urandom(16))
-    digits[6] = digits[6] & 0x0F | 0x40
-    digits[8] = digits[8] & 0x3F | 0x80
-    text = digits.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
-
-def template_flags(options: Options, command: str) -> dict[str, Any]:
-    """`flags` in templates, by upper-case name."""
-    return {
-        "WHICH": command,
-        "FULL_REFRESH": bool(options.full_refresh),
-        "STORE_FAILURES": bool(options.store_failures),
-        "ADOPT": bool(options.adopt),
-        "EMPTY": bool(options.empty),
-        "FAIL_FAST": bool(options.fail_fast),
-        "DEBUG": bool(options.debug),
-        "QUIET": bool(options.quiet),
-        "PRINT": options.print is not False,
-        "INTROSPECT": options.introspect is not False,
-        "WARN_ERROR": bool(options.warn_error),
-        "PARTIAL_PARSE": options.partial_parse is not False,
-        "WRITE_JSON": options.write_json is not False,
-        "USE_COLORS": options.use_colors is not False,
-        "INVOCATION_COMMAND": "eltbuild " + " ".join(sys.argv[1:]),
-        "TARGET_PATH": options.target_path,
-        "LOG_PATH": options.log_path,
-        "PROFILES_DIR": options.profiles_dir,
-        "PROJECT_DIR": options.project_dir,
-        "DEFER": bool(options.defer),
-        "FAVOR_STATE": bool(options.favor_state),
-        "INDIRECT_SELECTION": options.indirect_selection or "eager",
-        "VARS": dict(options.vars),
-        "SAMPLE": options.sample,
-        "SAMPLE_WINDOW": sample_window(options.sample),
-        "EVENT_TIME_START": options.event_time_start,
-        "EVENT_TIME_END": options.event_time_end,
-        "LOG_FORMAT": options.log_format or "default",
-        "VERSION_CHECK": options.version_check is not False,
-        "SEND_ANONYMOUS_USAGE_STATS": False,
-        "THREADS": options.threads,
-    }
-
-
-def sample_window(text: str | None) -> tuple[datetime, datetime] | None:
-    """`--sample '3 days'` or `'{start: ..., end: ...}'` as two times. Raises `UsageError`."""
-    if not text:
-        return None
-    from eltbuild.run.samples import window
-
-    return window(text, datetime.now(UTC))
 
 
 PROBLEM_OF_CACHES = "CacheProblem"

@@ -11,8 +11,9 @@ from typing import Any
 from eltbuild.adapter import Connection
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
+from eltbuild.commands.rendered import RESULTS, keep_last_run
 from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, keep_artifact, masking
-from eltbuild.compile.compiler import BUILTINS, Compiler
+from eltbuild.compile.compiler import Compiler, is_own_macro
 from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, DatabaseError, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.resources import Macro, Node
@@ -79,7 +80,8 @@ def _write(opened: Opened, id: str, began: datetime, problem: Problem | None) ->
     value = run_results(
         Results((finished,), seconds), project=opened.project, invocation=invocation_of(opened), now=now
     )
-    keep_artifact(opened, opened.target_folder / "run_results.json", value)
+    keep_last_run(opened.target_folder)
+    keep_artifact(opened, opened.target_folder / RESULTS, value)
 
 
 def _id(called: Macro | str) -> str:
@@ -127,7 +129,7 @@ def macro_named(opened: Opened, name: str) -> Macro | str:
     found = macros.by_package.get(package, {}).get(rest) if package else macros.find(name, macros.root)
     if found is None:
         found = next((m[name] for m in macros.by_package.values() if name in m), None) if not package else None
-    if found is None and package in ("", "dbt") and rest in BUILTINS:
+    if found is None and package in ("", "dbt") and is_own_macro(rest):
         return rest
     if found is None:
         hint = did_you_mean(name, macros.names(macros.root))

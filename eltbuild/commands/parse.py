@@ -7,7 +7,7 @@ from collections import Counter
 from eltbuild.commands.opening import open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT, Reporter, write_manifest
-from eltbuild.project.resources import Project
+from eltbuild.project.project import Project
 
 
 def command(options: Options) -> int:

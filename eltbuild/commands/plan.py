@@ -73,8 +73,8 @@ def plan_of(opened: Opened, chosen: Chosen) -> tuple[Plan, tuple[Problem, ...]]:
 def _standing(opened: Opened, chosen: Chosen, connection: Connection) -> Standing:
     catalogue = Catalogue(opened.adapter.capabilities.exact_names)
     nodes = [node for node in chosen.resources(opened.project) if isinstance(node, Node) and node.relation]
-    schemas = {n.relation.key[:2]: Relation(n.relation.database, n.relation.schema, None) for n in nodes if n.relation}
-    catalogue.learn(connection, schemas.values())
+    schemas = [Relation(n.relation.database, n.relation.schema, None) for n in nodes if n.relation]
+    catalogue.learn(connection, schemas)
 
     def standing(node: Node) -> RelationInfo | None:
         return catalogue.kind(node.relation) if node.relation else None

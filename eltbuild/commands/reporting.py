@@ -19,7 +19,7 @@ from eltbuild.errors import Problem, UsageError
 from eltbuild.project.resources import NodeId
 from eltbuild.report.artifacts import write_artifact
 from eltbuild.report.invocation import Invocation, custom_environment
-from eltbuild.run.events import Event, Results
+from eltbuild.run.events import Event, Finished, Results
 from eltbuild.run.stop import INTERRUPT
 from eltbuild.secrecy import Mask
 
@@ -108,7 +108,7 @@ class Reporter:
         debug = bool(options.debug) or options.log_level == "debug" or options.log_format == "debug"
         self.console = Console(
             self._stream,
-            labels(opened.project),
+            labels(opened.project, "view" if opened.session.invocation.command == "clone" else ""),
             terminal_of(self._stream, opened.project.environment, colours=options.use_colors),
             verbosity="quiet" if quiet else "debug" if debug else "normal",
             mask=masking(opened),
@@ -199,30 +199,43 @@ def follow(execution: Execution, opened: Opened) -> Results:
 
 
 class CompiledFiles:
-    """Writes the compiled text of each node under `target/compiled`, as it ends."""
+    """Writes the compiled text of each node under `target/compiled` as it ends, and what was executed of it under
+
+    `target/run`.
+    """
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
         self._mask = masking(opened)
+        self._folder = opened.options.target_path or opened.project.settings.target_path
         self._made: set[str] = set()
 
     def handle(self, event: Event) -> None:
-        """The text of a node that ended."""
-        code = getattr(event, "compiled_code", None)
-        if code is not None:
-            self.write(str(getattr(event, "node", "")), str(code))
+        """The texts of a node that ended."""
+        if not isinstance(event, Finished):
+            return
+        if event.compiled_code is not None:
+            self.write(event.node, event.compiled_code)
+        node = self._opened.project.nodes.get(event.node)
+        if event.executed and node is not None and node.resource_type != "operation":
+            from eltbuild.project.projection import file_in_target
+
+            self._put(f"{self._folder}/run/{node.package}/{file_in_target(node)}", event.executed)
 
     def write(self, id: NodeId, code: str) -> None:
-        """One text. A folder that cannot be written is no reason to fail."""
+        """One compiled text."""
         from eltbuild.project.projection import compiled_path
 
         project = self._opened.project
         node = project.nodes.get(id) or project.unit_tests.get(id)
         if node is None or node.resource_type in ("seed", "operation"):
             return
-        path = compiled_path(node, self._opened.options.target_path or self._opened.project.settings.target_path)
-        if path is None:
-            return
+        path = compiled_path(node, self._folder)
+        if path is not None:
+            self._put(path, code)
+
+    def _put(self, path: str, code: str) -> None:
+        """A text stands in the target folder. A folder that cannot be written is no reason to fail."""
         full = f"{self._opened.root}/{path}" if not path.startswith("/") else path
         with suppress(OSError):
             folder = full.rpartition("/")[0]
@@ -247,7 +260,7 @@ def write_manifest(opened: Opened, compiled: Mapping[NodeId, Compiled]) -> Path:
     path = opened.target_folder / "manifest.json"
     write(
         path,
-        opened.project,
+        opened.own or opened.project,
         compiled,
         invocation=invocation_of(opened),
         now=datetime.now(UTC),

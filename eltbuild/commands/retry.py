@@ -14,6 +14,7 @@ from eltbuild.commands.claiming import HIDDEN, books_of, home_of
 from eltbuild.commands.execution import Execution
 from eltbuild.commands.opening import Opened, folder_of, open_project
 from eltbuild.commands.options import Options
+from eltbuild.commands.rendered import BUILDS_NOTHING, LAST_RUN, RESULTS, which
 from eltbuild.commands.reporting import EXIT, exit_code, follow
 from eltbuild.commands.selecting import Chosen
 from eltbuild.commands.unfinished import Unfinished, of_results, of_run, resumable, taken_over
@@ -74,8 +75,11 @@ def unfinished(opened: Opened) -> Unfinished:
 
 
 def last_results(folder: Path) -> dict[str, Any]:
-    """`run_results.json` of the last run. Raises `UsageError` where there is none that can be read."""
-    path = folder / "run_results.json"
+    """The results of the last run that built something. Raises `UsageError` where there is none that can be read."""
+    path = folder / RESULTS
+    if which(path) in BUILDS_NOTHING:
+        # What `compile` and its like have written says nothing of the run before them.
+        path = folder / LAST_RUN
     try:
         value = json.loads(read_whole(path))
         if is_sound(value):

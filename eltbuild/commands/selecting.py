@@ -20,7 +20,11 @@ from eltbuild.graph.select import (
     select,
     warnings,
 )
-from eltbuild.project.resources import NodeId, Project, Resource
+from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.native import has_jinja, render_native
+from eltbuild.project.names import base_names, with_target
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node, NodeId, Resource
 
 BUILDABLE = ("model", "seed", "snapshot", "test", "unit_test", "exposure", "saved_query", "function")
 LISTED = (
@@ -34,7 +38,8 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "test": ("test", "unit_test"),
     "seed": ("seed",),
     "snapshot": ("snapshot",),
-    "compile": ("model", "snapshot", "test", "analysis", "seed"),
+    "clone": ("model", "seed", "snapshot"),
+    "compile": ("model", "snapshot", "test", "analysis", "seed", "function"),
     "show": ("model", "snapshot", "test", "analysis", "seed"),
     "plan": BUILDABLE,
     "check-incremental": ("model",),
@@ -46,6 +51,9 @@ TYPES: Mapping[str, tuple[str, ...]] = {
 
 UNASKED: Mapping[str, frozenset[str]] = {"ls": frozenset({"analysis"})}
 """The types that a command takes only where they are named, as dbt has it."""
+
+WITH_EMPTY = frozenset({"ls", "docs"})
+"""The commands that take files too in which nothing is written; the others pass over them, as dbt does."""
 
 ALL_TYPES = frozenset(LISTED) | {"default", "all"}
 
@@ -73,7 +81,9 @@ def choose(opened: Opened, command: str) -> Chosen:
     selection = select(project, graph, selector, context)
     wanted = types_of(options, command)
     ids = [id for id in selection.ids if _type(project, id) in wanted]
-    return Chosen(graph, graph.sort(ids), judged(warnings(project, selection), options))
+    empty = [] if command in WITH_EMPTY else [id for id in ids if _is_empty(project, id)]
+    told = (*judged(warnings(project, selection), options), *(_passed_over(project.nodes[id]) for id in empty))
+    return Chosen(graph, graph.sort([id for id in ids if id not in empty]), told)
 
 
 def of_ids(opened: Opened, ids: Iterable[NodeId]) -> Chosen:
@@ -89,6 +99,18 @@ def of_ids(opened: Opened, ids: Iterable[NodeId]) -> Chosen:
 def _type(project: Project, id: NodeId) -> str:
     resource = project.resource(id)
     return resource.resource_type if resource is not None else ""
+
+
+def _is_empty(project: Project, id: NodeId) -> bool:
+    """Whether nothing but white space stands in the file of a node."""
+    node = project.nodes.get(id)
+    return node is not None and node.resource_type != "seed" and node.test is None and not node.code.strip()
+
+
+def _passed_over(node: Node) -> Problem:
+    return Problem(
+        f"{node.resource_type} `{node.name}` is an empty file, and is not run", node.place, severity="warning"
+    )
 
 
 def types_of(options: Options, command: str) -> frozenset[str]:
@@ -113,7 +135,7 @@ def selector_of(project: Project, options: Options, command: str) -> Selector:
     """What `--select`, `--exclude` and `--selector` mean; without any, the project's default selector."""
     name = options.selector
     if name is None and not options.select and not options.exclude:
-        name = default_selector(project.selectors)
+        name = default_selector(project.selectors, lambda value: _rendered(project, value))
     if name is not None:
         named = parse_selectors(project.selectors)
         if name not in named:
@@ -121,6 +143,18 @@ def selector_of(project: Project, options: Options, command: str) -> Selector:
             raise UsageError(Problem(f"there is no selector `{name}`", hint=hint))
         return named[name]
     return parse_selection(options.select, options.exclude)
+
+
+def _rendered(project: Project, value: Any) -> Any:
+    """The value of `default:`, whose Jinja knows the environment, variables and the target. Raises `UsageError`."""
+    if not isinstance(value, str) or not has_jinja(value):
+        return value
+    vars = {**project.settings.vars, **project.vars}
+    names = with_target(base_names(project.environment, vars, secrets_allowed=False), project.target)
+    try:
+        return render_native(value, names)
+    except TemplateError as error:
+        raise UsageError(Problem(f"the `default` of a selector cannot be rendered: {error.message}")) from None
 
 
 def context_of(opened: Opened, selector: Selector) -> SelectionContext:

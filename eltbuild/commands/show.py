@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from eltbuild.adapter import Connection
+from eltbuild.commands.deferral import deferred
 from eltbuild.commands.inline import NAME, inline_node
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
+from eltbuild.commands.rendered import endings, write_rendered
 from eltbuild.commands.reporting import EXIT, masking
 from eltbuild.commands.selecting import choose
+from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, DatabaseError, Problem, UsageError
-from eltbuild.project.resources import Node
+from eltbuild.project.resources import Node, NodeId
 from eltbuild.report.show import Rows, shown
 from eltbuild.report.terminal import terminal_of
 from eltbuild.run.aside import foreground
@@ -28,18 +32,19 @@ def command(options: Options) -> int:
     """Run the query of each selected node, or the inline one, and print its first rows; the exit code."""
     opened = open_project(options, "show")
     try:
-        show_all(*_nodes(opened))
+        began = datetime.now(UTC)
+        opened, nodes = _nodes(opened)
+        write_rendered(opened, endings(nodes, show_all(opened, nodes), {}, began), began)
         return EXIT.ok
     finally:
         opened.adapter.close()
 
 
-def show_all(opened: Opened, nodes: Iterable[Node]) -> None:
-    """Print the first rows of each node."""
+def show_all(opened: Opened, nodes: Iterable[Node]) -> dict[NodeId, Compiled]:
+    """Print the first rows of each node; the queries that were asked."""
     connection = foreground(opened.adapter)
     try:
-        for node in nodes:
-            _show(opened, node, connection)
+        return {node.id: _show(opened, node, connection) for node in nodes}
     finally:
         connection.close()
 
@@ -48,10 +53,12 @@ def _nodes(opened: Opened) -> tuple[Opened, list[Node]]:
     text = opened.options.inline
     if text is not None:
         opened, node = inline_node(opened, text)
-        return opened, [node]
+        return deferred(opened, (node.id,)), [node]
     if not opened.options.select and not opened.options.selector:
         raise UsageError(Problem("show what?", hint="name a model with --select, or give a query with --inline"))
-    found = choose(opened, "show").resources(opened.project)
+    chosen = choose(opened, "show")
+    opened = deferred(opened, chosen.ids)
+    found = chosen.resources(opened.project)
     named = [node for node in found if isinstance(node, Node)]
     # Tests come along with the models they test; who selects a model wants its rows.
     models = [node for node in named if node.resource_type != "test"]
@@ -61,7 +68,7 @@ def _nodes(opened: Opened) -> tuple[Opened, list[Node]]:
     return opened, nodes
 
 
-def _show(opened: Opened, node: Node, connection: Connection) -> None:
+def _show(opened: Opened, node: Node, connection: Connection) -> Compiled:
     options = opened.options
     limit = DEFAULT_LIMIT if options.limit is None else options.limit
     writer = Writer(opened.adapter.dialect, opened.adapter.capabilities)
@@ -70,7 +77,9 @@ def _show(opened: Opened, node: Node, connection: Connection) -> None:
             sql = f"select * from {writer.relation(node.relation)}"
         else:
             sql = Compiler(opened.session).compile(node, Live(connection)).sql or ""
-        answer = connection.execute(writer.limited(sql, limit + 1) if limit >= 0 else sql)
+        question = writer.limited(sql, limit + 1) if limit >= 0 else sql
+        header = node.config.get("sql_header")
+        answer = connection.execute(f"{header}\n{question}" if header else question)
     except DatabaseError as error:
         raise CompileError(located(opened.session, node, error)) from error
     rows = answer.rows[:limit] if limit >= 0 else answer.rows
@@ -82,3 +91,4 @@ def _show(opened: Opened, node: Node, connection: Connection) -> None:
     style = options.output or "text"
     text = shown(found, style=style, width=terminal.width, colour=terminal.colour, unicode=terminal.unicode)  # type: ignore[arg-type]
     sys.stdout.write(masking(opened)(text) + "\n")
+    return Compiled(node=node.id, query=sql, sql=sql)

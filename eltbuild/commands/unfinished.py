@@ -84,6 +84,9 @@ def of_run(run: Run, built: Iterable[Built], ended: Iterable[Ended], alone: Coll
 
 
 def _command(name: Any) -> str:
+    if name == "clone":
+        hint = "call it again with the same flags: what stands is left as it is"
+        raise UsageError(Problem("the last run was `clone`, which is not retried", hint=hint))
     return name if name in COMMANDS else "build"
 
 

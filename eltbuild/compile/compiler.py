@@ -17,12 +17,13 @@ from eltbuild.compile.places import compile_error, problem_of
 from eltbuild.compile.relations import cte_name
 from eltbuild.compile.rendering import Assumed, MacroReturn, Rendering
 from eltbuild.compile.session import Session
-from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Place, Problem, did_you_mean
+from eltbuild.errors import CompileError, DatabaseError, EltbuildError, InlinedError, Place, Problem, did_you_mean
 from eltbuild.jinja.environment import native_environment
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.literal import expression
 from eltbuild.jinja.native import has_jinja
 from eltbuild.jinja.template import load, render
+from eltbuild.jinja.unknown import unanswered
 from eltbuild.project.resources import Macro, Node, NodeId
 from eltbuild.sql.ctes import with_ctes
 
@@ -38,6 +39,11 @@ LANGUAGE_NAMES = frozenset(
 def is_known(name: str) -> bool:
     """Whether templates find that name without any macro of the project's."""
     return name in LANGUAGE_NAMES or name in ON_DEMAND or name in STATIC or name in CALLS or name in BUILTINS
+
+
+def is_own_macro(name: str) -> bool:
+    """Whether that is one of the macros that dbt brings itself."""
+    return name in BUILTINS
 
 
 def known_names() -> frozenset[str]:
@@ -81,7 +87,7 @@ class Compiler:
         Raises `CompileError` with the place in the user's file, or `DatabaseError` from a live introspector.
         """
         introspector = introspector or self.introspector
-        if node.language == "python" or node.resource_type == "seed":
+        if node.language != "sql" or node.resource_type == "seed":
             return Compiled(node=node.id, query=node.code, sql=node.code, fingerprint=fingerprint(node.code))
         rendering = Rendering(self.session, node, introspector)
         rendering.batch = batch
@@ -128,13 +134,21 @@ class Compiler:
         except TemplateError as error:
             raise compile_error(error, node) from error
 
+    def _inline(self, id: NodeId, introspector: Introspector) -> Compiled:
+        try:
+            return self.compile(self.session.project.nodes[id], introspector)
+        except InlinedError:
+            raise
+        except CompileError as error:
+            raise InlinedError(id, *error.problems) from error
+
     def _ctes(self, ids: list[NodeId], introspector: Introspector) -> tuple[Cte, ...]:
         """The CTEs of ephemeral parents, each behind those that it needs itself."""
         out: dict[NodeId, Cte] = {}
         for id in ids:
             compiled = self._ephemeral.get(id)
             if compiled is None or (compiled.query is None and introspector.live):
-                compiled = self._ephemeral[id] = self.compile(self.session.project.nodes[id], introspector)
+                compiled = self._ephemeral[id] = self._inline(id, introspector)
             for cte in compiled.ctes:
                 out.setdefault(cte.id, cte)
             out.setdefault(id, Cte(id, compiled.query or ""))
@@ -172,7 +186,7 @@ class Compiler:
 
             explained = explain(error, "")
             if isinstance(explained, DatabaseError):
-                raise _asked(explained, macro_path(macro)) from error
+                raise _asked(explained, macro.project_path) from error
             if isinstance(explained, EltbuildError):
                 raise
             raise macro_error(explained, macro) from error
@@ -180,15 +194,10 @@ class Compiler:
 
 def macro_error(error: Exception, macro: Macro) -> CompileError:
     """A macro's failure with the place in its file."""
-    path = macro_path(macro)
+    path = macro.project_path
     if isinstance(error, TemplateError):
         return CompileError(Problem(error.message, Place(error.path or path, error.line or macro.line), error.hint))
     return CompileError(Problem(str(error) or type(error).__name__, Place(path, macro.line)))
-
-
-def macro_path(macro: Macro) -> str:
-    """The file of a macro, as the user would type it."""
-    return f"{macro.root}/{macro.original_path}" if macro.root else macro.original_path
 
 
 def fingerprint(text: str) -> str:
@@ -202,7 +211,8 @@ def render_node(rendering: Rendering, text: str) -> str:
     path = node.project_path if node else "<template>"
     scope = open_scope(rendering)
     try:
-        return str(render(load(text, path=path), scope))
+        with unanswered(lambda: rendering.lenient or (rendering.introspective and not rendering.live)):
+            return str(render(load(text, path=path), scope))
     except MacroReturn as returned:
         return str(returned.value)
     except DatabaseError as error:
@@ -228,14 +238,21 @@ def _asked(error: DatabaseError, path: str) -> CompileError:
 
 
 _UNDEFINED = re.compile(r"^'([\w.]+)' is undefined$")
+_NO_MACRO = re.compile(r"^package `\w+` has no macro `\w+`$")
 
 
 def with_hint(rendering: Rendering, error: TemplateError) -> TemplateError:
     """Jinja's word on an undefined name, as a sentence with the nearest names there are."""
     match = _UNDEFINED.match(error.message)
     if match is None:
+        error.unknown |= _NO_MACRO.match(error.message) is not None
         return error
-    name = match[1]
+    told = _unknown(rendering, match[1], error)
+    told.unknown = True
+    return told
+
+
+def _unknown(rendering: Rendering, name: str, error: TemplateError) -> TemplateError:
     if rendering.node is not None and rendering.node.test is not None and name.startswith("test_"):
         return _no_such_test(rendering, name.removeprefix("test_"), error)
     names = {
@@ -243,7 +260,7 @@ def with_hint(rendering: Rendering, error: TemplateError) -> TemplateError:
         *rendering.session.macros.names(rendering.package),
         *rendering.session.macros.by_package,
     }
-    hint = did_you_mean(name, names) or error.hint
+    hint = did_you_mean(name, names) or error.hint or "is it of a package that is not installed? try: eltbuild deps"
     return TemplateError(f"`{name}` is not defined", error.line, error.column, hint, error.path)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from eltbuild.errors import did_you_mean
-from eltbuild.project.resources import Node, Project, Resource, Source
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node, Resource, Source
 
 REFERABLE = frozenset({"model", "seed", "snapshot"})
 
@@ -21,6 +22,7 @@ class Lookup:
     sources: Mapping[tuple[str, str], Source]
     disabled: frozenset[str]
     disabled_sources: frozenset[tuple[str, str]]
+    functions: Mapping[tuple[str, str], Node]
 
     @classmethod
     def of(cls, project: Project) -> Lookup:
@@ -43,6 +45,7 @@ class Lookup:
             sources,
             frozenset(node.name for node in project.disabled if node.resource_type in REFERABLE),
             frozenset((s.source_name, s.name) for s in project.disabled if isinstance(s, Source)),
+            {(node.package, node.name): node for node in project.nodes.values() if node.resource_type == "function"},
         )
 
     def ref(self, name: str, package: str | None, version: str | None, caller: str) -> Node | None:
@@ -59,6 +62,19 @@ class Lookup:
     def source(self, source: str, table: str) -> Source | None:
         """The table of a source."""
         return self.sources.get((source, table))
+
+    def function(self, name: str, package: str | None, caller: str) -> Node | None:
+        """The node that `function(package, name)` means; without a package, by the same rule as `ref`."""
+        if package is not None:
+            return self.functions.get((package, name))
+        own = self.functions.get((self.root, name)) or self.functions.get((caller, name))
+        return own or next((node for (_, known), node in self.functions.items() if known == name), None)
+
+    def missing_function(self, name: str, package: str | None) -> tuple[str, str]:
+        """Why a function leads nowhere, and a hint."""
+        full = f"{package}.{name}" if package else name
+        hint = did_you_mean(name, [known for _, known in self.functions])
+        return f"the function `{full}`, which does not exist", hint
 
     def missing_ref(self, name: str, package: str | None, version: str | None) -> tuple[str, str]:
         """Why a ref leads nowhere, and a hint."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from eltbuild.project.resources import Macro, Project
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Macro
 
 PARENT_TYPES: Mapping[str, tuple[str, ...]] = {"redshift": ("postgres",), "databricks": ("spark",)}
 """Adapter types whose macros also serve another type, as dbt's adapters declare it."""
@@ -91,12 +92,6 @@ class MacroIndex:
                 if found is not None:
                     return found
         return None
-
-    def generic_test(self, name: str, namespace: str | None, package: str) -> Macro | None:
-        """The macro of a generic test."""
-        if namespace:
-            return self.by_package.get(namespace, {}).get(f"test_{name}")
-        return self.visible(f"test_{name}", package)
 
     def find(self, dotted: str, package: str) -> Macro | None:
         """The macro that a name means as written in a template: `name`, `package.name`, `adapter.dispatch:name`."""

@@ -85,6 +85,28 @@ class SourceName:
         return source_relation(rendering, target)
 
 
+class FunctionName:
+    """`function('double')`, `function('package', 'double')`: the name of a function; the call is noted."""
+
+    def __init__(self, rendering: Rendering) -> None:
+        self._rendering = rendering
+
+    def __call__(self, *args: Any, **kwargs: Any) -> TemplateRelation:
+        rendering = self._rendering
+        if not 1 <= len(args) <= 2 or kwargs:
+            raise TemplateError("function() takes a name, or a package and a name")
+        name, package = str(args[-1]), str(args[0]) if len(args) == 2 else None
+        rendering.functions.append(Ref(name, package))
+        if rendering.settling:
+            return guess(rendering, name)
+        target = rendering.session.lookup.function(name, package, rendering.package)
+        if target is None:
+            what, hint = rendering.session.lookup.missing_function(name, package)
+            raise TemplateError(f"function() leads to {what}", hint=hint)
+        check_parent(rendering, target.id, call_of("function", args))
+        return node_relation(rendering, target)
+
+
 class Execute:
     """`execute`: true when the warehouse answers. To ask is to depend on the warehouse."""
 

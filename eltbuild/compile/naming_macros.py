@@ -10,7 +10,6 @@ from eltbuild.compile.dbt.context import open_scope
 from eltbuild.compile.introspect import BLANK
 from eltbuild.compile.rendering import MacroReturn, Rendering
 from eltbuild.compile.session import Session
-from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.template import explain
 from eltbuild.project.projection import node_dict
 from eltbuild.project.resources import Macro, Node
@@ -24,7 +23,7 @@ def caller(session: Session, macro: Macro) -> Callable[[Any, Node], str | None]:
     def called(custom: Any, node: Node) -> str | None:
         try:
             name = rendering.macro(macro)(custom, node_dict(node, session.project))
-        except (TemplateError, MacroReturn) as error:
+        except MacroReturn as error:
             raise macro_error(error, macro) from error
         except Exception as error:
             raise macro_error(explain(error, ""), macro) from error

@@ -14,8 +14,10 @@ from eltbuild.compile.session import Session
 from eltbuild.compile.settle import Reach, hook_texts, parents_of
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.scan import scan
+from eltbuild.project.linked import linked_node
 from eltbuild.project.loading import checksum, refs_of, sources_of
-from eltbuild.project.resources import Node, Project, linked_node
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node
 from eltbuild.project.variables import has_templated_vars
 
 MOST = 100
@@ -49,7 +51,7 @@ def _rewritten(nodes: Sequence[Node], text: str, reach: Reach) -> Node | None:
     if len(nodes) != 1:
         return None
     (node,) = nodes
-    if node.resource_type != "model" or node.language != "sql" or node.introspective or hook_texts(node):
+    if node.resource_type != "model" or node.language != "sql" or node.introspective or hook_texts(node, reach):
         return None
     if (node.config.get("contract") or {}).get("enforced"):
         return None
@@ -87,5 +89,5 @@ def _relinked(project: Project, session: Session, changed: Mapping[str, Node]) -
         parents, problems = parents_of(node, lookup, project)
         if problems:
             return None
-        nodes[id] = linked_node(node, node.relation, parents, used_by(node, session.macros))
+        nodes[id] = linked_node(node, node.relation, parents, used_by(node, session.macros), node.written)
     return replace(project, nodes=nodes)

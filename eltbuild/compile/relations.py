@@ -11,6 +11,7 @@ from eltbuild.compile.session import Session
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.project.resources import Node, NodeId, Source
 from eltbuild.relation import Relation
+from eltbuild.sql.quoting import Quoted, quoted_parts
 
 
 def cte_name(node: Node) -> str:
@@ -64,17 +65,19 @@ def node_relation(rendering: Rendering, target: Node) -> TemplateRelation:
     if relation is None:
         assert target.relation is not None
         relation = cache[target.id] = TemplateRelation.of(
-            target.relation,
+            target.named or target.relation,
             rendering.session.dialect,
-            quoted=quoting(rendering, target.config.get("quoting")),
+            type="function" if target.resource_type == "function" else None,
+            quoted=quoting(rendering),
         )
+    if target.resource_type == "function":
+        return relation
     return narrowed(rendering, relation, target.config.get("event_time"))
 
 
-def quoting(rendering: Rendering, own: Any = None) -> tuple[bool, bool, bool]:
-    """Which parts of a relation are quoted: the resource's own word, the project's, else all of them."""
-    settings = {**rendering.session.project.settings.quoting, **(own or {})}
-    return tuple(settings.get(part) is not False for part in ("database", "schema", "identifier"))  # type: ignore[return-value]
+def quoting(rendering: Rendering) -> Quoted:
+    """Which parts of a node's relation are quoted: as the project says, else all of them."""
+    return quoted_parts(rendering.session.project.settings.quoting)
 
 
 def narrowed(rendering: Rendering, relation: TemplateRelation, event_time: Any) -> TemplateRelation:
@@ -115,11 +118,11 @@ def source_relation(rendering: Rendering, source: Source) -> TemplateRelation:
     cache = rendering.session.relations
     relation = cache.get(source.id)
     if relation is None:
-        place = source.relation or Relation(None, None, source.name)
+        place = source.named or Relation(None, None, source.name)
         text = external_text(rendering, source)
         relation = cache[source.id] = TemplateRelation.of(
             place, rendering.session.dialect, type="external" if text else None,
-            quoted=quoting(rendering, source.quoting), plain=text,
+            quoted=quoted_parts(source.quoting), plain=text,
         )  # fmt: skip
     return narrowed(rendering, relation, source.config.get("event_time"))
 
@@ -182,9 +185,15 @@ def this_relation(rendering: Rendering) -> TemplateRelation | None:
             return TemplateRelation(target.database, target.schema, name, dialect=rendering.session.dialect)
         return guess(rendering, str(node.config.get("alias") or node.name))
     return TemplateRelation.of(
-        node.relation, rendering.session.dialect, quoted=quoting(rendering, node.config.get("quoting")),
-        type=None if node.resource_type != "model" else ("view" if node.materialized == "view" else "table"),
+        node.named or node.relation, rendering.session.dialect, quoted=quoting(rendering),
+        type=_type_of(node),
     )  # fmt: skip
+
+
+def _type_of(node: Node) -> str | None:
+    if node.resource_type == "function":
+        return "function"
+    return None if node.resource_type != "model" else ("view" if node.materialized == "view" else "table")
 
 
 def _own_stand_in(rendering: Rendering, assumed: Assumed, node: Node) -> TemplateRelation:

@@ -60,6 +60,7 @@ class Rendering:
         self.scope: Scope = Scope({})
         self.refs: list[Ref] = []
         self.sources: list[SourceRef] = []
+        self.functions: list[Ref] = []
         self.config: dict[str, Any] = {}
         self.ctes: list[NodeId] = []
         self.macros: dict[str, None] = {}
@@ -67,6 +68,8 @@ class Rendering:
         self.results: dict[str, Any] = {}
         self.problems: list[Problem] = []
         self.introspective = False
+        self.lenient = False
+        """Whether names that are not there may be called and looked into, so that what follows them is seen."""
         self.modules: dict[str, Any] = {}
         self.batch: tuple[datetime, datetime] | None = None
         self.assumed: Assumed | None = None
@@ -158,14 +161,17 @@ class BoundBuiltin:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         rendering = self.rendering
-        if rendering.depth:
-            return self.function(rendering, *args, **kwargs)
-        rendering.macros.setdefault(f"macro.dbt.{self.name}")
-        rendering.depth = 1
+        outermost = not rendering.depth
+        if outermost:
+            rendering.macros.setdefault(f"macro.dbt.{self.name}")
+            rendering.depth = 1
         try:
             return self.function(rendering, *args, **kwargs)
+        except MacroReturn as returned:  # of its `{% call %}` block, which is part of this macro's run
+            return returned.value
         finally:
-            rendering.depth = 0
+            if outermost:
+                rendering.depth = 0
 
 
 def _arguments(message: str) -> str:

@@ -7,13 +7,16 @@ from typing import Any
 
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Problem
-from eltbuild.project.resources import Node, NodeId, Project
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation
+from eltbuild.sql.quoting import kept_as, quoted_parts
 
 TEST_SCHEMA = "dbt_test__audit"
 """The custom schema of stored test failures, unless a config says another."""
 
 BUILT = frozenset({"model", "seed", "snapshot"})
+"""What no two of may stand at one place. A function may have the name of a table: engines tell them apart."""
 
 Generator = Callable[[Any, Node], str | None]
 
@@ -47,6 +50,7 @@ class Naming:
         """Where each node's result stands; two that would stand at one place are a problem."""
         places: dict[NodeId, Relation | None] = {}
         taken: dict[tuple[str, str, str], Node] = {}
+        quoted, dialect = quoted_parts(project.settings.quoting), self._session.dialect
         failed: set[str] = set()
         for id, node in project.nodes.items():
             try:
@@ -58,7 +62,8 @@ class Naming:
                     problems.extend(error.problems)
                 continue
             if place is not None and node.resource_type in BUILT and not node.ephemeral:
-                other = taken.setdefault(place.key, node)
+                kept = kept_as(place, quoted, dialect)
+                other = taken.setdefault(kept.key_where(self._session.capabilities.exact_names), node)
                 if other is not node:
                     problems.append(_clash(node, other, place))
         return places
@@ -67,7 +72,7 @@ class Naming:
         """Where the result of a node stands; None for what has none. Raises `CompileError`."""
         config = node.config
         if node.resource_type in ("analysis", "operation"):
-            return Relation(self._session.project.target.database, self._session.project.target.schema, node.name)
+            return Relation(self._session.project.target.database, self._schema(config.get("schema"), node), node.name)
         custom = config.get("schema")
         if node.resource_type == "test" and custom is None:
             custom = TEST_SCHEMA

@@ -1,4 +1,4 @@
-"""What metrics and saved queries stand on, by id: semantic models through their measures, and other metrics."""
+"""What metrics, saved queries and exposures stand on, by id: semantic models through their measures, and metrics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from eltbuild.project.resources import NodeId, Unmanaged
+from eltbuild.errors import Problem, did_you_mean
+from eltbuild.project.resources import Exposure, NodeId, Unmanaged
 
 
 def semantic_links(items: Mapping[NodeId, Unmanaged]) -> dict[NodeId, Unmanaged]:
@@ -20,6 +21,18 @@ def semantic_links(items: Mapping[NodeId, Unmanaged]) -> dict[NodeId, Unmanaged]
         elif item.resource_type == "metric":
             metrics.setdefault(item.name, id)
     return {id: _linked(item, measures, metrics) for id, item in items.items()}
+
+
+def metrics_of(exposure: Exposure, items: Mapping[NodeId, Unmanaged]) -> tuple[list[NodeId], list[Problem]]:
+    """The metrics that an exposure depends on, and a problem for each name that none has."""
+    known = {item.name: id for id, item in items.items() if item.resource_type == "metric"}
+    text = f"exposure `{exposure.name}` depends on metric"
+    missing = [
+        Problem(f"{text} `{name}`, which does not exist", exposure.place, did_you_mean(name, known))
+        for name in exposure.metrics
+        if name not in known
+    ]
+    return [known[name] for name in exposure.metrics if name in known], missing
 
 
 def _linked(item: Unmanaged, measures: Mapping[str, NodeId], metrics: Mapping[str, NodeId]) -> Unmanaged:

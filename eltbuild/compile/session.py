@@ -13,7 +13,8 @@ from eltbuild.adapter import Capabilities
 from eltbuild.compile.lookup import Lookup
 from eltbuild.compile.macro_index import MacroIndex
 from eltbuild.project.declared_environment import allowed_to_packages
-from eltbuild.project.resources import Node, NodeId, Project
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node, NodeId
 
 Say = Callable[[str, str, str, NodeId | None], None]
 """`(text, level, kind, node)`: where `log()` and `print()` go; level debug, info, warn or error; kind log, print or
@@ -48,6 +49,8 @@ class Session:
     invocation: Invocation
     phase: Literal["settle", "compile"] = "compile"
     say: Say = silent
+    deferred: Mapping[NodeId, Mapping[str, Any]] = field(default_factory=dict)
+    """With `--defer`: what templates are told of the nodes as another run left them, by id."""
 
     @cached_property
     def macros(self) -> MacroIndex:

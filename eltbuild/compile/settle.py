@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,27 +18,29 @@ from eltbuild.compile.macro_index import MacroIndex
 from eltbuild.compile.macro_links import depends_on_path, used_by
 from eltbuild.compile.macro_links import linked as macros_linked
 from eltbuild.compile.schemas import Naming
-from eltbuild.compile.semantic_links import semantic_links
+from eltbuild.compile.semantic_links import metrics_of, semantic_links
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Place, Problem, ProjectError
 from eltbuild.jinja.literal import expression
 from eltbuild.jinja.native import has_jinja
 from eltbuild.project.config import Configs
+from eltbuild.project.linked import linked_node
+from eltbuild.project.project import Project
 from eltbuild.project.resources import (
     Exposure,
     Macro,
     Node,
     NodeId,
-    Project,
     Ref,
     Resource,
+    Source,
     SourceRef,
     UnitTest,
     Unmanaged,
-    linked_node,
 )
 from eltbuild.project.variables import has_templated_vars
 from eltbuild.relation import Relation
+from eltbuild.sql.quoting import kept_as, quoted_parts
 
 QUERIES = frozenset({"view", "ephemeral", "materialized_view"})
 """The materializations that keep a query and no rows."""
@@ -78,21 +81,30 @@ _NAMED = re.compile(r"`([\w.]+)`")
 def settle(session: Session) -> Project:
     """The project with complete configs, parents, macros and relations.
 
-    Raises `ProjectError` with every problem of every node. Warnings are added to `Project.problems`.
+    Raises `ProjectError` with every problem of every node, warnings included. Else warnings are added to
+    `Project.problems`.
     """
     project = session.project
     found = _Found([], list(project.disabled))
     reach = Reach(session.macros, has_templated_vars(project))
     nodes = _rendered(session, reach, found)
-    project = replace(project, nodes=nodes, disabled=tuple(found.disabled))
+    sources = {id: _kept_source(source, session.dialect) for id, source in project.sources.items()}
+    project = replace(project, nodes=nodes, sources=sources, disabled=tuple(found.disabled))
     places = Naming(session).relations(project, found.problems)
-    linked = _linked(project, places, session.macros, found)
+    linked = _linked(project, places, session.macros, found, session.dialect)
     linked = replace(linked, macros=macros_linked(linked.macros, session.macros), disabled=tuple(found.disabled))
-    errors = [problem for problem in found.problems if problem.severity == "error"]
-    if errors:
-        raise ProjectError(*_sorted(errors))
+    if any(problem.severity == "error" for problem in found.problems):
+        raise ProjectError(*_sorted(found.problems))
     warnings = [problem for problem in found.problems if problem.severity != "error"]
     return replace(linked, problems=(*project.problems, *warnings))
+
+
+def _kept_source(source: Source, dialect: str) -> Source:
+    """The source at the place where the engine has it, by its own `quoting`."""
+    if source.relation is None or not source.quoting:
+        return source
+    kept = kept_as(source.relation, quoted_parts(source.quoting), dialect)
+    return source if kept == source.relation else replace(source, relation=kept, written=source.relation)
 
 
 def _sorted(problems: Iterable[Problem]) -> list[Problem]:
@@ -157,21 +169,34 @@ def _rendered(session: Session, reach: Reach, found: _Found) -> dict[NodeId, Nod
 
 
 def _node(session: Session, node: Node, reach: Reach, configs: Configs, found: _Found) -> Node:
+    if node.resource_type == "function" and node.language != "sql":
+        return node
     if node.language == "python":
         if node.materialized in QUERIES:
             text = f"the Python model `{node.name}` cannot be materialized as {node.materialized}"
             raise CompileError(Problem(text, node.place, "use table or incremental: there is no query to keep"))
         return node
     node = _with_constraints(node)
-    hooks = hook_texts(node)
-    if not hooks and _clear(node, reach):
+    texts = partial(hook_texts, reach=reach)
+    if not texts(node) and _clear(node, reach):
         return node
     # Rendering needs Jinja and all that templates can call: a project without a template that needs it does not pay.
     from eltbuild.compile.unclear import rendered
 
-    settled, problems = rendered(session, node, configs, hook_texts, clear=_clear(node, reach))
+    settled, problems = rendered(session, node, configs, texts, clear=_clear(node, reach))
     found.problems.extend(problems)
+    if node.resource_type == "seed":
+        _refuse_parents(settled)
     return settled
+
+
+def _refuse_parents(seed: Node) -> None:
+    """Raise `CompileError` for a seed whose hooks refer to anything: it is loaded before all others."""
+    named = [ref.name for ref in seed.refs] + [f"{source.source}.{source.table}" for source in seed.source_refs]
+    if named:
+        text = f"Seeds cannot depend on other nodes, and a hook of the seed `{seed.name}` refers to `{named[0]}`"
+        hint = "a hook of the model itself, or an on-run-end hook, can name both"
+        raise CompileError(Problem(text, seed.patch_place or seed.place, hint))
 
 
 def _clear(node: Node, reach: Reach) -> bool:
@@ -215,23 +240,45 @@ def _with_constraints(node: Node) -> Node:
     return replace(node, refs=tuple(refs), source_refs=tuple(sources))
 
 
-def hook_texts(node: Node) -> list[str]:
-    """The hooks of a node that refer to others."""
+CALLS = ("ref(", "source(", "function(")
+
+
+CALLED = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
+"""What looks like a call, wherever it stands: a word too many costs a rendering, no more."""
+
+
+def hook_texts(node: Node, reach: Reach) -> list[str]:
+    """The hooks of a node that refer to others, also through macros, and the overloads of a function."""
     texts = []
     for key in ("pre-hook", "post-hook"):
         for hook in node.config.get(key) or ():
             sql = hook.get("sql") if isinstance(hook, Mapping) else hook
-            if isinstance(sql, str) and ("ref(" in sql or "source(" in sql) and has_jinja(sql):
+            if isinstance(sql, str) and has_jinja(sql) and _refers(sql, node.package, reach):
                 texts.append(sql)
-    return texts
+    bodies = [str(overload.get("raw_body", "")) for overload in node.extra.get("overloads") or ()]
+    return [*texts, *(body for body in bodies if has_jinja(body))]
+
+
+def _refers(hook: str, package: str, reach: Reach) -> bool:
+    """Whether a hook may refer to something: by itself, or by a macro of the project or of a package."""
+    if any(call in hook for call in CALLS):
+        return True
+    names = set(CALLED.findall(hook))
+    return any(
+        name == "adapter.dispatch" or (reach.macros.find(name, package) and reach.unclear(name, package))
+        for name in names
+    )
 
 
 # Links ----------------------------------------------------------------------------------------------------
 
 
-def _linked(project: Project, places: Mapping[NodeId, Relation | None], macros: MacroIndex, found: _Found) -> Project:
+def _linked(
+    project: Project, places: Mapping[NodeId, Relation | None], macros: MacroIndex, found: _Found, dialect: str
+) -> Project:
     """Parents by id, for nodes, exposures, unit tests and the rest."""
     lookup = Lookup.of(project)
+    quoted = quoted_parts(project.settings.quoting)
     nodes: dict[NodeId, Node] = {}
     for id, node in project.nodes.items():
         parents, problems = parents_of(node, lookup, project)
@@ -240,8 +287,10 @@ def _linked(project: Project, places: Mapping[NodeId, Relation | None], macros: 
             found.problems += [replace(p, severity="warning", name="NodeNotFoundOrDisabled") for p in problems]
             continue
         found.problems += problems
-        node = linked_node(node, places[id], parents, used_by(node, macros))
-        nodes[id] = node
+        place = places[id]
+        kept = kept_as(place, quoted, dialect) if place is not None else None
+        written = place if kept != place else None
+        nodes[id] = linked_node(node, kept, parents, used_by(node, macros), written)
     project = replace(project, nodes=nodes)
     return replace(
         project,
@@ -254,6 +303,7 @@ def _linked(project: Project, places: Mapping[NodeId, Relation | None], macros: 
 
 
 def parents_of(node: Node, lookup: Lookup, project: Project) -> tuple[tuple[NodeId, ...], list[Problem]]:
+    """The ids of all that a node refers to, in order, and what is wrong with these references."""
     ids: dict[NodeId, None] = {}
     problems: list[Problem] = []
     for source_ref in node.source_refs:
@@ -273,6 +323,13 @@ def parents_of(node: Node, lookup: Lookup, project: Project) -> tuple[tuple[Node
         if refused:
             problems.append(Problem(refused[0], _place(node, ref.place), refused[1]))
         ids[target.id] = None
+    for call in node.functions:
+        function = lookup.function(call.name, call.package, node.package)
+        if function is None:
+            what, hint = lookup.missing_function(call.name, call.package)
+            problems.append(Problem(f"{_who(node)} refers to {what}", _place(node, call.place), hint))
+            continue
+        ids[function.id] = None
     return tuple(ids), problems
 
 
@@ -328,6 +385,10 @@ def _with_parents(item: Any, lookup: Lookup, project: Project, found: _Found) ->
         else:
             ids[target.id] = None
     assert isinstance(item, (Exposure, Unmanaged))
+    if isinstance(item, Exposure) and item.metrics:
+        named, problems = metrics_of(item, project.unmanaged)
+        ids.update(dict.fromkeys(named))
+        found.problems += problems
     return replace(item, parents=tuple(ids)) if ids else item
 
 

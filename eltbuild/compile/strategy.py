@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from eltbuild.compile.compiler import Compiler
-from eltbuild.compile.dbt.relation import TemplateColumn, TemplateRelation
+from eltbuild.compile.dbt.column import TemplateColumn
+from eltbuild.compile.dbt.relation import TemplateRelation
 from eltbuild.compile.introspect import Introspector
 from eltbuild.project.resources import Macro, Node
 from eltbuild.relation import Column, Relation

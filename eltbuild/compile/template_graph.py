@@ -7,27 +7,37 @@ from typing import Any
 
 from eltbuild.compile.macro_links import when_executing
 from eltbuild.compile.session import Session
-from eltbuild.jinja.sandbox import Shared, shared
+from eltbuild.jinja.sandbox import OwnGraph, Shared, shared
 from eltbuild.project.projection import graph_dict
 
 
-def template_graph(session: Session) -> Mapping[str, Any]:
+def template_graph(session: Session, alone: bool = False) -> Mapping[str, Any]:
     """The project's graph, made once for a session; empty while settling.
 
-    A template may add a section of its own, as packages do to remember something, and change none that is there.
+    A template may add a section, as packages do to remember something, which all others see. What it changes in those
+    that are there stays its own; but `alone`, for operations: they run one after the other and beside nothing else, and
+    each sees what those before it have changed.
     """
     if session.phase != "compile":
         return {}
-    held: Mapping[str, Any] | None = session.kept.get("graph")
+    if alone:
+        theirs: Mapping[str, Any] | None = session.kept.get("graph of operations")
+        if theirs is None:
+            theirs = session.kept["graph of operations"] = template_graph(session)
+        return theirs
+    held: Shared | None = session.kept.get("graph")
     if held is None:
         made = _made(session)
         held = session.kept["graph"] = Shared({section: shared(items) for section, items in made.items()})
-    return held
+    return OwnGraph(held)
 
 
 def _made(session: Session) -> Mapping[str, Any]:
     graph = graph_dict(session.project)
     for id, node in session.project.nodes.items():
-        macros = graph["nodes"][id].get("depends_on", {}).get("macros", [])
+        section = graph["functions" if node.resource_type == "function" else "nodes"]
+        macros = section[id].get("depends_on", {}).get("macros", [])
         macros += [macro for macro in when_executing(node, session.macros) if macro not in macros]
+        if id in session.deferred:
+            section[id]["defer_relation"] = session.deferred[id]
     return graph

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from eltbuild.project.resources import Node, Ref, SourceRef
 
 SECTIONS: Mapping[str, str] = {
     "model": "models", "seed": "seeds", "snapshot": "snapshots", "test": "data_tests", "analysis": "analyses",
-    "operation": "models",
+    "operation": "models", "function": "functions",
 }  # fmt: skip
 """The section of the project file that configures each type of resource."""
 
@@ -34,18 +35,17 @@ def rendered(
     rendering = Rendering(session, node, BLANK)
     hooks = hook_texts(node)
     if not clear:
-        _render(rendering, node)
+        rendering = _render(rendering, node)
     macros = tuple(rendering.macros)
-    config, unrendered = node.config, node.unrendered_config
+    config = node.config
     if rendering.config:
         if not node.complete and not node.root:
             rendering.problems += check_keys(SECTIONS[node.resource_type], rendering.config, node.place)
         resolved = configs.resolve(
             SECTIONS[node.resource_type], node.package, node.fqn, node.yaml_config, rendering.config,
-            unrendered_infile={**rendering.config, **_kept(node.unrendered_config)},
         )  # fmt: skip
-        config, unrendered = resolved.config, resolved.unrendered
-        node = replace(node, config=config, unrendered_config=unrendered)
+        config = resolved.config
+        node = replace(node, config=config)
         hooks = hook_texts(node)
     for text in hooks:
         _render_text(rendering, node, text)
@@ -56,8 +56,8 @@ def rendered(
         node,
         refs=tuple(replace(ref, place=places.get((ref.package, ref.name), ref.place)) for ref in refs),
         source_refs=sources,
+        functions=tuple(rendering.functions) if not clear else node.functions,
         config=config,
-        unrendered_config=unrendered,
         macros=macros,
         # What was rendered has told; what its text names besides was not called.
         macro_names=node.macro_names if clear or node.test else (),
@@ -65,10 +65,6 @@ def rendered(
         complete=True,
     )
     return settled, rendering.problems
-
-
-def _kept(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if isinstance(value, str) and "{{" in value}
 
 
 def _joined(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
@@ -81,18 +77,40 @@ def _key(item: Ref | SourceRef) -> tuple[Any, ...]:
     return (item.package, item.name, item.version) if isinstance(item, Ref) else (item.source, item.table)
 
 
-def _render(rendering: Rendering, node: Node) -> None:
+def _render(rendering: Rendering, node: Node) -> Rendering:
+    """The rendering, done. Raises `CompileError`, but not for a name that is not there.
+
+    With such a name the node fails at its turn, and the rest of the project is built, as with dbt: it is told now, and
+    passed over to see what the rest of the text refers to.
+    """
     try:
-        if node.test is not None:
-            rendering.extra_names["_dbt_generic_test_kwargs"] = test_arguments(rendering, node)
-        render_node(rendering, node.code)
+        _render_once(rendering, node)
+        return rendering
     except TemplateError as error:
-        raise CompileError(problem_of(with_hint(rendering, error), node)) from error
+        told = with_hint(rendering, error)
+        problem = problem_of(told, node)
+        if not told.unknown:
+            raise CompileError(problem) from error
+    lenient = Rendering(rendering.session, node, BLANK)
+    lenient.lenient = True
+    # What comes of a name that is not there may be of no use at all.
+    with suppress(TemplateError, CompileError):
+        _render_once(lenient, node)
+    lenient.problems.append(replace(problem, severity="warning"))
+    return lenient
+
+
+def _render_once(rendering: Rendering, node: Node) -> None:
+    if node.test is not None:
+        rendering.extra_names["_dbt_generic_test_kwargs"] = test_arguments(rendering, node)
+    render_node(rendering, node.code)
 
 
 def _render_text(rendering: Rendering, node: Node, text: str) -> None:
     try:
         render_node(rendering, text)
     except TemplateError as error:
-        place = node.patch_place or node.place
-        raise CompileError(Problem(f"hook: {error.message}", place, error.hint)) from error
+        problem = Problem(f"hook: {error.message}", node.patch_place or node.place, error.hint)
+        if not error.unknown:
+            raise CompileError(problem) from error
+        rendering.problems.append(replace(problem, severity="warning"))

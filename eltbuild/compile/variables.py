@@ -35,7 +35,7 @@ class VarName:
         scoped = outer.get(package)
         if isinstance(scoped, Mapping) and name in scoped:
             return scoped[name]
-        if name in outer and name not in project.packages:
+        if name in outer:
             return outer[name]
         settings = project.packages.get(package)
         if settings is not None and settings is not project.settings:

@@ -14,7 +14,8 @@ from eltbuild.errors import Problem, ProjectError
 from eltbuild.graph.contracts import broken_promises, same_contract
 from eltbuild.graph.state import Before, State
 from eltbuild.graph.written import filled, plain
-from eltbuild.project.resources import Exposure, Node, Project, Resource, Source, UnitTest, Unmanaged
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Exposure, Node, Resource, Source, UnitTest, Unmanaged
 
 Check = Callable[["Comparison", Any, Before], bool]
 """Whether a resource differs from what it was in one aspect."""
@@ -254,12 +255,32 @@ def _rows(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "format": given.get("format") or "dict"}
 
 
+def _label(given: Any, name: str) -> str | None:
+    """A label that says something; a manifest has the name in place of none."""
+    return None if given in (None, "", name) else str(given)
+
+
 def _unmanaged_differs(comparison: Comparison, resource: Unmanaged, before: Before) -> bool:
     return (
         resource.description != (before.description or "")
-        or (resource.body.get("label") or None) != (before.label or None)
+        or _label(resource.body.get("label"), resource.name) != _label(before.label, resource.name)
         or (resource.resource_type == "metric" and str(resource.body.get("type") or before.type) != str(before.type))
     )
+
+
+def _signature_differs(comparison: Comparison, node: Node, before: Before) -> bool:
+    """What a function takes and gives, in each of its forms; descriptions do not count."""
+    now, then = _signature(node.extra), _signature({"arguments": before.arguments, "returns": before.returns})
+    forms = [(_signature(one), one.get("raw_body")) for one in node.extra.get("overloads") or ()]
+    return now != then or forms != [(_signature(one), one.get("raw_body")) for one in before.overloads or ()]
+
+
+def _signature(given: Mapping[str, Any]) -> tuple[Any, ...]:
+    arguments = [
+        (argument.get("name"), argument.get("data_type"), argument.get("default_value"))
+        for argument in given.get("arguments") or ()
+    ]
+    return arguments, (given.get("returns") or {}).get("data_type") or None
 
 
 def _contract_differs(comparison: Comparison, node: Node, before: Before) -> bool:
@@ -282,6 +303,7 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "node": _NODE,
     "model": {**_NODE, "reference": _reference_differs},
     "seed": {**_NODE, "body": _seed_differs},
+    "function": {**_NODE, "signature": _signature_differs},
     "generic test": {**_NODE, "configs": _modifiers_differ},
     "source": {
         "configs": _source_config_differs,

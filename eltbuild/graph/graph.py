@@ -8,7 +8,8 @@ from functools import cached_property
 
 from eltbuild.errors import ProjectError
 from eltbuild.graph.circles import circles
-from eltbuild.project.resources import NodeId, Project, Resource
+from eltbuild.project.project import Project
+from eltbuild.project.resources import NodeId, Resource
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from eltbuild.graph.comparison import Comparison
 from eltbuild.graph.graph import Graph
 from eltbuild.graph.selectors import Indirect
 from eltbuild.graph.state import SourceResult, State
-from eltbuild.project.resources import Node, NodeId, Project, Resource
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node, NodeId, Resource
 
 
 @dataclass(frozen=True, slots=True)

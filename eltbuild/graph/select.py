@@ -27,7 +27,8 @@ from eltbuild.graph.selectors import (
     parse_criterion,
     parse_selection,
 )
-from eltbuild.project.resources import NodeId, Project
+from eltbuild.project.project import Project
+from eltbuild.project.resources import NodeId
 
 __all__ = [
     "INDIRECT", "Criterion", "Difference", "Everything", "Indirect", "Intersection", "Selection", "SelectionContext",
@@ -92,6 +93,7 @@ class _Search:
     definitions: Mapping[str, Selector] | None = None
 
     def find(self, selector: Selector) -> _Found:
+        """What the selector finds, and what came along."""
         match selector:
             case Everything():
                 return _Found(self.index.ids)

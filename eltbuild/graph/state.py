@@ -57,6 +57,12 @@ class Before:
     given: Any = None
     expect: Any = None
     overrides: Any = None
+    arguments: Any = None
+    returns: Any = None
+    overloads: Any = None
+    compiled_code: str | None = None
+    meta: Mapping[str, Any] | None = None
+    tags: Any = None
 
     @property
     def relation(self) -> Relation | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import GeneratorType
+from types import FunctionType, GeneratorType
 from typing import Any
 
 from jinja2.runtime import Macro
@@ -302,7 +302,7 @@ def check_call(called: Any, args: Sequence[Any], named: Mapping[str, Any], clock
             return args
         if name == "sort":
             check_weight(name, own, clock)
-    elif kind is Macro or getattr(kind, "is_macro", False):
+    elif kind is Macro or getattr(kind, "is_macro", False) or (kind is FunctionType and "passes_on" in called.__dict__):
         # What a macro does with its arguments is counted where it does it.
         return args
     for value in args:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain, islice
+from types import FunctionType, MethodType
 from typing import Any, cast
 
 import jinja2
@@ -16,10 +17,21 @@ from jinja2.sandbox import SandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import missing
 
 from eltbuild.jinja import bounds
-from eltbuild.jinja.bounds import COMPARING, LEAVES, bounded, bounded_test, check_binop, check_call, size_of, weighed
+from eltbuild.jinja.bounds import (
+    BUILTIN,
+    COMPARING,
+    LEAVES,
+    bounded,
+    bounded_test,
+    check_binop,
+    check_call,
+    size_of,
+    weighed,
+)
 from eltbuild.jinja.clock import current, tick, ticking
 from eltbuild.jinja.parser import MACRO_PREFIX, BlockParser, MacroFileParser, Ticks
 from eltbuild.jinja.sandbox import SharedDict, SharedList, may_read
+from eltbuild.jinja.unknown import Unknown
 
 __all__ = ["MACRO_PREFIX", "Scope", "macro_environment", "native_environment", "text_environment"]
 
@@ -118,6 +130,25 @@ class BoundedFormatter(SandboxedFormatter):
         return super().convert_field(value, conversion)
 
 
+OWN_METHODS: Mapping[type, frozenset[str]] = {
+    kind: frozenset(name for name in dir(kind) if not name.startswith("_")) - {"format", "format_map"}
+    for kind in (str, list, dict, tuple)
+}
+"""Methods that a template may have of Python's own types, without more ado: those of their subclasses are looked at."""
+
+_NOTES = frozenset({"passes_on"})
+
+
+def is_plainly_called(called: Any) -> bool:
+    """Whether Jinja has nothing to say on a call: no mark on the function asks for a context, or forbids it."""
+    kind = type(called)
+    if kind is FunctionType:
+        return not called.__dict__ or called.__dict__.keys() <= _NOTES
+    if kind is MethodType:
+        return type(called.__func__) is FunctionType and not called.__func__.__dict__
+    return kind is BUILTIN or getattr(kind, "is_macro", False) is True
+
+
 class TemplateEnvironment(SandboxedEnvironment):
     """Text rendering: the sandbox, with a bound on what each operation may make."""
 
@@ -167,7 +198,10 @@ class TemplateEnvironment(SandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """An attribute; of a namespace of macros, the macro of that name, whatever it begins with."""
-        if getattr(type(obj), "holds_macros", False):
+        kind = type(obj)
+        if kind in OWN_METHODS and attribute in OWN_METHODS[kind]:
+            return getattr(obj, attribute)
+        if getattr(kind, "holds_macros", False):
             try:
                 return obj[attribute]
             except KeyError:
@@ -193,7 +227,16 @@ class TemplateEnvironment(SandboxedEnvironment):
         """A call, refused where the result would fill the memory."""
         clock = current()
         clock.step()
-        result = super().call(context, called, *check_call(called, args, named, clock), **named)
+        given = check_call(called, args, named, clock)
+        if is_plainly_called(called):
+            named.pop("_loop_vars", None)
+            named.pop("_block_vars", None)
+            try:
+                result = called(*given, **named)
+            except StopIteration:
+                result = self.undefined("a function that was called had nothing more to give")
+        else:
+            result = super().call(context, called, *given, **named)
         if type(result) is str and len(result) > clock.limits.size:
             raise bounds.refused(getattr(called, "__name__", "call"), clock)
         clock.made(size_of(result))
@@ -300,19 +343,19 @@ _EXTENSIONS = ["jinja2.ext.do", "jinja2.ext.loopcontrols"]
 @lru_cache(maxsize=1)
 def text_environment() -> TemplateEnvironment:
     """The environment of models, tests and hooks; safe to use from several threads."""
-    return _furnish(TemplateEnvironment(extensions=_EXTENSIONS, cache_size=0), native=False)
+    return _furnish(TemplateEnvironment(extensions=_EXTENSIONS, undefined=Unknown, cache_size=0), native=False)
 
 
 @lru_cache(maxsize=1)
 def macro_environment() -> TemplateEnvironment:
     """The environment of macro files."""
-    return _furnish(MacroFileEnvironment(extensions=_EXTENSIONS, cache_size=0), native=False)
+    return _furnish(MacroFileEnvironment(extensions=_EXTENSIONS, undefined=Unknown, cache_size=0), native=False)
 
 
 @lru_cache(maxsize=1)
 def native_environment() -> TemplateEnvironment:
     """The environment of values in YAML."""
-    return _furnish(NativeTemplateEnvironment(extensions=_EXTENSIONS, cache_size=0), native=True)
+    return _furnish(NativeTemplateEnvironment(extensions=_EXTENSIONS, undefined=Unknown, cache_size=0), native=True)
 
 
 class Scope(dict[str, Any]):

@@ -14,6 +14,8 @@ class TemplateError(Exception):
         self.hint = hint
         self.path = path
         """The file of the macro in which it happened; empty: the template itself."""
+        self.unknown = False
+        """Whether it is no more than a name that is not there."""
 
 
 class RenderLimitError(Exception):

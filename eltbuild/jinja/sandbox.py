@@ -14,7 +14,8 @@ OPEN = frozenset({
     "builtins", "collections", "datetime", "decimal", "fractions", "ipaddress", "uuid", "zoneinfo",
     "jinja2.runtime", "jinja2.utils", "jinja2.sandbox", "jinja2.environment", "markupsafe",
     "eltbuild.compile.names", "eltbuild.compile.config_name", "eltbuild.compile.variables", "eltbuild.compile.results",
-    "eltbuild.jinja.patterns", "eltbuild.jinja.iterators", "eltbuild.jinja.sandbox", "eltbuild.project.names",
+    "eltbuild.jinja.patterns", "eltbuild.jinja.iterators", "eltbuild.jinja.sandbox", "eltbuild.jinja.unknown",
+    "eltbuild.project.names",
 })  # fmt: skip
 """Modules whose types a template may look into."""
 
@@ -76,11 +77,119 @@ def shared(value: Any) -> Any:
 _HOLDERS = frozenset({dict, list})
 
 
+class OwnDict(dict[Any, Any]):
+    """A template's own copy of a mapping that others see too: what lies in it is copied when it is first looked at."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        value = super().__getitem__(key)
+        if type(value) in _SHARED:
+            value = self[key] = opened(value)
+        return value
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The value under a key."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """The value under a key, which is there afterwards."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        """The value under a key, which is gone afterwards."""
+        return opened(super().pop(key, *default))
+
+    def values(self) -> Any:
+        """The values."""
+        return self._whole().values()
+
+    def items(self) -> Any:
+        """Keys and values."""
+        return self._whole().items()
+
+    def copy(self) -> dict[Any, Any]:
+        """A plain mapping with the same values."""
+        return dict(self.items())
+
+    def _whole(self) -> Any:
+        for key, value in super().items():
+            if type(value) in _SHARED:
+                super().__setitem__(key, opened(value))
+        return super()
+
+
+class OwnGraph(Shared):
+    """A mapping to which templates add for all, and of which everything else is the own of each of them."""
+
+    __slots__ = ("_held", "_seen")
+
+    def __init__(self, held: Shared) -> None:
+        super().__init__(held)
+        self._held = held
+        self._seen: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._held[key]
+        if type(value) not in _SHARED:
+            return value
+        if key not in self._seen:
+            self._seen[key] = opened(value)
+        return self._seen[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._held
+
+    def __iter__(self) -> Any:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """What stands under a key."""
+        return self[key] if key in self._held else default
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """What stands under a key, for all templates from now on."""
+        self._held.setdefault(key, default)
+        return self[key]
+
+    def keys(self) -> Any:
+        """The keys."""
+        return self._held.keys()
+
+    def values(self) -> Any:
+        """What stands under the keys."""
+        return [self[key] for key in self._held]
+
+    def items(self) -> Any:
+        """Keys, with what stands there."""
+        return [(key, self[key]) for key in self._held]
+
+
+def opened(value: Any) -> Any:
+    """A value that all templates see, as the own of one of them."""
+    if type(value) is SharedDict:
+        return OwnDict(value)
+    if type(value) is SharedList:
+        return [opened(item) for item in value]
+    return value
+
+
+_SHARED = frozenset({SharedDict, SharedList})
+
+
 def own(value: Any) -> Any:
     """The value as a template's own: what it changes in it, nobody else sees."""
     if isinstance(value, dict):
         return {key: own(item) for key, item in value.items()}
-    if type(value) in (list, SharedList):
+    if isinstance(value, list):
         return [own(item) for item in value]
     return value
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from eltbuild.jinja.literal import Piece, pieces
 from eltbuild.jinja.mentions import Mentions, RefCall, SourceCall
+from eltbuild.jinja.source_text import source_text
 
 LANGUAGE = frozenset(
     {
@@ -31,7 +32,7 @@ LANGUAGE = frozenset(
 OPAQUE = frozenset({"context", "builtins", "render", "self", "adapter_macro"})
 """Names through which a template can reach ref, source or config in ways that no reading of the text follows."""
 
-_DYNAMIC = frozenset({"ref", "source", "config", "metric", "function"})
+DYNAMIC = frozenset({"ref", "source", "config", "metric", "function"})
 
 
 def scan(text: str) -> Mentions:
@@ -153,7 +154,7 @@ def _scan_tree(text: str) -> Mentions:
     local = {name.name for name in tree.find_all(nodes.Name) if name.ctx in ("store", "param")}
     local |= {macro.name for macro in tree.find_all(nodes.Macro)}
     local |= {target for node in tree.find_all(nodes.FromImport) for target in _import_names(node)}
-    if local & _DYNAMIC:
+    if local & DYNAMIC:
         walk.complete = False
     _visit(walk, tree, nodes, local, conditional=False)
     return Mentions(
@@ -217,7 +218,7 @@ def _visit_call(walk: _Walk, node: Any, nodes: Any, local: set[str], conditional
     name = _dotted(node.node, nodes)
     if name is None or name.split(".")[0] in local:
         return False
-    if name in _DYNAMIC:
+    if name in DYNAMIC:
         _dynamic_call(walk, name, node, nodes, conditional)
         for child in [*node.args, *node.kwargs]:
             _visit(walk, child, nodes, local, conditional)
@@ -237,7 +238,7 @@ def _visit_call(walk: _Walk, node: Any, nodes: Any, local: set[str], conditional
 def _dynamic_call(walk: _Walk, name: str, node: Any, nodes: Any, conditional: bool) -> None:
     """A call of ref, source or config: kept where it is literal and certain, else only rendering can tell."""
     read = _literal_call(node)
-    if name == "config":
+    if name == "config" and not walk.unrendered:
         walk.unrendered.update(_unrendered(node))
     if conditional or read is None or name in ("metric", "function"):
         walk.complete = False
@@ -266,13 +267,13 @@ def _literal_call(node: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
 
 
 def _unrendered(node: Any) -> dict[str, Any]:
-    """Config as written: constants as values, anything else left out (its text is not kept by Jinja)."""
+    """Config as written: constants as values, anything else as its text."""
     out = {}
     for keyword in node.kwargs:
         try:
             out[keyword.key] = keyword.value.as_const()
         except Exception:
-            out[keyword.key] = None
+            out[keyword.key] = source_text(keyword.value)
     return out
 
 
@@ -289,7 +290,7 @@ def _mention(walk: _Walk, name: str, node: Any, local: set[str]) -> None:
     root = name.split(".")[0]
     if root in local or root in LANGUAGE:
         return
-    if root in _DYNAMIC:
+    if root in DYNAMIC:
         if root == "config" and name.count(".") == 1:
             # config.get() and its like read; they do not set.
             walk.calls.setdefault(name, node.lineno)

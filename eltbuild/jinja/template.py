@@ -18,6 +18,8 @@ from eltbuild.jinja.clock import running
 from eltbuild.jinja.environment import Scope, TemplateEnvironment, text_environment
 from eltbuild.jinja.errors import RenderLimitError, TemplateError
 from eltbuild.jinja.literal import Piece, check_size, pieces
+from eltbuild.jinja.unknown import never, unanswered
+from eltbuild.jinja.wording import plainly
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ def compile_template(text: str, environment: TemplateEnvironment, path: str) -> 
 
 @lru_cache(maxsize=8192)
 def _compile(text: str, environment: TemplateEnvironment, path: str) -> jinja2.Template:
-    code = environment.compile(text, name=path, filename=path)
+    # What Jinja evaluates while it compiles stays in the code, and must not depend on when that was.
+    with unanswered(never):
+        code = environment.compile(text, name=path, filename=path)
     return environment.template_class.from_code(environment, code, {})
 
 
@@ -132,7 +136,7 @@ def _render_pieces(parts: tuple[str | Piece, ...], scope: Scope) -> str | None:
                     error.line, error.column = part.line, part.column
                 if isinstance(error, (TypeError, RenderLimitError)):
                     hint = getattr(error, "hint", "")
-                    raise TemplateError(str(error), part.line, part.column, hint) from error
+                    raise TemplateError(plainly(str(error)), part.line, part.column, hint) from error
                 raise
         out.append(str(value))
     return "".join(out)
@@ -180,7 +184,9 @@ _LIBRARIES = frozenset({"builtins", "decimal", "jinja2", "json", "pytz", "re", "
 def _words(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"no such key: {error}"
-    if isinstance(error, (RenderLimitError, TypeError, ValueError, AttributeError)):
+    if isinstance(error, (TypeError, AttributeError)):
+        return plainly(str(error))
+    if isinstance(error, (RenderLimitError, ValueError)):
         return str(error)
     return f"{type(error).__name__}: {error}"
 

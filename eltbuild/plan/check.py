@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from eltbuild.adapter import Capabilities
@@ -18,6 +19,7 @@ from eltbuild.plan.keys import listed
 from eltbuild.plan.materialize import MATERIALIZATIONS
 from eltbuild.plan.reconcile import MODES
 from eltbuild.plan.snapshot_settings import config_problems
+from eltbuild.plan.user_functions import impossible
 from eltbuild.project.durations import RETRIES, SPAN, retries_of, seconds_of
 from eltbuild.project.resources import Node
 from eltbuild.sql.writer import Writer
@@ -52,6 +54,8 @@ def check(nodes: Iterable[Node], writer: Writer, own_materialization: Own, own_m
             found += (_placed(problem, node) for problem in _model(node, able, own_macro))
         elif node.resource_type == "test":
             found += _data_test(node, own_macro)
+        elif node.resource_type == "function":
+            found += _function(node, writer.dialect, own_macro)
         found += _limits(node)
         if node.resource_type in ("model", "seed", "snapshot"):
             cut = extras.too_long(node, node.relation, writer) if node.relation is not None else None
@@ -59,6 +63,16 @@ def check(nodes: Iterable[Node], writer: Writer, own_materialization: Own, own_m
             found += (*contract.warnings(node, writer), *extras.warnings(node, writer))
     return found
 
+
+def _function(node: Node, dialect: str, own_macro: Own) -> Iterator[Problem]:
+    refused = impossible(node, dialect, lambda name: own_macro(name, node))
+    if refused is not None:
+        # As with dbt, a function in JavaScript is no part of a project on an engine that has none.
+        yield refused if node.language == "javascript" else replace(refused, severity="warning")
+
+
+LOOSE = frozenset({"ignore", "sync_all_columns"})
+"""What dbt does not let an incremental model with a contract do where its columns change."""
 
 LIMITS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "timeout": (seconds_of, SPAN),
@@ -111,6 +125,9 @@ def _incremental(node: Node, able: Capabilities, own_macro: Own) -> Iterator[Pro
         hint = did_you_mean(str(mode), MODES) or f"one of {', '.join(sorted(MODES))}"
         text = f"`on_schema_change: {mode}` of `{node.name}` is unknown: taken as `ignore`"
         yield Problem(text, node.place, hint, "warning")
+    elif (mode or "ignore") in LOOSE and (node.config.get("contract") or {}).get("enforced"):
+        text = f"`on_schema_change: {mode or 'ignore'}` of `{node.name}` can leave a table that breaks its contract"
+        yield Problem(text, node.place, "dbt refuses this: set it to append_new_columns or fail", "warning")
     if listed(node.config.get("merge_update_columns")) and listed(node.config.get("merge_exclude_columns")):
         text = f"`{node.name}` gives both merge_update_columns and merge_exclude_columns"
         yield Problem(text, node.place, "give one of them", "warning")
@@ -118,10 +135,22 @@ def _incremental(node: Node, able: Capabilities, own_macro: Own) -> Iterator[Pro
         for name in BATCHED:
             if not node.config.get(name):
                 yield Problem(f"microbatch model `{node.name}` has no `{name}`", node.place, f"set it: {name}=...")
+        begin = node.config.get("begin")
+        if begin and not _is_moment(begin):
+            hint = "write it as 2013-01-31, or 2013-01-31T06:00:00"
+            yield Problem(f"`begin: {begin}` of microbatch model `{node.name}` is no time", node.place, hint)
         size = node.config.get("batch_size")
         if size and size not in BATCH_SIZES:
             hint = did_you_mean(str(size), BATCH_SIZES) or f"one of {', '.join(BATCH_SIZES)}"
             yield Problem(f"`batch_size: {size}` of `{node.name}` is unknown", node.place, hint)
+
+
+def _is_moment(value: Any) -> bool:
+    try:
+        datetime.fromisoformat(str(value))
+    except ValueError:
+        return False
+    return True
 
 
 def _data_test(node: Node, own_macro: Own) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import count
 from typing import Any
@@ -87,6 +88,20 @@ def definitions(facts: Facts, writer: Writer, suffix: str = "") -> tuple[str, ..
     return tuple(line for line in lines if line)
 
 
+def asked(node: Node, writer: Writer) -> Counter[str]:
+    """How many constraints of each kind the contract gives the table, none where it is not enforced."""
+    given = [*node.constraints, *(one for spec in node.columns.values() for one in spec.constraints)]
+    kinds = [str(one.get("type")) for one in given] if is_enforced(node) else []
+    return Counter(kind for kind in kinds if kind in ENDINGS and _taken(kind, writer))
+
+
+def names(facts: Facts, writer: Writer) -> frozenset[str]:
+    """The names that the constraints of the contract have, where the engine gives each one."""
+    if writer.dialect not in spelling.INDEX_NAMES or not is_enforced(facts.node):
+        return frozenset()
+    return frozenset(name for name, _, _ in _own_names(facts, writer).values())
+
+
 def keys(facts: Facts, writer: Writer) -> tuple[Index, ...]:
     """The constraints of the contract that have an index, under the names that they shall have in the end."""
     if writer.dialect not in spelling.INDEX_NAMES or not is_enforced(facts.node):
@@ -161,9 +176,9 @@ def _difference(
 ) -> tuple[str, str, str, str] | None:
     promised = declared_type(spec, node, writer)
     if column is None:
-        return (spec.name, "", promised, "missing in query")
+        return (spec.name, "", promised, "missing in definition")
     if not same_type(column.type, promised, writer.dialect):
-        return (spec.name, column.type, promised, "other type")
+        return (spec.name, column.type, promised, "data type mismatch")
     return None
 
 

@@ -51,6 +51,8 @@ def effect(node: Node, standing: Standing | None, flag: bool) -> str:
     """What building a node does to what stands."""
     if node.resource_type == "test":
         return "test: counts failing rows"
+    if node.resource_type == "function":
+        return "function: made, in the stead of the one that stands"
     if node.resource_type == "analysis":
         return "analysis: compiled only"
     made = node.materialized

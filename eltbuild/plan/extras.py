@@ -7,8 +7,10 @@ from typing import Any
 
 from eltbuild.errors import Problem
 from eltbuild.plan.nouns import Facts, Operation, Statement
-from eltbuild.project.resources import Node
+from eltbuild.project.resources import ColumnSpec, Node
 from eltbuild.relation import Column, Grant, Relation, RelationInfo
+from eltbuild.sql import rights
+from eltbuild.sql.comments import comment_on, comment_on_columns
 from eltbuild.sql.writer import Writer
 
 FOLDING = frozenset({"duckdb", "spark", "databricks", "hive", "tsql", "mysql"})
@@ -62,22 +64,40 @@ def comments(
         return ()
     statements: list[str] = []
     if persists(node, "relation") and node.description != (existing.comment if existing else ""):
-        statements.append(writer.comment_on(relation, kind, node.description))
+        statements.append(comment_on(writer, relation, kind, node.description))
     if persists(node, "columns"):
-        statements += writer.comment_on_columns(relation, kind, _column_texts(node, existing, columns))
+        statements += comment_on_columns(writer, relation, kind, _column_texts(node, existing, columns))
     return (Statement(";\n".join(statements), "comment"),) if statements else ()
 
 
 def _column_texts(node: Node, existing: RelationInfo | None, columns: Sequence[Column]) -> Mapping[str, str]:
-    there = {column.name.casefold(): column.name for column in columns}
     said = {column.name.casefold(): column.comment for column in (existing.columns if existing else ())}
     texts: dict[str, str] = {}
     for spec in node.columns.values():
         bare = spec.name.strip('"`')
-        name = there.get(bare.casefold()) if columns else bare
+        name = _meant(spec, columns) if columns else bare
         if name is not None and spec.description != said.get(bare.casefold(), ""):
             texts[name] = spec.description
     return texts
+
+
+def _meant(spec: ColumnSpec, columns: Sequence[Column]) -> str | None:
+    """The name of the column that a description means: a quoted one to the letter, any other but for letter case."""
+    bare = spec.name.strip('"`')
+    fold = str if spec.quote else str.casefold
+    return next((column.name for column in columns if fold(column.name) == fold(bare)), None)
+
+
+def undescribed(node: Node, columns: Sequence[Column]) -> tuple[Problem, ...]:
+    """A warning of the columns that are described, and of which `persist_docs` finds none among these."""
+    if not columns or node.resource_type == "snapshot" or not persists(node, "columns"):
+        return ()
+    absent = [spec.name for spec in node.columns.values() if _meant(spec, columns) is None]
+    if not absent:
+        return ()
+    text = "The following columns are specified in the schema but are not present in the database"
+    place = node.patch_place or node.place
+    return (Problem(f"{text}: {', '.join(absent)}", place, severity="warning", name="ColumnNotPresent"),)
 
 
 def grants(
@@ -98,12 +118,14 @@ def grants(
     for privilege, grantees in wanted.items():
         kept = {stored(grantee) for grantee in grantees}
         there = {grantee.casefold() for grantee in have[privilege]}
-        gone = [writer.role(grantee) for grantee in have[privilege] if grantee.casefold() not in kept]
+        gone = [rights.role(writer, grantee) for grantee in have[privilege] if grantee.casefold() not in kept]
         new = [grantee for grantee in grantees if stored(grantee) not in there]
         operations += (
-            Statement(writer.revoke(privilege, relation, kind, names), "grant") for names in (gone,) if names
+            Statement(rights.revoke(writer, privilege, relation, kind, names), "grant") for names in (gone,) if names
         )
-        operations += (Statement(writer.grant(privilege, relation, kind, names), "grant") for names in (new,) if names)
+        operations += (
+            Statement(rights.grant(writer, privilege, relation, kind, names), "grant") for names in (new,) if names
+        )
     return tuple(operations)
 
 

@@ -6,14 +6,16 @@ the end. Nothing is run.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import zip_longest
 
 from eltbuild.errors import Problem
-from eltbuild.plan import indexes
+from eltbuild.plan import contract, indexes
 from eltbuild.plan.keeping import following, let_go, referenced
 from eltbuild.plan.nouns import Facts, Load, Operation, Statement
 from eltbuild.relation import Column, Dependant, Relation
+from eltbuild.sql import spelling
 from eltbuild.sql.types import same_type
 from eltbuild.sql.writer import Writer
 
@@ -111,10 +113,32 @@ def _hindrances(facts: Facts, columns: Sequence[Column], writer: Writer) -> tupl
     return tuple(found)
 
 
+def ignored(facts: Facts, writer: Writer) -> tuple[str, ...]:
+    """What the config asks for and a table that stays does not get, in words: it was made without."""
+    hangs, node = facts.belongings, facts.node
+    standing = Counter(
+        " ".join(text.split("(")[0].split()).casefold().replace(" ", "_")
+        for text in (*(rule.definition for rule in hangs.rules), *(index.constraint for index in hangs.indexes))
+    )
+    lacking = contract.asked(node, writer) - standing
+    found = [f"the constraint `{kind}` of its contract" for kind in lacking]
+    nullable = {
+        column.name.casefold() for column in (facts.existing.columns if facts.existing else ()) if column.nullable
+    }
+    for spec in node.columns.values() if contract.is_enforced(node) else ():
+        bare = spec.name.strip('"`')
+        if bare.casefold() in nullable and any(one.get("type") == "not_null" for one in spec.constraints):
+            found.append(f"the constraint `not_null` of its column `{bare}`")
+    unlogged = bool(node.config.get("unlogged"))
+    if writer.capabilities.belongings and writer.dialect in spelling.INDEX_NAMES and unlogged != hangs.unlogged:
+        found.append(f"`unlogged: {str(unlogged).lower()}`")
+    return tuple(found)
+
+
 def is_possible(facts: Facts, kind: str, columns: Sequence[Column], writer: Writer) -> bool:
     """Whether rows could be exchanged without locks on more than the table itself."""
     free = is_table_again(facts, kind) and not facts.belongings.references
-    return free and bool(columns) and not _hindrances(facts, columns, writer)
+    return free and bool(columns) and not _hindrances(facts, columns, writer) and not ignored(facts, writer)
 
 
 def exchanged(facts: Facts, columns: Sequence[Column], staged: Relation, writer: Writer) -> tuple[Operation, ...]:

@@ -26,10 +26,18 @@ from eltbuild.sql.writer import Writer
 def incremental(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
     """Build the table whole where there is none, or bring the query's rows into it by the node's strategy.
 
-    Raises `CompileError` for a strategy that is unknown or that the engine does not have.
+    Raises `CompileError` for a strategy that is unknown or that the engine does not have; where the table is built
+    whole, only as `strategy_from_start` says.
     """
     if is_whole(facts):
+        if writer.capabilities.strategy_from_start:
+            strategy_name(facts, writer)
         return table(facts, writer)
+    return (*increased(facts, writer), *extras(facts, writer, fresh=False, columns=facts.columns))
+
+
+def increased(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
+    """Bring the query's rows into the table that stands there. Raises `CompileError` as `incremental` does."""
     name = strategy_name(facts, writer)
     if facts.rows is not None:
         facts = replace(facts, columns=columns_of(facts.rows, writer))
@@ -39,8 +47,7 @@ def incremental(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
         contract.checked(facts, writer)
     found = reconcile(facts, writer, keeps_gone=name in PARTIAL)
     steps = STRATEGIES[name](increment_of(facts, found), writer)
-    after = extras(facts, writer, fresh=False, columns=facts.columns)
-    return (*found.checks, *steps.prepared, *found.operations, *steps.written, *after)
+    return (*found.checks, *steps.prepared, *found.operations, *steps.written)
 
 
 PARTIAL = frozenset({"merge"})

@@ -18,6 +18,7 @@ from eltbuild.plan.nouns import Check, Facts, Operation, Statement
 from eltbuild.project.resources import Node
 from eltbuild.relation import Column, Index, Relation
 from eltbuild.sql import spelling
+from eltbuild.sql.comments import comment_on
 from eltbuild.sql.writer import Writer
 
 METHOD = re.compile(r"\s*using\s+(\w+)", re.IGNORECASE)
@@ -92,7 +93,10 @@ def made(indexes: Sequence[Index], relation: Relation, writer: Writer, suffix: s
     for index in indexes:
         if writer.dialect in spelling.UNIQUE_AT_COMMIT:
             operations += _without_duplicates(index, relation, writer)
-        operations.append(_made(index, relation, writer, writer.fitted(index.name, suffix)))
+        name = writer.fitted(index.name, suffix)
+        operations.append(_made(index, relation, writer, name))
+        if index.comment:
+            operations.append(Statement(comment_on(writer, relation.named(name), "index", index.comment), "keep"))
     return tuple(operations)
 
 

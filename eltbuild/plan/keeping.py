@@ -12,6 +12,9 @@ from eltbuild.plan import indexes
 from eltbuild.plan.extras import persists
 from eltbuild.plan.nouns import Facts, Operation, Seize, Statement
 from eltbuild.relation import Column, Dependant, Grant, Reference, Relation
+from eltbuild.sql import rights
+from eltbuild.sql.comments import comment_on, comment_on_columns
+from eltbuild.sql.locks import seize
 from eltbuild.sql.writer import Writer
 
 SOON, PATIENCE = 10, 120
@@ -63,7 +66,7 @@ def seized(
 
     Where something else can be done they are not tried for as long.
     """
-    sql, held = writer.seize(places, SOON if otherwise else PATIENCE)
+    sql, held = seize(writer, places, SOON if otherwise else PATIENCE)
     return (Seize(sql, held, facts.relation, facts.belongings, then, otherwise),) if sql and facts.existing else then
 
 
@@ -121,9 +124,9 @@ def _made_again(view: Dependant, facts: Facts, writer: Writer) -> Iterator[Opera
     yield Statement(sql, "bring back", f"{doubt}. Keep the columns that it reads, or drop it first")
     rights = owned(place, kind, view.owner, writer) + granted(view.grants, view.owner, place, kind, writer)
     texts = {column.name: column.comment for column in view.columns if column.comment}
-    said = (*([writer.comment_on(place, kind, view.comment)] if view.comment else []),)
+    said = (*([comment_on(writer, place, kind, view.comment)] if view.comment else []),)
     if texts:
-        said += writer.comment_on_columns(place, kind, texts)
+        said += comment_on_columns(writer, place, kind, texts)
     more = (*rights, *said)
     if more:
         yield Statement(";\n".join(more), "bring back", doubt)
@@ -141,8 +144,8 @@ def owned(place: Relation, kind: str, owner: str, writer: Writer) -> tuple[str, 
     """The relation belongs to its owner, and nobody else has a right on it yet."""
     if not owner:
         return ()
-    bare = writer.bare(place)
-    return (writer.own(place, kind, owner), *([bare] if bare else []))
+    bare = rights.bare(writer, place)
+    return (rights.own(writer, place, kind, owner), *([bare] if bare else []))
 
 
 def granted(grants: Sequence[Grant], owner: str, place: Relation, kind: str, writer: Writer) -> tuple[str, ...]:
@@ -153,7 +156,15 @@ def granted(grants: Sequence[Grant], owner: str, place: Relation, kind: str, wri
 
     given = sorted((grant for grant in grants if grant.grantee != owner), key=alike)
     return tuple(
-        writer.grant(privilege, place, kind, [writer.role(one.grantee) for one in some], column=column, grantable=free)
+        rights.grant(
+            writer,
+            privilege,
+            place,
+            kind,
+            [rights.role(writer, one.grantee) for one in some],
+            column=column,
+            grantable=free,
+        )
         for (privilege, column, free), some in groupby(given, alike)
     )
 
@@ -187,9 +198,9 @@ def kept_comments(
         return ()
     said: list[str] = []
     if existing.comment and not persists(facts.node, "relation"):
-        said.append(writer.comment_on(place, kind, existing.comment))
+        said.append(comment_on(writer, place, kind, existing.comment))
     texts = _kept_texts(facts, existing.columns, columns)
-    return (*said, *(writer.comment_on_columns(place, kind, texts) if texts else ()))
+    return (*said, *(comment_on_columns(writer, place, kind, texts) if texts else ()))
 
 
 def _kept_texts(facts: Facts, standing: Sequence[Column], columns: Sequence[Column]) -> Mapping[str, str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from eltbuild.errors import Problem
 from eltbuild.plan import contract, materialized_views
-from eltbuild.plan.extras import persists
+from eltbuild.plan.external import external
+from eltbuild.plan.extras import persists, undescribed
 from eltbuild.plan.going_on import goes_on
 from eltbuild.plan.incremental import incremental, is_whole
 from eltbuild.plan.nouns import Facts, Operation, Recipe, Statement
@@ -16,15 +17,20 @@ from eltbuild.plan.seed import seed
 from eltbuild.plan.snapshot import snapshot
 from eltbuild.plan.whole import materialized_view, table, view
 from eltbuild.project.resources import Node
-from eltbuild.relation import Relation, RelationKind
+from eltbuild.relation import Column, Relation, RelationKind
 from eltbuild.sql.writer import Writer
 
-KINDS: Mapping[str, RelationKind] = {"view": "view", "materialized_view": "materialized_view"}
+KINDS: Mapping[str, RelationKind] = {"view": "view", "materialized_view": "materialized_view", "external": "view"}
 """What a materialization leaves, where it is not a table."""
 
 
 def ephemeral(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
     """Nothing: the text of the node stands in those that refer to it."""
+    return ()
+
+
+def elsewhere(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
+    """Nothing: a function is no relation, and `run.functions` makes it."""
     return ()
 
 
@@ -47,10 +53,12 @@ MATERIALIZATIONS: Mapping[str, Recipe] = {
     "table": Recipe(table),
     "incremental": Recipe(incremental, wants_columns=True),
     "materialized_view": Recipe(materialized_view),
+    "external": Recipe(external, wants_columns=True),
     "ephemeral": Recipe(ephemeral, transaction=False),
     "seed": Recipe(seed),
     "snapshot": Recipe(snapshot, wants_columns=True),
     "test": Recipe(stored_failures),
+    "table_function": Recipe(elsewhere, transaction=False),
 }
 
 
@@ -61,12 +69,21 @@ def kind_of(node: Node) -> RelationKind:
 
 
 def warnings(facts: Facts, writer: Writer) -> tuple[Problem, ...]:
-    """What to tell before a node is built: what others have made there and will not be there any more."""
+    """What to tell before a node is built: what others have made there and will not be there any more, and columns
+
+    that are described and that it will not have.
+    """
+    columns = columns_of(facts.rows, writer) if facts.rows is not None else facts.columns
+    kept = facts.existing.columns if facts.existing is not None and goes_on(facts) else ()
+    found = undescribed(facts.node, (*columns, *kept)) if writer.capabilities.comments else ()
+    return (*found, *_losses(facts, writer, columns))
+
+
+def _losses(facts: Facts, writer: Writer, columns: tuple[Column, ...]) -> tuple[Problem, ...]:
     if facts.existing is None:
         return ()
     if goes_on(facts):
         return materialized_views.warnings(facts, writer) if facts.node.materialized == "materialized_view" else ()
-    columns = columns_of(facts.rows, writer) if facts.rows is not None else facts.columns
     making = Making(kind_of(facts.node), lambda place, replace: (), columns, contract.keys(facts, writer))
     return losses(facts, writer, making)
 

@@ -144,6 +144,10 @@ class Facts:
     """What makes a copy of it, where it stays to be written to; done before all else."""
     adopted: tuple[Operation, ...] = ()
     """What remembers that it was taken over; done after all else."""
+    folder: str = "."
+    """Where files go that a relation is kept in, from the project's folder."""
+    root: str = ""
+    """The project's folder."""
     temporary: str = ""
     """A suffix, unique to this run, for relations that exist only while it works."""
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from eltbuild.errors import CompileError, Problem
-from eltbuild.plan import indexes
+from eltbuild.plan import indexes, rules
 from eltbuild.plan.archive import renamed
 from eltbuild.plan.extras import extras, too_long
-from eltbuild.plan.in_place import exchanged, is_exchanged, is_possible, refusal, stage
+from eltbuild.plan.in_place import exchanged, ignored, is_exchanged, is_possible, refusal, stage
 from eltbuild.plan.keeping import (
     brought_back,
     following,
@@ -57,6 +57,13 @@ class Making:
     """Those that it will have, where they are known."""
     keys: tuple[Index, ...] = ()
     """Constraints with an index that `make` gives it: elsewhere than in its place under names with the run's suffix."""
+    waits: bool = False
+    """Whether it stands already, whole, at its `working_place`: `make` is asked only where it cannot be renamed."""
+
+
+def working_place(relation: Relation, temporary: str, writer: Writer) -> Relation:
+    """Where a run with that suffix makes what is to take the place of what stands there."""
+    return writer.beside(relation, WORKING + temporary)
 
 
 def publish(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
@@ -74,7 +81,7 @@ def publish(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ..
         raise CompileError(problem)
     if is_exchanged(facts, making.kind, making.columns, writer):
         return _exchanged(facts, writer, making)
-    if facts.existing is None and _is_sound(facts, writer, making):
+    if facts.existing is None and not _waits(writer, making) and _is_sound(facts, writer, making):
         return _first(facts, writer, making)
     return _swapped(facts, writer, making)
 
@@ -85,13 +92,18 @@ def publish(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ..
 def is_replaced(facts: Facts, writer: Writer, making: Making) -> bool:
     """Whether the engine itself replaces what stands there by one of the same kind, and what hangs on it stays."""
     able, existing = writer.capabilities, facts.existing
-    if existing is None or existing.kind != making.kind:
+    if existing is None or existing.kind != making.kind or _waits(writer, making):
         return False
     if making.kind == "table":
         return able.create_or_replace_table and _is_sound(facts, writer, making)
     if making.kind != "view" or not able.create_or_replace_view:
         return False
     return not able.binds_views or _is_prefix(existing.columns, making.columns)
+
+
+def _waits(writer: Writer, making: Making) -> bool:
+    """Whether it stands already and has only to take its name."""
+    return making.waits and writer.capabilities.rename_relation
 
 
 def _is_prefix(standing: Sequence[Column], columns: Sequence[Column]) -> bool:
@@ -136,10 +148,15 @@ def _replaced(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, 
 
 
 def _exchanged(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
-    staged = writer.session(facts.relation, WORKING + facts.temporary)
     header = str(facts.node.config.get("sql_header") or "")
+    waits = _waits(writer, making)
+    staged = (
+        working_place(facts.relation, facts.temporary, writer)
+        if waits
+        else writer.session(facts.relation, WORKING + facts.temporary)
+    )
     return (
-        *stage(facts, making.columns, staged, header, writer),
+        *(() if waits else stage(facts, making.columns, staged, header, writer)),
         *exchanged(facts, making.columns, staged, writer),
         *extras(facts, writer, fresh=False, columns=making.columns),
     )
@@ -156,21 +173,24 @@ def _swapped(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, .
         swap = (*before, *_cleared(facts, making, writer), *made, *after, *kept)
         return (*seized(facts, locked, writer, swap), *_asked(facts, writer, making))
     suffix = WORKING + facts.temporary
-    working = writer.beside(place, suffix)
+    working = working_place(facts.relation, facts.temporary, writer)
     goes_along = writer.dialect in spelling.INDEX_NAMES
     wanted = _indexes(facts, writer, making)
+    checked, pointing = rules.kept(facts, making.kind, columns, writer)
     early, late = (wanted, ()) if goes_along else ((), wanted)
     swap = (
         *before,
         *_into_place(facts, working, making, writer),
         *indexes.renamed((*making.keys, *early), place, writer, suffix),
         *indexes.made(late, place, writer),
+        *rules.made(facts, pointing, place, writer),
         *after,
         *kept,
     )
     return (
-        *making.make(working, False),
+        *(() if making.waits else making.make(working, False)),
         *indexes.made(early, working, writer, suffix),
+        *rules.made(facts, checked, working, writer),
         *seized(facts, locked, writer, swap, _instead(facts, making, working, writer) if len(locked) > 1 else ()),
         *_asked(facts, writer, making),
     )
@@ -257,6 +277,7 @@ def asks_for_columns(facts: Facts, kind: str) -> bool:
         or hangs.dependants
         or hangs.bound
         or hangs.indexes
+        or hangs.rules
         or any(grant.column for grant in hangs.grants)
         or any(column.comment for column in existing.columns)
     )
@@ -265,6 +286,8 @@ def asks_for_columns(facts: Facts, kind: str) -> bool:
 def losses(facts: Facts, writer: Writer, making: Making) -> tuple[Problem, ...]:
     """What others have made on the standing relation and the new one cannot have, as warnings."""
     columns, taken = making.columns, _taken(facts, writer, making)
+    if is_exchanged(facts, making.kind, columns, writer):
+        return _without(facts, writer)
     kept = () if making.kind == "view" else indexes.kept(facts, writer, columns, taken)
     return tuple(
         Problem(
@@ -275,7 +298,18 @@ def losses(facts: Facts, writer: Writer, making: Making) -> tuple[Problem, ...]:
         )
         for index in indexes.of_others(facts, writer, taken)
         if index not in kept
-    )
+    ) + rules.losses(facts, making.kind, columns, writer)
+
+
+def _without(facts: Facts, writer: Writer) -> tuple[Problem, ...]:
+    """A warning of what a table does not get because it stays."""
+    lacking = ignored(facts, writer)
+    if not lacking:
+        return ()
+    text = f"`{facts.relation}` stays, and only its rows are exchanged, since others stand on it: {', '.join(lacking)}"
+    hint = "alter the table by hand, or let what stands on it be dropped first"
+    place = facts.node.patch_place or facts.node.place
+    return (Problem(f"{text} is not applied", place, hint, severity="warning", name="ConfigNotApplied"),)
 
 
 def _why_lost(index: Index, making: Making) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.extras import extras
@@ -16,6 +18,8 @@ from eltbuild.plan.whole import rows_table
 from eltbuild.relation import Column
 from eltbuild.sql.writer import Writer
 
+DELIMITERS = re.compile(r"[,;|\t]")
+"""Characters that stand between values where the one that is looked for does not."""
 UPPER = frozenset({"snowflake", "oracle", "teradata"})
 """Dialects that store a name without quotes in upper case."""
 KEEPING = frozenset({"duckdb", "bigquery", "spark", "spark2", "databricks", "sqlite", "mysql", "tsql", "fabric"})
@@ -26,11 +30,10 @@ def seed(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
     """Make the table, or empty it and fill it again, in bulk.
 
     A table that stands stays the same but under full refresh, with its columns, types and all that hangs on it. Raises
-    `CompileError` where the file has other columns than the table or a name that the engine would cut, and where rows
-    of others would go with those of the table.
+    `CompileError` where the file has other columns than the table, or names that the engine would cut to the same, and
+    where rows of others would go with those of the table.
     """
-    facts = replace(facts, rows=stored_names(facts, writer))
-    _check_names(facts, writer)
+    facts = replace(facts, rows=cut_names(facts, writer, stored_names(facts, writer)))
     if facts.existing is None or facts.existing.kind != "table" or facts.full_refresh:
         return rows_table(facts, writer, seed_columns(facts, writer))
     _check_columns(facts)
@@ -51,7 +54,8 @@ def seed_columns(facts: Facts, writer: Writer) -> tuple[Column, ...]:
         raise CompileError(
             Problem(f"`column_types` of the seed `{facts.node.name}` is no mapping", facts.node.place, hint)
         )
-    exact = {str(name): str(type_name) for name, type_name in given.items()}
+    limit = writer.capabilities.identifier_length
+    exact = {_cut(str(name), limit): str(type_name) for name, type_name in given.items()}
     folded = {name.strip('"`').casefold(): type_name for name, type_name in exact.items()}
     columns = columns_of(facts.rows, writer, narrow=True)
     return tuple(
@@ -60,9 +64,14 @@ def seed_columns(facts: Facts, writer: Writer) -> tuple[Column, ...]:
     )
 
 
-def stored_names(facts: Facts, writer: Writer) -> object:
-    """The rows with the names that the table is to have: `quote_columns: false` lets the engine fold letter case."""
+def stored_names(facts: Facts, writer: Writer) -> Any:
+    """The rows with the names that the table is to have: `quote_columns: false` lets the engine fold letter case.
+
+    Raises `CompileError` where the file looks as if it had another delimiter than it is read with.
+    """
     quoted = facts.node.config.get("quote_columns")
+    if quoted is False:
+        _refuse_undivided(facts)
     if quoted is None:
         quoted = writer.dialect not in UPPER
     if quoted or writer.dialect in KEEPING:
@@ -72,13 +81,33 @@ def stored_names(facts: Facts, writer: Writer) -> object:
     return facts.rows.rename_columns([fold(name) if WORD.fullmatch(name) else name for name in names])
 
 
-def _check_names(facts: Facts, writer: Writer) -> None:
+def _refuse_undivided(facts: Facts) -> None:
+    """Raise `CompileError` for a file of one column whose name looks like the header of several."""
+    names = [str(name) for name in facts.rows.schema.names]
+    if len(names) == 1 and DELIMITERS.search(names[0]):
+        text = f"the whole header of the seed `{facts.node.name}` is one column, `{names[0]}`"
+        known = facts.node.config.get("delimiter") or ","
+        why = f"that is a syntax error without quotes, and `quote_columns` is false: is `{known}` the file's delimiter?"
+        raise CompileError(Problem(f"{text}: {why}", facts.node.place, "set `delimiter`, or `quote_columns: true`"))
+
+
+def cut_names(facts: Facts, writer: Writer, rows: Any) -> Any:
+    """The rows with names as the engine keeps them, which cuts long ones. Raises `CompileError` for two of a name."""
     limit = writer.capabilities.identifier_length
-    long = [str(name) for name in facts.rows.schema.names if limit and len(str(name).encode()) > limit]
-    if long:
-        told = ", ".join(f"`{name}`" for name in long)
+    names = [str(name) for name in rows.schema.names]
+    kept = [_cut(name, limit) for name in names]
+    if kept == names:
+        return rows
+    if len({*kept}) < len(kept):
+        told = ", ".join(f"`{name}`" for name, cut in zip(names, kept, strict=True) if name != cut)
         text = f"columns of the seed `{facts.node.name}` have longer names than the {limit} bytes of the engine: {told}"
-        raise CompileError(Problem(text, facts.node.place, "shorten them in the file's first line"))
+        hint = "it would cut them, and some would be the same then: shorten them in the file's first line"
+        raise CompileError(Problem(text, facts.node.place, hint))
+    return rows.rename_columns(kept)
+
+
+def _cut(name: str, limit: int) -> str:
+    return name.encode()[:limit].decode(errors="ignore") if limit else name
 
 
 def _check_columns(facts: Facts) -> None:

@@ -33,7 +33,7 @@ def snapshot(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
 
     Raises `CompileError` for a wrong config and for a table that is no snapshot.
     """
-    settings = settings_of(facts)
+    settings = settings_of(facts, writer.dialect)
     if facts.existing is None:
         return _begun(facts, settings, writer)
     _check_standing(facts, settings)

@@ -9,6 +9,7 @@ from eltbuild.errors import CompileError, Problem, did_you_mean
 from eltbuild.plan.keys import Key, keys_of, listed
 from eltbuild.plan.nouns import Facts
 from eltbuild.project.resources import Node
+from eltbuild.sql.quoting import read_bare
 
 META = ("dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to", "dbt_is_deleted")
 HARD_DELETES = ("ignore", "invalidate", "new_record")
@@ -38,7 +39,7 @@ class Settings:
         return tuple(self.names[name] for name in kept)
 
 
-def settings_of(facts: Facts) -> Settings:
+def settings_of(facts: Facts, dialect: str) -> Settings:
     """The config of a snapshot. Raises `CompileError` with all that is wrong with it."""
     node, config = facts.node, facts.node.config
     problems = config_problems(node)
@@ -54,7 +55,7 @@ def settings_of(facts: Facts) -> Settings:
         _checked_columns(facts) if strategy == "check" else (),
         str(hard_deletes),
         str(config.get("dbt_valid_to_current") or ""),
-        {name: str(given.get(name) or name) for name in META},
+        {name: read_bare(str(given[name]), dialect) if given.get(name) else name for name in META},
     )
 
 

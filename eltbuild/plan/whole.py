@@ -31,7 +31,7 @@ def table(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
     """A table of the query, or of the rows where there are some."""
     if facts.rows is not None:
         return rows_table(facts, writer, columns_of(facts.rows, writer))
-    return publish(facts, writer, _of_query(facts, writer))
+    return publish(facts, writer, of_query(facts, writer))
 
 
 def rows_table(facts: Facts, writer: Writer, columns: tuple[Column, ...]) -> tuple[Operation, ...]:
@@ -84,7 +84,8 @@ def _by_view(facts: Facts, writer: Writer, kind: RelationKind) -> Make:
     return make
 
 
-def _of_query(facts: Facts, writer: Writer) -> Making:
+def of_query(facts: Facts, writer: Writer) -> Making:
+    """A table of the query that is to be made, by its contract where it has one."""
     options, word = _standing_options(facts, "table"), modifier(facts, writer)
     if contract.is_enforced(facts.node):
         return _of_contract(facts, writer)

@@ -166,15 +166,15 @@ def _test(fields: Fields, item: Any, items: list[Any], index: int, what: str, co
 def _assembled(
     fields: Fields, name: str, given: dict[Any, Any], source: Any, what: str, column: str | None, line: int, place: int
 ) -> TestEntry | None:
-    """The test with its arguments and config told apart."""
+    """The test with its arguments and config told apart, of which some write the config among the arguments."""
     arguments = {} if column is None else {"column_name": column}
     config: dict[str, Any] = {}
     title: str | None = None
     description = ""
-    for key, value in given.items():
-        if key == "arguments":
-            arguments = {**fields.mapping(source, "arguments", f"test `{name}`"), **arguments}
-        elif key == "config":
+    inside = fields.mapping(source, "arguments", f"test `{name}`") if "arguments" in given else {}
+    outside = [(key, value, source) for key, value in given.items() if key != "arguments"]
+    for key, value, source in (*((key, value, inside) for key, value in inside.items()), *outside):
+        if key == "config":
             inner = fields.mapping(source, "config", f"test `{name}`")
             both = inner.keys() & given.keys() & _CONFIG_KEYS
             for twice in sorted(both):

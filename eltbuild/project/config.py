@@ -14,7 +14,7 @@ from typing import Any
 
 from eltbuild.errors import Place, Problem, ProjectError
 from eltbuild.project.config_keys import BOOLEANS, KNOWN, MAPPINGS, check_keys
-from eltbuild.project.resources import Settings
+from eltbuild.project.project import Settings
 from eltbuild.project.yaml import Mapped
 
 __all__ = ["KNOWN", "Configs", "Resolved", "check_keys", "hooks"]
@@ -77,7 +77,7 @@ class Configs:
         """
         own = self._of_node(section, package, fqn)
         foreign = package != self.root.name
-        if not (properties or infile or foreign):
+        if not (properties or infile or foreign or unrendered_infile):
             return own
         config, unrendered = dict(own.config), dict(own.unrendered)
         rules = _rules(section)

@@ -10,18 +10,19 @@ from eltbuild.errors import Place, Problem, did_you_mean
 from eltbuild.project.yaml import Mapped
 
 
-def _words(text: str) -> frozenset[str]:
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
-MAPPINGS = _words("quoting column_types meta docs contract snapshot_meta_column_names")
+MAPPINGS = words_of("quoting column_types meta docs contract snapshot_meta_column_names")
 """Configs whose values are mappings that are joined key by key."""
 
-BOOLEANS = _words("enabled full_refresh store_failures concurrent_batches adopt")
+BOOLEANS = words_of("enabled full_refresh store_failures concurrent_batches adopt")
 """Configs that are true or false, or nothing."""
 
-_EVERY = _words("enabled tags meta group static_analysis description")
-_NODE = _EVERY | _words(
+_EVERY = words_of("enabled tags meta group static_analysis description")
+_NODE = _EVERY | words_of(
     """
     materialized alias schema database project dataset catalog access docs persist_docs pre-hook post-hook pre_hook
     post_hook quoting column_types full_refresh unique_key incremental_strategy on_schema_change
@@ -31,7 +32,7 @@ _NODE = _EVERY | _words(
     sql_parser ref_time_granularity schedule cron execute_as submission_method timeout timeout_seconds retries adopt
     """
 )
-_DUCKDB = _words(
+_DUCKDB = words_of(
     """
     indexes partitioned_by sorted_by location format delimiter options plugin glue_register glue_database
     partition_by partition_columns parquet_read_options json_read_options csv_read_options parameters merge_clauses
@@ -39,9 +40,9 @@ _DUCKDB = _words(
     merge_returning_columns config settings
     """
 )
-_POSTGRES = _words("unlogged indexes")
-_REDSHIFT = _words("sort_type dist sort bind backup auto_refresh query_group")
-_SNOWFLAKE = _words(
+_POSTGRES = words_of("unlogged indexes")
+_REDSHIFT = words_of("sort_type dist sort bind backup auto_refresh query_group")
+_SNOWFLAKE = words_of(
     """
     transient partition_by cluster_by automatic_clustering secure copy_grants copy_tags
     snowflake_initialization_warehouse refresh_warehouse query_tag tmp_relation_type target_lag scheduler
@@ -49,7 +50,7 @@ _SNOWFLAKE = _words(
     base_location_subpath iceberg_version initialize refresh_mode
     """
 )
-_BIGQUERY = _words(
+_BIGQUERY = words_of(
     """
     cluster_by partition_by kms_key_name labels partitions grant_access_to hours_to_expiration
     require_partition_filter partition_expiration_days enable_refresh refresh_interval_minutes max_staleness
@@ -57,7 +58,7 @@ _BIGQUERY = _words(
     job_execution_timeout_seconds reservation resource_tags job_id dataproc_cluster_name copy_partitions
     """
 )
-_SPARK = _words(
+_SPARK = words_of(
     """
     file_format location_root partition_by clustered_by buckets options tblproperties liquid_clustered_by
     auto_liquid_cluster databricks_compute databricks_tags include_full_name_in_path skip_optimize replace_where
@@ -66,7 +67,7 @@ _SPARK = _words(
     index_url additional_libs user_folder_for_python query_tags
     """
 )
-_ATHENA = _words(
+_ATHENA = words_of(
     """
     work_group skip_workgroup_check s3_staging_dir external_location partitioned_by bucketed_by bucket_count
     table_type ha write_compression field_delimiter table_properties native_drop seed_by_insert lf_tags_config
@@ -74,25 +75,25 @@ _ATHENA = _words(
     s3_data_naming
     """
 )
-_OTHERS = _words("properties views_enabled order_by engine settings query_settings primary_key ttl on_table_exists")
+_OTHERS = words_of("properties views_enabled order_by engine settings query_settings primary_key ttl on_table_exists")
 _BUILT = _NODE | _DUCKDB | _POSTGRES | _REDSHIFT | _SNOWFLAKE | _BIGQUERY | _SPARK | _ATHENA | _OTHERS
 
 KNOWN: Mapping[str, frozenset[str]] = {
     "models": _BUILT,
-    "seeds": _BUILT | _words("quote_columns fast"),
+    "seeds": _BUILT | words_of("quote_columns fast"),
     "snapshots": _BUILT
-    | _words(
+    | words_of(
         """
         strategy updated_at check_cols snapshot_meta_column_names dbt_valid_to_current hard_deletes
         invalidate_hard_deletes target_schema target_database snapshot_table_column_names relation
         """
     ),
     "data_tests": _NODE
-    | _words("severity warn_if error_if store_failures store_failures_as where limit fail_calc")
+    | words_of("severity warn_if error_if store_failures store_failures_as where limit fail_calc")
     | _BUILT,
     "unit_tests": _EVERY,
     "sources": _EVERY
-    | _words(
+    | words_of(
         """
         event_time freshness loaded_at_field loaded_at_query external_location plugin formatter loader quoting
         schema database identifier adopt
@@ -101,9 +102,9 @@ KNOWN: Mapping[str, frozenset[str]] = {
     "exposures": _EVERY,
     "analyses": _BUILT,
     "metrics": _EVERY,
-    "semantic_models": _EVERY | _words("access"),
-    "saved_queries": _EVERY | _words("cache export_as schema access exports"),
-    "functions": _NODE | _words("type volatility runtime_version entry_point snowflake"),
+    "semantic_models": _EVERY | words_of("access"),
+    "saved_queries": _EVERY | words_of("cache export_as schema access exports"),
+    "functions": _NODE | words_of("type volatility runtime_version entry_point snowflake"),
 }
 """Known configs by section, as the sections are called in `Settings.configs`."""
 

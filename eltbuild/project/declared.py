@@ -107,7 +107,7 @@ def _source(
 def merged_source_config(source: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a table: the source's, with the table's in it.
 
-    Tags add up and meta is merged; of a freshness rule the table replaces the parts that it names, and null takes
+    Tags add up and meta is merged; of a freshness rule the table replaces the parts that it names whole, and null takes
     the rule away; a table that says how its loading time is found does not inherit the other way.
     """
     out = dict(source)
@@ -117,13 +117,18 @@ def merged_source_config(source: Mapping[str, Any], table: Mapping[str, Any]) ->
         elif key == "tags":
             out["tags"] = list(dict.fromkeys((*_listed(out.get("tags")), *_listed(value))))
         elif key == "freshness" and isinstance(value, dict) and isinstance(out.get("freshness"), dict):
-            out["freshness"] = {**out["freshness"], **value}
+            out["freshness"] = {**out["freshness"], **{k: rule for k, rule in value.items() if not _is_half(rule)}}
         elif key in _PEERS and value is not None:
             out.pop(_PEERS[key], None)
             out[key] = value
         else:
             out[key] = value
     return out
+
+
+def _is_half(rule: Any) -> bool:
+    """Whether it is a count without a period, or a period without a count: that says nothing."""
+    return isinstance(rule, Mapping) and (rule.get("count") is None) != (rule.get("period") is None)
 
 
 def _listed(value: Any) -> list[str]:
@@ -219,12 +224,11 @@ _SECTIONS = {
     "metric": "metrics",
     "semantic_model": "semantic_models",
     "saved_query": "saved_queries",
-    "function": "functions",
 }
 
 
 def make_unmanaged(loading: Loading, package: Package, file: SourceFile, within: str, entry: OtherEntry) -> Unmanaged:
-    """A metric, semantic model, saved query or function."""
+    """A metric, semantic model or saved query."""
     place = Place(file.path, entry.line, entry.column)
     fqn = (package.name, *folders_of(within), entry.name)
     resolved = loading.resolve(_SECTIONS[entry.kind], package.name, fqn, entry.config, {}, place)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from eltbuild.errors import Problem
+from eltbuild.project.project import Settings
 from eltbuild.project.read import find_files
-from eltbuild.project.resources import Settings
 
 OPEN_BEGINNINGS = (
     "DBT_CLOUD_", "DBT_ENV_CUSTOM_ENV_", "DBT_ENGINE_ENV_CUSTOM_ENV_", "ELTBUILD_ENV_CUSTOM_ENV_",

@@ -19,9 +19,13 @@ _DOC = re.compile(r"\{\{\s*doc\(" + _QUOTED + r"(?:," + _QUOTED + r")?\)\s*\}\}"
 
 
 def described(loading: Loading, text: str, package: Package, place: Place | None) -> str:
-    """A description rendered; what cannot be rendered is a problem at the place, and stays."""
+    """A description rendered, as a template without the line break at its end, which a block of YAML text has.
+
+    What cannot be rendered is a problem at the place, and stays.
+    """
     if "{" not in text or not has_jinja(text):
         return text
+    text = text.removesuffix("\n")
     problems: list[Problem] = []
     parts = _DOC.split(text)
     out = [parts[0]]

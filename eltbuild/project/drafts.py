@@ -1,11 +1,13 @@
-"""Files that become nodes: models, seeds, snapshots, analyses and singular tests, before anything describes them."""
+"""Files that become nodes: models, seeds, snapshots, analyses, singular tests and functions, before anything describes
+
+them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Literal
 
 from eltbuild.errors import Place, ProjectError
 from eltbuild.jinja.mentions import Mentions
@@ -13,7 +15,7 @@ from eltbuild.project.calls import read_call
 from eltbuild.project.entries import NodeEntry
 from eltbuild.project.files import PackageFiles, folders_of, stem
 from eltbuild.project.loading import NOTHING, Loading, Package, checksum
-from eltbuild.project.resources import NodeType, SourceFile
+from eltbuild.project.resources import Language, NodeType, SourceFile
 from eltbuild.project.seeds import SEED_SUFFIXES, seed_checksum
 
 
@@ -34,7 +36,9 @@ class Draft:
     """The line of the file in which the scanned text begins."""
     code_line: int = 1
     checksum: str = ""
-    language: Literal["sql", "python"] = "sql"
+    language: Language = "sql"
+    bodies: Mapping[str, str] = field(default_factory=dict)
+    """The texts of the overloads of a function, by the name of the file."""
     place: Place | None = None
 
 
@@ -53,6 +57,11 @@ def drafts_of(loading: Loading, package: Package, files: PackageFiles) -> Iterat
             test = files.read(path)
             if test is not None:
                 yield _sql(loading, package, test, within, "test")
+    macros = {path for path, _ in files.paths("macro-paths", (".sql",))}
+    for file, within in files.files("function-paths", tuple(FUNCTION_LANGUAGES)):
+        # `functions` was a folder of macros in many a project before there were functions.
+        if file.path not in macros:
+            yield _function(loading, package, file, within)
 
 
 def _model(loading: Loading, package: Package, file: SourceFile, within: str) -> Draft:
@@ -63,6 +72,21 @@ def _model(loading: Loading, package: Package, file: SourceFile, within: str) ->
     draft.code = file.text.strip()
     draft.checksum = checksum(file.text)
     draft.language = "python"
+    return draft
+
+
+FUNCTION_LANGUAGES: Mapping[str, Language] = {".sql": "sql", ".py": "python", ".js": "javascript"}
+"""The language of a function by the suffix of its file."""
+
+
+def _function(loading: Loading, package: Package, file: SourceFile, within: str) -> Draft:
+    language = FUNCTION_LANGUAGES[f".{file.path.lower().rpartition('.')[2]}"]
+    if language == "sql":
+        return _sql(loading, package, file, within, "function")
+    draft = _draft(package, file, within, "function")
+    draft.code = file.text.strip()
+    draft.checksum = checksum(file.text)
+    draft.language = language
     return draft
 
 

@@ -28,7 +28,7 @@ def written_enabled(text: str, names: Mapping[str, Any]) -> bool | None:
     environment = native_environment()
     try:
         expressions = list(_expressions(environment.parse(text), nodes))
-        if not expressions:
+        if not expressions or not _is_known(expressions[-1], {*names, *environment.globals}, nodes):
             return None
         tree = nodes.Template([nodes.Output([expressions[-1]], lineno=1)], lineno=1)
         tree.set_environment(environment)
@@ -38,6 +38,12 @@ def written_enabled(text: str, names: Mapping[str, Any]) -> bool | None:
     if isinstance(value, str):
         return _WORDS.get(value.strip().lower())
     return value if isinstance(value, bool) else None
+
+
+def _is_known(expression: Any, known: set[str], nodes: Any) -> bool:
+    """Whether every name of the expression has its meaning already."""
+    named = [expression] if isinstance(expression, nodes.Name) else expression.find_all(nodes.Name)
+    return all(name.name in known for name in named)
 
 
 def _expressions(tree: Any, nodes: Any) -> Iterator[Any]:

@@ -183,7 +183,7 @@ class UnitTestEntry:
 
 @dataclass(frozen=True, slots=True)
 class OtherEntry:
-    """A metric, semantic model, saved query or function; `body` is all of it as written."""
+    """A metric, semantic model or saved query; `body` is all of it as written."""
 
     kind: str
     name: str
@@ -203,6 +203,7 @@ class PropertiesFile:
     snapshots: tuple[NodeEntry, ...] = ()
     analyses: tuple[NodeEntry, ...] = ()
     data_tests: tuple[NodeEntry, ...] = ()
+    functions: tuple[NodeEntry, ...] = ()
     sources: tuple[SourceEntry, ...] = ()
     macros: tuple[MacroEntry, ...] = ()
     exposures: tuple[ExposureEntry, ...] = ()

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from eltbuild.errors import Problem, ProjectError
+from eltbuild.project.project import Settings
 from eltbuild.project.read import find_files, read_file
-from eltbuild.project.resources import Settings, SourceFile
+from eltbuild.project.resources import SourceFile
 from eltbuild.project.seeds import SEED_SUFFIXES
 
 YAML = (".yml", ".yaml")
-_ALL = (".sql", ".py", ".md", *YAML, *SEED_SUFFIXES)
+_ALL = (".sql", ".py", ".js", ".md", *YAML, *SEED_SUFFIXES)
 _PROPERTIES = (
     "model-paths",
     "seed-paths",

@@ -52,7 +52,6 @@ class Target:
     group: str | None = None
     tags: tuple[str, ...] = ()
     disabled: bool = False
-    sources_first: bool = False
 
 
 @dataclass(slots=True)
@@ -75,6 +74,7 @@ class DataTestMaker:
     def node_tests(self, tested: Tested) -> None:
         """Make the tests of a model, seed or snapshot."""
         patch, node = tested.patch, tested.node
+        attached = None if tested.elsewhere else node
         version = patch.version.v if patch.version else None
         name = patch.entry.name
         target = Target(
@@ -86,9 +86,9 @@ class DataTestMaker:
             model=attached_reference(name, version),
             refs=(Ref(name, None, None if version is None else str(version), patch.place),),
             source_refs=(),
-            attached_to=node.id if node else None,
+            attached_to=attached.id if attached else None,
             file_key=f"{patch.kind}.{name}",
-            group=node.group if node else None,
+            group=attached.group if attached else None,
             disabled=node is None or node.config.get("enabled", True) is False,
         )
         for column in tested.columns:

@@ -12,18 +12,8 @@ from eltbuild.adapter import Target
 from eltbuild.errors import Problem
 from eltbuild.project.cache import PROBLEM, made_again, store, stored
 from eltbuild.project.fingerprint import Fingerprint
-from eltbuild.project.resources import (
-    Doc,
-    Exposure,
-    Group,
-    Macro,
-    Node,
-    Project,
-    Settings,
-    Source,
-    UnitTest,
-    Unmanaged,
-)
+from eltbuild.project.project import Project, Settings
+from eltbuild.project.resources import Doc, Exposure, Group, Macro, Node, Source, UnitTest, Unmanaged
 from eltbuild.secrecy import Hider, Mask, unmasked
 
 

@@ -28,6 +28,7 @@ from eltbuild.project.declared_environment import allowed_to_packages
 from eltbuild.project.drafts import Draft, drafts_of, snapshot_of_relation
 from eltbuild.project.entries import PropertiesFile
 from eltbuild.project.files import PackageFiles
+from eltbuild.project.functions import with_overloads
 from eltbuild.project.generic_tests import DataTestMaker
 from eltbuild.project.loading import Loading, Package, packages_of
 from eltbuild.project.macros import describe_macros, read_docs, read_macros
@@ -35,19 +36,8 @@ from eltbuild.project.names import base_names, with_target
 from eltbuild.project.nodes import SECTIONS, Nodes, make_nodes
 from eltbuild.project.operations import operations
 from eltbuild.project.patches import Patch
-from eltbuild.project.resources import (
-    Exposure,
-    Group,
-    Macro,
-    Node,
-    Project,
-    Resource,
-    Settings,
-    Source,
-    SourceFile,
-    UnitTest,
-    Unmanaged,
-)
+from eltbuild.project.project import Project, Settings
+from eltbuild.project.resources import Exposure, Group, Macro, Node, Resource, Source, SourceFile, UnitTest, Unmanaged
 from eltbuild.project.settings import load_selectors, load_settings, project_file
 from eltbuild.project.unit_tests import Fixtures, make_unit_tests
 
@@ -128,10 +118,12 @@ def _project(
         for file, within in files[name].properties()
     ]
     macros = _macros(loading, files, properties)
-    nodes = make_nodes(loading, _drafts(loading, files, properties), _patches(properties))
+    patches = list(_patches(properties))
+    drafts = with_overloads(loading, _drafts(loading, files, properties), patches)
+    nodes = make_nodes(loading, drafts, patches)
     tests = DataTestMaker(loading)
     for tested in nodes.tested:
-        if tested.patch.kind not in ("analyses", "data_tests"):
+        if tested.patch.kind not in ("analyses", "data_tests", "functions"):
             tests.node_tests(tested)
     declared = _declared(loading, files, properties, nodes, tests)
     enabled = {**nodes.enabled}
@@ -225,7 +217,7 @@ def _drafts(loading: Loading, files: Mapping[str, PackageFiles], properties: lis
 def _patches(properties: list[Properties]) -> Iterator[Patch]:
     for item in properties:
         entries = item.entries
-        for kind in ("models", "seeds", "snapshots", "analyses", "data_tests"):
+        for kind in ("models", "seeds", "snapshots", "analyses", "data_tests", "functions"):
             for entry in getattr(entries, kind):
                 yield Patch(kind, entry, item.file, item.package, item.within)
 

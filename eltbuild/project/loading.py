@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +12,7 @@ from eltbuild.adapter import Target
 from eltbuild.errors import Place, Problem, ProjectError, Severity
 from eltbuild.jinja.blocks import blocks
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.macro_scan import scan_macro
 from eltbuild.jinja.mentions import Block, Mentions
 from eltbuild.jinja.scan import scan
 from eltbuild.project.cache import Cache
@@ -19,9 +20,10 @@ from eltbuild.project.config import Configs, Resolved, check_keys, wrong_values
 from eltbuild.project.declared_environment import allowed_to_packages
 from eltbuild.project.entries import PropertiesFile
 from eltbuild.project.names import base_names, with_target
+from eltbuild.project.project import Settings
 from eltbuild.project.properties import read_properties
 from eltbuild.project.python_models import read_python_model
-from eltbuild.project.resources import Doc, Ref, Settings, SourceFile, SourceRef
+from eltbuild.project.resources import Doc, Ref, SourceFile, SourceRef
 from eltbuild.project.variables import visible_vars
 
 NOTHING = Mentions()
@@ -80,11 +82,20 @@ class Loading:
 
     def mentions(self, text: str, digest: str, path: str, line: int = 1) -> Mentions:
         """What a template mentions; `line` is where it begins in the file. A template that is broken is a problem."""
-        kept = self.cache.kind("mentions", Mentions)
+        return self._mentions("mentions", scan, text, digest, path, line)
+
+    def macro_mentions(self, text: str, digest: str, path: str, line: int) -> Mentions:
+        """What a macro, a test or a materialization mentions, from its head to its end tag."""
+        return self._mentions("macros", scan_macro, text, digest, path, line)
+
+    def _mentions(
+        self, kind: str, read: Callable[[str], Mentions], text: str, digest: str, path: str, line: int
+    ) -> Mentions:
+        kept = self.cache.kind(kind, Mentions)
         found = kept.get(digest)
         if found is None:
             try:
-                found = carried(scan(text))
+                found = carried(read(text))
             except TemplateError as error:
                 self.template_problem(error, path, line)
                 return NOTHING

@@ -7,7 +7,9 @@ from dataclasses import replace
 from hashlib import blake2b
 
 from eltbuild.errors import Place, did_you_mean
+from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.mentions import Block
+from eltbuild.jinja.native import has_jinja
 from eltbuild.project.descriptions import described
 from eltbuild.project.entries import MacroEntry
 from eltbuild.project.files import PackageFiles
@@ -36,8 +38,22 @@ def read_docs(loading: Loading, package: Package, files: PackageFiles) -> None:
                 package=package.name,
                 path=within,
                 original_path=file.original_path,
-                text=block.body.strip(),
+                text=_rendered(loading, block.body, place).strip(),
             )
+
+
+def _rendered(loading: Loading, text: str, place: Place) -> str:
+    """The text of a docs block, in which Jinja has no names but its own; what cannot be rendered is a problem."""
+    if not has_jinja(text):
+        return text
+    from eltbuild.jinja.template import load, render
+
+    try:
+        return str(render(load(text), {}))
+    except TemplateError as error:
+        line = replace(place, line=place.line + error.line - 1) if error.line else place
+        loading.report(f"the docs block cannot be rendered: {error.message}", line, error.hint)
+        return text
 
 
 def read_macros(loading: Loading, package: Package, files: PackageFiles) -> dict[str, Macro]:
@@ -50,7 +66,7 @@ def read_macros(loading: Loading, package: Package, files: PackageFiles) -> dict
             macro = _macro(loading, package, file, block)
             other = out.get(macro.id)
             if other is not None:
-                hint = f"the other one is at {Place(_full(other), other.line)}"
+                hint = f"the other one is at {Place(other.project_path, other.line)}"
                 loading.report(f"{block.kind} `{block.name}` exists twice", Place(file.path, block.line), hint)
                 continue
             out[macro.id] = macro
@@ -69,10 +85,6 @@ def _macro_files(files: PackageFiles) -> Iterable[SourceFile]:
                 yield file_
 
 
-def _full(macro: Macro) -> str:
-    return f"{macro.root}/{macro.original_path}" if macro.root else macro.original_path
-
-
 def _macro(loading: Loading, package: Package, file: SourceFile, block: Block) -> Macro:
     kind = _KINDS[block.kind]
     key = block.name
@@ -81,7 +93,7 @@ def _macro(loading: Loading, package: Package, file: SourceFile, block: Block) -
     elif kind == "materialization":
         key = f"materialization_{block.name}_{block.adapter}"
     digest = blake2b(block.text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    mentions = loading.mentions(block.text, digest, file.path, block.line)
+    mentions = loading.macro_mentions(block.text, digest, file.path, block.line)
     return Macro(
         id=f"macro.{package.name}.{key}",
         name=block.name,

@@ -12,6 +12,7 @@ from eltbuild.project.descriptions import described, described_column
 from eltbuild.project.drafts import Draft
 from eltbuild.project.enabling import written_enabled
 from eltbuild.project.entries import ColumnEntry, NodeEntry, TestEntry, VersionEntry
+from eltbuild.project.functions import check_words, with_bodies
 from eltbuild.project.loading import Loading, refs_of, sources_of
 from eltbuild.project.patches import Key, Patch, assign, latest_version, tests_of
 from eltbuild.project.resources import Access, ColumnSpec, Node, NodeType
@@ -23,6 +24,7 @@ SECTIONS: Mapping[NodeType, str] = {
     "analysis": "analyses",
     "test": "data_tests",
     "operation": "models",
+    "function": "functions",
 }
 """The section of a project file that configures each type of node."""
 
@@ -35,6 +37,8 @@ class Tested:
     node: Node | None
     columns: tuple[ColumnEntry, ...]
     tests: tuple[TestEntry, ...]
+    elsewhere: bool = False
+    """Whether the node is another package's, which the entry does not describe."""
 
 
 @dataclass(slots=True)
@@ -72,10 +76,17 @@ def make_nodes(loading: Loading, drafts: Iterable[Draft], patches: Iterable[Patc
     for tested in off:
         nodes.tested.append(_moved(loading, nodes, tested, bare))
     for patch in rest:
-        # What is described in the wrong section has its tests all the same.
-        found = None if patch.version else referable.get((patch.package.name, patch.entry.name))
-        nodes.tested.append(Tested(patch, found, *tests_of(patch)))
+        # What is described in the wrong section, or in another package, has its tests all the same.
+        found = None if patch.version else _referred(referable, patch.package.name, patch.entry.name)
+        elsewhere = found is not None and found.package != patch.package.name
+        nodes.tested.append(Tested(patch, found, *tests_of(patch), elsewhere))
     return nodes
+
+
+def _referred(referable: Mapping[tuple[str, str], Node], package: str, name: str) -> Node | None:
+    """What `ref('name')` in that package leads to: its own, else that of any other package."""
+    found = referable.get((package, name))
+    return found or next((node for (_, other), node in referable.items() if other == name), None)
 
 
 def _moved(loading: Loading, nodes: Nodes, tested: Tested, bare: Mapping[tuple[str, str], Draft]) -> Tested:
@@ -126,18 +137,11 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
     id = ".".join((draft.resource_type, package.name, *parts))
     fqn = (package.name, *draft.folders, *parts)
     properties, unrendered = _properties(entry, version) if entry else (_EMPTY, None)
-    mentions = draft.mentions
-    infile = mentions.config
-    if not mentions.complete and "enabled" not in infile and "enabled" in draft.code:
-        enabled = written_enabled(draft.code, package.names)
-        infile = infile if enabled is None else {**infile, "enabled": enabled}
+    mentions, infile = draft.mentions, _infile(draft)
     section = SECTIONS[draft.resource_type]
     place = draft.place
-    if properties and patch:
-        loading.check_config(section, properties, patch.package, patch.place)
-    if infile and mentions.complete and not package.root:
-        loading.problems += check_keys(section, {key: infile[key] for key in infile if key not in NOTED}, place)
-    if draft.language == "python" and "materialized" not in properties:
+    _check_configs(loading, draft, patch, properties, infile)
+    if draft.language == "python" and draft.resource_type == "model" and "materialized" not in properties:
         # As in dbt: a Python model is a table where it says nothing itself, whatever its folder says.
         properties = {**properties, "materialized": "table"}
     resolved = loading.resolve(
@@ -153,6 +157,8 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
     )
     config = resolved.config
     columns, description = _described(loading, patch)
+    if draft.resource_type == "function":
+        check_words(loading, config, patch.place if patch else place)
     return Node(
         id=id,
         resource_type=draft.resource_type,
@@ -186,8 +192,34 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
         deprecation_date=_deprecation_date(entry, version) if entry else None,
         constraints=_constraints(entry, version, config),
         primary_key=_primary_key(patch, config) if patch and draft.resource_type == "model" else (),
-        extra=entry.extra if entry else _EMPTY,
+        extra=_extra(draft, entry),
     )
+
+
+def _infile(draft: Draft) -> Mapping[str, Any]:
+    """What the file says of itself: its config as far as it is literal, and whether it is enabled."""
+    infile = draft.mentions.config
+    if draft.mentions.complete or "enabled" in infile or "enabled" not in draft.code:
+        return infile
+    enabled = written_enabled(draft.code, draft.package.names)
+    return infile if enabled is None else {**infile, "enabled": enabled}
+
+
+def _check_configs(
+    loading: Loading, draft: Draft, patch: Patch | None, properties: Mapping[str, Any], infile: Mapping[str, Any]
+) -> None:
+    """What cannot be a config is reported, where it is written."""
+    section = SECTIONS[draft.resource_type]
+    if properties and patch:
+        loading.check_config(section, properties, patch.package, patch.place)
+    if infile and draft.mentions.complete and not draft.package.root:
+        written = {key: infile[key] for key in infile if key not in NOTED}
+        loading.problems += check_keys(section, written, draft.place)
+
+
+def _extra(draft: Draft, entry: NodeEntry | None) -> Mapping[str, Any]:
+    extra = entry.extra if entry else _EMPTY
+    return with_bodies(extra, draft.bodies) if draft.resource_type == "function" else extra
 
 
 def _access(loading: Loading, config: Mapping[str, Any], place: Place | None) -> Access:
@@ -212,12 +244,13 @@ def _properties(entry: NodeEntry, version: VersionEntry | None) -> tuple[Mapping
 
 
 def _with_version(config: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a model with that of one of its versions in it: meta is merged, tags add up."""
+    """The config of a model with that of one of its versions in it: meta and docs are merged, tags add up."""
     out = {**config, **own}
-    if isinstance(config.get("meta"), dict) and isinstance(own.get("meta"), dict):
-        out["meta"] = {**config["meta"], **own["meta"]}
+    for key in ("meta", "docs"):
+        if isinstance(config.get(key), dict) and isinstance(own.get(key), dict):
+            out[key] = {**config[key], **own[key]}
     if config.get("tags") and own.get("tags"):
-        both = [tag for tags in (config["tags"], own["tags"]) for tag in ([tags] if isinstance(tags, str) else tags)]
+        both = [tag for tags in (own["tags"], config["tags"]) for tag in ([tags] if isinstance(tags, str) else tags)]
         out["tags"] = list(dict.fromkeys(both))
     return out
 

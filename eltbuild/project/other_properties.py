@@ -265,7 +265,7 @@ def _fixture(fields: Fields, item: Mapping[Any, Any], what: str) -> dict[str, An
     return {"input": fields.plain(item.get("input")), **out} if "input" in item else out
 
 
-_WORDS = {"metric": "metric", "semantic_model": "semantic model", "saved_query": "saved query", "function": "function"}
+_WORDS = {"metric": "metric", "semantic_model": "semantic model", "saved_query": "saved query"}
 
 
 def read_other(fields: Fields, item: Any, kind: str) -> OtherEntry | None:

@@ -20,6 +20,7 @@ _KINDS: Mapping[str, NodeType] = {
     "snapshots": "snapshot",
     "analyses": "analysis",
     "data_tests": "test",
+    "functions": "function",
 }
 
 

@@ -11,13 +11,20 @@ from eltbuild.jinja.native import has_jinja, render_native
 
 LATE = frozenset({"description", "data_tests", "tests", "loaded_at_query", "depends_on", "relation"})
 """Properties whose Jinja is rendered later, with more names than a properties file has, or is read as it is."""
+HOOKS = frozenset({"pre_hook", "post_hook", "pre-hook", "post-hook"})
+"""Configs that are templates of their own, rendered when the node is built."""
 RAW = frozenset({"metrics", "semantic_models", "saved_queries", "anchors"})
 """Kinds of entries whose Jinja is of another language."""
+
+RAW_IN_ENTRIES = frozenset({("metrics",), ("semantic_model",), ("derived_semantics",)})
+"""The same, where they stand in the entry of a model."""
 
 
 def is_late(keys: tuple[Any, ...]) -> bool:
     """Whether the value at that path of a properties file is not rendered when the file is read."""
-    if keys[0] in RAW or keys[-1] == "loaded_at_query":
+    if keys[0] in RAW or keys[-1] == "loaded_at_query" or keys[2:3] in RAW_IN_ENTRIES:
+        return True
+    if keys[2:3] == ("config",) and keys[3:4] and keys[3] in HOOKS:
         return True
     if keys[0] == "unit_tests":
         return len(keys) == 3 and keys[2] == "description"
@@ -27,6 +34,21 @@ def is_late(keys: tuple[Any, ...]) -> bool:
         if key in LATE:
             return True
     return False
+
+
+def trim(tree: Any, keys: tuple[Any, ...] = ()) -> None:
+    """Take the line break off the end of each text that counts as a template though it holds no Jinja, in place.
+
+    A block of YAML text ends with one. What is read as it is keeps it; rendering takes it off the others.
+    """
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        inside = (*keys, key)
+        if inside[0] == "unit_tests":
+            continue
+        if isinstance(value, (dict, list)):
+            trim(value, inside)
+        elif type(value) is str and value.endswith("\n") and not has_jinja(value) and not is_late(inside):
+            tree[key] = value[:-1]
 
 
 def needs_rendering(tree: Mapping[Any, Any]) -> bool:

@@ -16,8 +16,8 @@ from eltbuild.adapter import Target, adapter_types
 from eltbuild.errors import Place, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.durations import RETRIES, SPAN, retries_of, seconds_of
 from eltbuild.project.names import base_names, render_places
+from eltbuild.project.project import Settings
 from eltbuild.project.read import read_file
-from eltbuild.project.resources import Settings
 from eltbuild.project.yaml import Mapped, load_yaml, unquoted
 from eltbuild.secrecy import is_secret_variable, mask_secrets, secret_texts
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eltbuild.errors import Place, Problem, ProjectError, did_you_mean
+from eltbuild.project.config_keys import words_of
 from eltbuild.project.names import COMPATIBLE_VERSION
 from eltbuild.project.read import read_file
 from eltbuild.project.yaml import Listed, Mapped, load_yaml
@@ -109,6 +110,7 @@ class ProjectFile:
         return raw
 
     def error(self, message: str, *keys: Any, hint: str = "") -> None:
+        """Note what is wrong with the value under these keys."""
         self.problems.append(Problem(message, self.place(*keys), hint))
 
     def place(self, *keys: Any) -> Place:
@@ -130,6 +132,7 @@ class ProjectFile:
         return tuple(self.problems)
 
     def name(self) -> str:
+        """The name of the project."""
         name = self.values.get("name")
         if name is None:
             self.error("the project has no name", hint="add a line such as `name: shop` at the top of the file")
@@ -140,6 +143,7 @@ class ProjectFile:
         return str(name)
 
     def text(self, key: str, default: str) -> str:
+        """A text."""
         value = self.values.get(key)
         if value is None:
             return default
@@ -168,6 +172,7 @@ class ProjectFile:
         return (self.raw.place_of(key),) if value else ()
 
     def boolean(self, key: str, default: bool) -> bool:
+        """True or false."""
         value = self.values.get(key)
         if value is None:
             return default
@@ -176,6 +181,7 @@ class ProjectFile:
         return bool(value)
 
     def mapping(self, key: str) -> Mapping[str, Any]:
+        """A mapping; an empty one where there is none."""
         value = self.values.get(key)
         if value is None:
             return {}
@@ -207,6 +213,7 @@ class ProjectFile:
             self.error(f"`{key}: {value}` is a link that leads out of the project", key)
 
     def paths(self, root: Path) -> Mapping[str, tuple[str, ...]]:
+        """The folders by key, the usual ones where none are given."""
         paths = {}
         for key, default in DEFAULT_PATHS.items():
             given = self.values.get(key)
@@ -237,6 +244,7 @@ class ProjectFile:
         return trees
 
     def dispatch(self) -> tuple[Mapping[str, Any], ...]:
+        """Where macros of a namespace are looked for: `{macro_namespace, search_order}` each."""
         value = self.values.get("dispatch")
         if value is None:
             return ()
@@ -257,6 +265,7 @@ class ProjectFile:
         return tuple(entries)
 
     def quoting(self) -> Mapping[str, bool]:
+        """Which parts of a relation's name are quoted, as far as that is said."""
         quoting = self.mapping("quoting")
         for key, value in quoting.items():
             if value is not None and not isinstance(value, bool):
@@ -309,6 +318,7 @@ class ProjectFile:
         return given or {}, {}
 
     def check_version(self, required: tuple[str, ...], name: str) -> None:
+        """Note where a version of dbt is required that eltbuild is none of."""
         if not required:
             return
         from eltbuild.project.packages.versions import read_bounds, read_version
@@ -328,6 +338,7 @@ class ProjectFile:
             )
 
     def check_keys(self) -> None:
+        """Warn of keys and flags that nothing reads."""
         for key in self.raw:
             if key not in KEYS and key not in _RENAMED:
                 dashed = str(key).replace("_", "-")
@@ -342,11 +353,7 @@ class ProjectFile:
                 self.problems.append(Problem(message, self.place("flags", key), hint, "warning", "UnknownFlag"))
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-FLAGS = _words(
+FLAGS = words_of(
     """
     cache_selected_only debug defer empty event_time_start event_time_end fail_fast favor_state full_refresh
     hints_enabled indirect_selection introspect log_cache_events log_file_max_bytes log_format log_format_file
@@ -383,4 +390,5 @@ def _plain_path(path: str) -> str:
 
 
 def text_or_none(value: Any) -> str | None:
+    """The value as text."""
     return None if value is None else str(value)

@@ -6,6 +6,7 @@ errors. Reading is pure; only files whose values hold Jinja need names to render
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -18,7 +19,8 @@ from eltbuild.project.entries import MacroEntry, NodeEntry, PropertiesFile, Sour
 from eltbuild.project.fields import Fields, kind_of
 from eltbuild.project.names import render_places
 from eltbuild.project.other_properties import read_exposure, read_group, read_other, read_source, read_unit_test
-from eltbuild.project.prerender import is_late, needs_rendering
+from eltbuild.project.prerender import is_late, needs_rendering, trim
+from eltbuild.project.signatures import signature_of
 from eltbuild.project.yaml import Mapped, load_yaml
 
 _COMMON = frozenset({"name", "description", "docs", "config", "columns", "data_tests", "tests", "meta"})
@@ -32,6 +34,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     "snapshots": _COMMON | _OWNED | {"relation"},
     "analyses": _COMMON | _OWNED,
     "data_tests": _COMMON | _OWNED,
+    "functions": _COMMON - {"columns", "data_tests", "tests"} | {"group", "arguments", "returns", "overloads"},
     "macros": frozenset({"name", "description", "docs", "config", "meta", "arguments"}),
 }
 VERSION_KEYS = frozenset(
@@ -47,8 +50,13 @@ _WORDS: Mapping[str, str] = {
     "snapshots": "snapshot",
     "analyses": "analysis",
     "data_tests": "data test",
+    "functions": "function",
     "macros": "macro",
 }
+
+
+_BREAKS = re.compile(r"[|>][-+0-9]*\s*(?:#.*)?$|\\n", re.MULTILINE)
+"""What a text that ends with a line break is written with."""
 
 
 def read_properties(text: str, names: Mapping[str, Any] | None = None) -> PropertiesFile:
@@ -69,6 +77,8 @@ def read_properties(text: str, names: Mapping[str, Any] | None = None) -> Proper
             f"a properties file is a mapping such as `models: [...]`, not {kind_of(tree)}", Place("", 1, 1)
         )
         return PropertiesFile(problems=(*fields.problems, problem))
+    if _BREAKS.search(text):
+        trim(tree)
     if "{" in text and needs_rendering(tree):
         if names is None:
             return PropertiesFile(templated=True)
@@ -80,7 +90,7 @@ def read_properties(text: str, names: Mapping[str, Any] | None = None) -> Proper
 def with_unrendered(file: PropertiesFile, written: PropertiesFile) -> PropertiesFile:
     """The entries with what their config was before it was rendered, which state comparison looks at."""
     kinds: dict[str, Any] = {}
-    for kind in ("models", "seeds", "snapshots", "analyses", "data_tests", "exposures", "sources"):
+    for kind in ("models", "seeds", "snapshots", "analyses", "data_tests", "functions", "exposures", "sources"):
         pairs = zip(getattr(file, kind), getattr(written, kind), strict=False)
         kinds[kind] = tuple(_with_unrendered(entry, before) for entry, before in pairs)
     return replace(file, templated=True, **kinds)
@@ -281,6 +291,12 @@ def _macro(fields: Fields, item: Any) -> MacroEntry | None:
     )
 
 
+def read_function(fields: Fields, item: Any) -> NodeEntry | None:
+    """A function; None, with a problem, when it has no name."""
+    entry = _node("functions")(fields, item)
+    return entry and replace(entry, extra=signature_of(fields, item, f"function `{entry.name}`"))
+
+
 def _other(kind: str) -> Callable[[Fields, Any], Any]:
     return lambda fields, item: read_other(fields, item, kind)
 
@@ -300,5 +316,5 @@ _READERS: Mapping[str, tuple[str, Callable[[Fields, Any], Any]]] = {
     "metrics": ("others", _other("metric")),
     "semantic_models": ("others", _other("semantic_model")),
     "saved_queries": ("others", _other("saved_query")),
-    "functions": ("others", _other("function")),
+    "functions": ("functions", read_function),
 }

@@ -1,29 +1,24 @@
-"""The nouns of a project: what the user wrote, as frozen values. Data only; nothing is read or decided here.
+"""The resources of a project: what the user wrote, as frozen values. Data only; nothing is read or decided here.
 
-`Node` is whatever runs or renders (model, seed, snapshot, test, analysis, operation), told apart by
+`Node` is whatever runs or renders (model, seed, snapshot, test, analysis, operation, function), told apart by
 `resource_type`; sources, exposures, macros and the rest are types of their own. Identifiers are dbt's
 (`model.shop.orders`, `test.shop.not_null_orders_id.cf6c17daed`), for the tools that read artifacts by them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from operator import attrgetter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from eltbuild.adapter import Target
-from eltbuild.errors import Place, Problem
+from eltbuild.errors import Place
 from eltbuild.relation import Relation
 
 NodeId: TypeAlias = str
 Config: TypeAlias = Mapping[str, Any]
 
-NodeType = Literal["model", "seed", "snapshot", "test", "analysis", "operation"]
-ResourceType = Literal[
-    "model", "seed", "snapshot", "test", "analysis", "operation", "source", "exposure", "unit_test",
-    "metric", "semantic_model", "saved_query", "function",
-]  # fmt: skip
+NodeType = Literal["model", "seed", "snapshot", "test", "analysis", "operation", "function"]
+Language = Literal["sql", "python", "javascript"]
 Access = Literal["private", "protected", "public"]
 
 
@@ -111,7 +106,7 @@ class Node:
     root: str = ""
     """Folder of the package, relative to the project root; "" for the project itself."""
     fqn: tuple[str, ...] = ()
-    language: Literal["sql", "python"] = "sql"
+    language: Language = "sql"
     code: str = ""
     """The template as written, without the newline that ends it."""
     line: int = 1
@@ -132,6 +127,8 @@ class Node:
 
     refs: tuple[Ref, ...] = ()
     source_refs: tuple[SourceRef, ...] = ()
+    functions: tuple[Ref, ...] = ()
+    """Calls of `function()`."""
     macro_names: tuple[str, ...] = ()
     """Names that the template calls and that are no built-in of the language, as written (`pkg.name` or `name`)."""
     complete: bool = True
@@ -144,6 +141,8 @@ class Node:
     """Identifiers of the macros that it uses, directly."""
     relation: Relation | None = None
     """Where its result stands or will stand; None for ephemeral models, analyses and tests that store nothing."""
+    written: Relation | None = None
+    """The same place with its names as the project writes them, where the engine keeps unquoted ones otherwise."""
 
     test: TestCase | None = None
     """For generic tests only."""
@@ -156,6 +155,11 @@ class Node:
     primary_key: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Properties that we keep for the artifacts and do not act on (`time_spine`, ...)."""
+
+    @property
+    def named(self) -> Relation | None:
+        """The place of the result with its names as the project writes them."""
+        return self.written or self.relation
 
     @property
     def materialized(self) -> str:
@@ -179,26 +183,6 @@ class Node:
         return f"{self.root}/{self.original_path}" if self.root else self.original_path
 
 
-_FIELDS = tuple(item.name for item in fields(Node))
-_values = attrgetter(*_FIELDS)
-
-
-def linked_node(node: Node, relation: Relation | None, parents: tuple[NodeId, ...], macros: tuple[str, ...]) -> Node:
-    """The node with what settling found, complete.
-
-    The same as `replace`, at a third of its cost: this is done once for every node of a project.
-    """
-    made = object.__new__(Node)
-    put = object.__setattr__
-    for name, value in zip(_FIELDS, _values(node), strict=True):
-        put(made, name, value)
-    put(made, "relation", relation)
-    put(made, "parents", parents)
-    put(made, "macros", macros)
-    put(made, "complete", True)
-    return made
-
-
 DEFAULT_MATERIALIZATION: Mapping[str, str] = {
     "model": "view",
     "seed": "seed",
@@ -206,6 +190,7 @@ DEFAULT_MATERIALIZATION: Mapping[str, str] = {
     "test": "test",
     "analysis": "view",
     "operation": "view",
+    "function": "function",
 }
 
 
@@ -222,6 +207,8 @@ class Source:
     root: str = ""
     fqn: tuple[str, ...] = ()
     relation: Relation | None = None
+    written: Relation | None = None
+    """The same place with its names as the project writes them, where the engine keeps unquoted ones otherwise."""
     identifier: str = ""
     loader: str = ""
     description: str = ""
@@ -242,6 +229,11 @@ class Source:
     place: Place | None = None
 
     resource_type: Literal["source"] = "source"
+
+    @property
+    def named(self) -> Relation | None:
+        """The place of the table with its names as the project writes them."""
+        return self.written or self.relation
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -317,11 +309,11 @@ class UnitTest:
 class Unmanaged:
     """A resource that is read, listed and written to artifacts but not built: metrics, semantic models,
 
-    saved queries, functions. `body` is the YAML as written.
+    saved queries. `body` is the YAML as written.
     """
 
     id: NodeId
-    resource_type: Literal["metric", "semantic_model", "saved_query", "function"]
+    resource_type: Literal["metric", "semantic_model", "saved_query"]
     name: str
     package: str
     path: str
@@ -379,6 +371,11 @@ class Macro:
     touches: bool = True
     """Whether it mentions ref, source, config or calls that only rendering can follow; False: safe not to render."""
 
+    @property
+    def project_path(self) -> str:
+        """The path relative to the project root, as errors show it."""
+        return f"{self.root}/{self.original_path}" if self.root else self.original_path
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doc:
@@ -404,87 +401,3 @@ class Group:
     owner: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
     config: Config = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """One project file (`eltbuild.yml` or `dbt_project.yml`), rendered where it must be, with defaults filled in."""
-
-    name: str
-    file: str = "dbt_project.yml"
-    """The file's path relative to the project root."""
-    root: str = ""
-    """The package's folder relative to the project root; "" for the project itself."""
-    version: str | None = None
-    profile: str | None = None
-    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """`model-paths`, `seed-paths`, `macro-paths`, `snapshot-paths`, `test-paths`, `analysis-paths`, `docs-paths`,
-    `asset-paths`, `function-paths`: folders relative to the package."""
-    configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """The rendered config trees by section: `models`, `seeds`, `snapshots`, `data_tests`, `sources`, `unit_tests`,
-    `exposures`, `metrics`, `semantic_models`, `saved_queries`, `analyses`, `functions`."""
-    unrendered_configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    vars: Mapping[str, Any] = field(default_factory=dict)
-    on_run_start: tuple[str, ...] = ()
-    on_run_end: tuple[str, ...] = ()
-    hook_places: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
-    """Line and column of each text under `on-run-start` and `on-run-end`."""
-    dispatch: tuple[Mapping[str, Any], ...] = ()
-    """`{macro_namespace: str, search_order: [str]}` entries."""
-    quoting: Mapping[str, bool] = field(default_factory=dict)
-    query_comment: Mapping[str, Any] = field(default_factory=dict)
-    """`{comment: str | None, append: bool}`; comment None: no comment at all; key absent: the default."""
-    flags: Mapping[str, Any] = field(default_factory=dict)
-    target_path: str = "target"
-    log_path: str = "logs"
-    packages_path: str = "dbt_packages"
-    clean_targets: tuple[str, ...] = ("target",)
-    require_version: tuple[str, ...] = ()
-    restrict_access: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
-    """Every resource by id, with settings and target. As written by `project.load`, as meant by `compile.settle`."""
-
-    root: str
-    """Absolute path of the project's folder."""
-    settings: Settings
-    packages: Mapping[str, Settings]
-    """All settings by package name, the project's own included and first."""
-    target: Target
-    vars: Mapping[str, Any] = field(default_factory=dict)
-    """What `--vars` gave."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables as templates may read them (`.env` included)."""
-    nodes: Mapping[NodeId, Node] = field(default_factory=dict)
-    sources: Mapping[NodeId, Source] = field(default_factory=dict)
-    exposures: Mapping[NodeId, Exposure] = field(default_factory=dict)
-    unit_tests: Mapping[NodeId, UnitTest] = field(default_factory=dict)
-    unmanaged: Mapping[NodeId, Unmanaged] = field(default_factory=dict)
-    macros: Mapping[str, Macro] = field(default_factory=dict)
-    docs: Mapping[str, Doc] = field(default_factory=dict)
-    groups: Mapping[str, Group] = field(default_factory=dict)
-    selectors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """`selectors.yml`, by name, as written."""
-    disabled: Sequence[Resource] = ()
-    problems: tuple[Problem, ...] = ()
-    """Warnings; errors are raised."""
-
-    def resources(self) -> Iterator[Resource]:
-        """Everything that can be selected."""
-        yield from self.nodes.values()
-        yield from self.sources.values()
-        yield from self.exposures.values()
-        yield from self.unit_tests.values()
-        yield from self.unmanaged.values()
-
-    def resource(self, id: NodeId) -> Resource | None:
-        """The resource of that id, or None."""
-        return (
-            self.nodes.get(id)
-            or self.sources.get(id)
-            or self.exposures.get(id)
-            or self.unit_tests.get(id)
-            or self.unmanaged.get(id)
-        )

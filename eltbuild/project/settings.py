@@ -12,9 +12,9 @@ from typing import Any
 
 from eltbuild.errors import Place, Problem, ProjectError
 from eltbuild.project.names import render_places, with_vars
+from eltbuild.project.project import Settings
 from eltbuild.project.project_file import ProjectFile, text_or_none
 from eltbuild.project.read import read_file
-from eltbuild.project.resources import Settings
 from eltbuild.project.yaml import Listed, Mapped, load_yaml
 
 PROJECT_FILES = ("eltbuild.yml", "dbt_project.yml")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eltbuild.jinja.native import has_jinja
-from eltbuild.project.resources import Project, Settings
+from eltbuild.project.project import Project, Settings
 
 
 def visible_vars(root: Settings, package: Settings, given: Mapping[str, Any]) -> dict[str, Any]:

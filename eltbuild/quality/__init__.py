@@ -1,1 +1,1 @@
-"""Data tests, freshness and contracts: what is measured and what the verdict is."""
+"""Data tests, unit tests, freshness and tables compared: what is asked and what the verdict is. Nothing is run."""

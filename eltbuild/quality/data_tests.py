@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from eltbuild.adapter import Answer
-from eltbuild.errors import CompileError, Problem
+from eltbuild.errors import CompileError, Problem, did_you_mean
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation
 
 Verdict = Literal["pass", "warn", "fail"]
 
+KEPT = ("ephemeral", "table", "view")
+"""How failing rows may be kept."""
 DEFAULT_CALCULATION = "count(*)"
 DEFAULT_CONDITION = "!= 0"
 
@@ -91,6 +93,14 @@ def stores_failures(node: Node, flag: bool | None) -> str | None:
     own = config.get("store_failures")
     wanted = own if own is not None else flag
     return "table" if wanted else None
+
+
+def check_kept(node: Node) -> None:
+    """Raise `CompileError` where a test's failing rows are to be kept as something that there is not."""
+    kind = node.config.get("store_failures_as")
+    if kind is not None and kind not in KEPT:
+        text = f"'{kind}' is not a valid value of `store_failures_as`. Accepted values are: {list(KEPT)}"
+        raise CompileError(Problem(text, node.place, did_you_mean(str(kind), KEPT)))
 
 
 def stored_at(node: Node) -> Relation:

@@ -17,9 +17,13 @@ from eltbuild.relation import Column
 from eltbuild.sql.inline import rows_query, suggested_type
 from eltbuild.sql.writer import Writer
 
+QUOTED_WORD = re.compile(r"""['"]([^'"]*)['"]""")
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 UNTYPED = frozenset({"", "null", '"null"', "unknown"})
 """What engines call the type of a column of nothing but NULL."""
+
+SIZED_TEXT = re.compile(r"^(character varying|varchar|nvarchar)\s*\(.*\)$", re.IGNORECASE)
+"""Texts that would be cut at their size by a cast: rows of a unit test are taken as they are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +137,24 @@ def given_query(
 def _of_relation(test: UnitTest, given: Input, known: Sequence[Column]) -> tuple[Column, ...]:
     names = given.fixture.names
     problems = [
-        Problem(f"unit test `{test.name}`: {given.text} has no column `{name}`", test.place, _near(name, known))
+        Problem(
+            f"Invalid column name: '{name}' in unit test fixture for '{_named(given.text)}'. "
+            f"{given.text} has no such column",
+            test.place,
+            _near(name, known),
+        )
         for name, place in zip(names, _matched(names, known), strict=True)
         if place is None
     ]
     if problems:
         raise CompileError(*problems)
     return tuple(known)
+
+
+def _named(text: str) -> str:
+    """The name in an input such as `ref('orders')`, as written."""
+    words = QUOTED_WORD.findall(text)
+    return words[-1] if words else text
 
 
 def _of_words(fixture: Fixture, declared: Mapping[str, str]) -> tuple[Column, ...]:
@@ -154,7 +169,7 @@ def _typed(columns: Sequence[Column], fixture: Fixture, writer: Writer) -> tuple
     order = [places.get(index) for index in range(len(columns))]
     rows = tuple(tuple(None if at is None else row[at] for at in order) for row in fixture.rows)
     typed = tuple(
-        column
+        replace(column, type=SIZED_TEXT.sub(r"\1", column.type))
         if column.type.casefold() not in UNTYPED
         else replace(column, type=suggested_type((row[index] for row in rows), writer, fixture.words))
         for index, column in enumerate(columns)
@@ -211,7 +226,8 @@ def _expected_columns(test: UnitTest, model: Node, names: Sequence[str], given: 
     places = _matched(names, given)
     problems = [
         Problem(
-            f"unit test `{test.name}` expects column `{name}`, which model `{model.name}` does not give",
+            f"Invalid column name: '{name}' in unit test fixture for expected output. "
+            f"Model `{model.name}` gives no such column",
             test.place,
             _near(name, given),
         )

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from eltbuild.project.project import Project
 from eltbuild.project.projection import stands
-from eltbuild.project.resources import NodeId, Project
+from eltbuild.project.resources import NodeId
 from eltbuild.relation import Relation, RelationInfo
 from eltbuild.report.invocation import Invocation, metadata
 
@@ -30,17 +31,18 @@ def catalog(
     now: datetime,
     rows: Mapping[Relation, int] | None = None,
     errors: Sequence[str] = (),
+    exact: bool = False,
 ) -> dict[str, Any]:
     """What of `relations` belongs to nodes and sources of the project. `rows` are row counts, where known.
 
-    `errors` say what could not be asked.
+    `errors` say what could not be asked. `exact`: names that differ in letter case alone are two.
     """
-    found = {info.relation.key: info for info in relations}
-    counts = {relation.key: count for relation, count in (rows or {}).items()}
+    found = {info.relation.key_where(exact): info for info in relations}
+    counts = {relation.key_where(exact): count for relation, count in (rows or {}).items()}
     return {
         "metadata": metadata(SCHEMA, invocation, now),
-        "nodes": _entries(_places(project), found, counts),
-        "sources": _entries(_sources(project), found, counts),
+        "nodes": _entries(_places(project), found, counts, exact),
+        "sources": _entries(_sources(project), found, counts, exact),
         "errors": list(errors) or None,
     }
 
@@ -61,11 +63,12 @@ def _entries(
     places: Iterable[tuple[NodeId, Relation]],
     found: Mapping[tuple[str, str, str], RelationInfo],
     counts: Mapping[tuple[str, str, str], int],
+    exact: bool,
 ) -> dict[NodeId, dict[str, Any]]:
     return {
-        id: entry_dict(id, info, counts.get(relation.key))
-        for id, relation in places
-        if (info := found.get(relation.key)) is not None
+        id: entry_dict(id, info, counts.get(key))
+        for id, key in ((id, relation.key_where(exact)) for id, relation in places)
+        if (info := found.get(key)) is not None
     }
 
 

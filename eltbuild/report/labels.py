@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from eltbuild.errors import Place
+from eltbuild.project.project import Project
 from eltbuild.project.projection import compiled_path, stands
-from eltbuild.project.resources import Exposure, Node, NodeId, Project, Resource, Source, UnitTest, Unmanaged
+from eltbuild.project.resources import Exposure, Node, NodeId, Resource, Source, UnitTest, Unmanaged
 from eltbuild.report.text import clean
 
 
@@ -22,23 +23,20 @@ class Label:
     compiled: str | None = None
     """Where its compiled SQL is written, relative to the project."""
 
-    @property
-    def is_test(self) -> bool:
-        """Whether it tests, rather than builds."""
-        return self.resource in ("test", "unit_test")
-
 
 Lookup = Callable[[NodeId], Label]
 
 
-def labels(project: Project) -> Lookup:
-    """A function from ids to labels, which remembers what it was asked."""
+def labels(project: Project, kind: str = "") -> Lookup:
+    """A function from ids to labels, which remembers what it was asked. `kind`: what the run makes of every node."""
     known: dict[NodeId, Label] = {}
 
     def label(id: NodeId) -> Label:
         found = known.get(id)
         if found is None:
             found = label_of(id, project.resource(id), project.settings.target_path)
+            if kind:
+                found = replace(found, kind=kind)
             if not found.name.isprintable():
                 found = replace(found, name=clean(found.name).replace("\n", " "))
             known[id] = found

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from eltbuild.project.project import Project
 from eltbuild.project.projection import Fields, Frame, frame_of, resource_dict
-from eltbuild.project.resources import Node, Project, Resource, Source
+from eltbuild.project.resources import Node, Resource, Source
 from eltbuild.report.artifacts import encode_json
 
 Output = Literal["name", "path", "selector", "json"]

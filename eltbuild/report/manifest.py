@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import md5
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from eltbuild.compile.compiled import Compiled
 from eltbuild.disk import PRIVATE
+from eltbuild.project.project import Project
 from eltbuild.project.projection import (
     Fields,
     Frame,
@@ -25,7 +27,7 @@ from eltbuild.project.projection import (
     unit_test_dict,
     unmanaged_dict,
 )
-from eltbuild.project.resources import Node, NodeId, Project, Resource, Unmanaged
+from eltbuild.project.resources import Node, NodeId, Resource, Unmanaged
 from eltbuild.relation import Relation
 from eltbuild.report.artifacts import write_sections
 from eltbuild.report.invocation import Invocation, metadata, stamp
@@ -77,7 +79,7 @@ def manifest_sections(
     created_at = round(invocation.started_at.timestamp(), 6)
     frame = frame_of(project, spell=spell, created_at=created_at)
     yield "metadata", manifest_metadata(project, invocation, now)
-    yield "nodes", _nodes(project, compiled, frame)
+    yield "nodes", _nodes(project, compiled, frame, functions=False)
     yield "sources", ((id, source_dict(source, frame)) for id, source in project.sources.items())
     yield "macros", ((id, macro_dict(macro, frame)) for id, macro in project.macros.items())
     yield "docs", ((id, doc_dict(doc)) for id, doc in project.docs.items())
@@ -85,7 +87,8 @@ def manifest_sections(
     yield "metrics", _unmanaged(project, "metric", frame)
     yield "groups", ((id, group_dict(group)) for id, group in project.groups.items())
     yield "selectors", {name: selector_dict(selector) for name, selector in project.selectors.items()}
-    yield "disabled", disabled_dict(project.disabled, frame)
+    left_out = {id for id, _ in _left_out(project)}
+    yield "disabled", disabled_dict((one for one in project.disabled if one.id not in left_out), frame)
     parents = parent_map(project)
     yield "parent_map", parents
     yield "child_map", child_map(parents)
@@ -93,7 +96,7 @@ def manifest_sections(
     yield "saved_queries", _unmanaged(project, "saved_query", frame)
     yield "semantic_models", _unmanaged(project, "semantic_model", frame)
     yield "unit_tests", _unit_tests(project, frame)
-    yield "functions", _unmanaged(project, "function", frame)
+    yield "functions", _nodes(project, compiled, frame, functions=True)
 
 
 def manifest_metadata(project: Project, invocation: Invocation, now: datetime) -> dict[str, Any]:
@@ -116,9 +119,14 @@ def manifest_metadata(project: Project, invocation: Invocation, now: datetime) -
     }
 
 
-def _nodes(project: Project, compiled: Mapping[NodeId, Compiled], frame: Frame) -> Iterator[tuple[str, Fields]]:
+def _nodes(
+    project: Project, compiled: Mapping[NodeId, Compiled], frame: Frame, *, functions: bool
+) -> Iterator[tuple[str, Fields]]:
+    """The nodes that are functions, or the others."""
     keys = primary_keys(project)
-    for id, node in project.nodes.items():
+    for id, node in (*project.nodes.items(), *_left_out(project)):
+        if (node.resource_type == "function") != functions:
+            continue
         fields = node_dict(node, frame)
         if node.resource_type == "model":
             fields["primary_key"] = list(keys.get(id, ()))
@@ -156,6 +164,15 @@ def _model_relation(project: Project, resource: Unmanaged) -> Relation | None:
         return None
     found = (project.nodes.get(parent) for parent in resource.parents)
     return next((node.relation for node in found if node is not None), None)
+
+
+def _left_out(project: Project) -> list[tuple[NodeId, Node]]:
+    """Tests that are not run since what they refer to is missing: dbt keeps them among the nodes, as not enabled."""
+    return [
+        (node.id, replace(node, config={**node.config, "enabled": False}))
+        for node in project.disabled
+        if isinstance(node, Node) and node.resource_type == "test" and node.config.get("enabled") is not False
+    ]
 
 
 def _unit_tests(project: Project, frame: Frame) -> Iterator[tuple[str, Fields]]:

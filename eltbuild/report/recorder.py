@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
+from eltbuild.project.project import Project
 from eltbuild.project.projection import quoted
-from eltbuild.project.resources import NodeId, Project
+from eltbuild.project.resources import NodeId
 from eltbuild.relation import Relation
 from eltbuild.report.invocation import stamp, utc_text
 from eltbuild.report.labels import Lookup, labels

@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from eltbuild.errors import Problem
+from eltbuild.project.project import Project
 from eltbuild.project.projection import stands
-from eltbuild.project.resources import Node, NodeId, Project, Source, UnitTest
+from eltbuild.project.projection.frame import relation_text
+from eltbuild.project.resources import Node, NodeId, Source, UnitTest
 from eltbuild.relation import Relation
 from eltbuild.report.run_results import adapter_response, failures, message, status_of, timing_dict
 from eltbuild.report.summary import plural
@@ -75,8 +77,9 @@ def run_result(event: Finished) -> dict[str, Any]:
 def node_info(id: NodeId, project: Project, spell: Callable[[Relation], str]) -> dict[str, Any]:
     """What of `node_info` never changes."""
     resource = project.resource(id)
-    relation = resource.relation if isinstance(resource, (Node, Source)) else None
+    relation = resource.named if isinstance(resource, (Node, Source)) else None
     named = stands(resource) if isinstance(resource, Node) else True
+    name = relation_text(resource, spell, project.settings.quoting) if isinstance(resource, (Node, Source)) else None
     return {
         "node_path": resource.path if resource else "",
         "node_name": resource.name if resource else id,
@@ -88,7 +91,7 @@ def node_info(id: NodeId, project: Project, spell: Callable[[Relation], str]) ->
             "database": (relation.database if relation else None) or "",
             "schema": (relation.schema if relation else None) or "",
             "alias": (relation.identifier if relation else None) or "",
-            "relation_name": spell(relation) if relation and named else "",
+            "relation_name": (name or "") if named else "",
         },
         "node_checksum": resource.checksum if isinstance(resource, (Node, UnitTest)) else "",
     }

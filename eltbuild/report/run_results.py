@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from textwrap import indent
 from typing import Any
 
-from eltbuild.errors import Problem
+from eltbuild.errors import INLINED, Problem
+from eltbuild.project.project import Project
 from eltbuild.project.projection import stands
-from eltbuild.project.projection.frame import Spell, quoted
-from eltbuild.project.resources import NodeId, Project
+from eltbuild.project.projection.frame import Spell, quoted, relation_text
+from eltbuild.project.resources import NodeId
 from eltbuild.report.invocation import Invocation, metadata, stamp
 from eltbuild.run.events import Finished, Results, Timing
 
@@ -50,12 +53,17 @@ def result_dict(finished: Finished, project: Project, spell: Spell) -> dict[str,
         "compiled_code": finished.compiled_code,
         "relation_name": relation_name(finished, project, spell),
         "batch_results": batch_results(finished),
-        "overload_results": None,
+        "overload_results": finished.extra.get("overload_results"),
     }
 
 
 def status_of(finished: Finished) -> str:
-    """The status in dbt's words, of which none says that a node was cancelled."""
+    """The status in dbt's words, of which none says that a node was cancelled.
+
+    Where an ephemeral model is at fault, dbt takes those that its text stands in for skipped.
+    """
+    if finished.error is not None and finished.error.name == INLINED:
+        return "skipped"
     return "error" if finished.status == "cancelled" else finished.status
 
 
@@ -69,8 +77,8 @@ def relation_name(finished: Finished, project: Project, spell: Spell) -> str | N
     node = project.nodes.get(finished.node)
     if node is None or node.resource_type == "seed":
         return None
-    if finished.relation_name is None and node.relation is not None and stands(node):
-        return spell(node.relation)
+    if node.relation is not None and (finished.relation_name is not None or stands(node)):
+        return relation_text(node, spell, project.settings.quoting)
     return finished.relation_name
 
 
@@ -93,12 +101,12 @@ def adapter_response(finished: Finished) -> dict[str, Any]:
 
 def message(finished: Finished) -> str | None:
     """The whole text of an error with its place, else the short word on the outcome."""
-    return problem_text(finished.error) if finished.error else finished.message
+    return problem_text(finished.error, finished.fault) if finished.error else finished.message
 
 
-def problem_text(problem: Problem) -> str:
-    """A problem on one or more lines, as artifacts and logs hold it."""
-    return str(problem)
+def problem_text(problem: Problem, fault: str = "") -> str:
+    """A problem on one or more lines, as artifacts and logs hold it; below the fault that names its place, if any."""
+    return f"{fault}\n{indent(str(replace(problem, place=None)), '  ')}" if fault else str(problem)
 
 
 def batch_results(finished: Finished) -> dict[str, Any] | None:

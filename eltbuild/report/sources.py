@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from eltbuild.project.project import Project
 from eltbuild.project.projection.others import freshness_dict
-from eltbuild.project.resources import Project
 from eltbuild.report.invocation import Invocation, metadata
 from eltbuild.report.run_results import adapter_response, message, timing_dict
 from eltbuild.run.events import Finished, Results

@@ -54,6 +54,4 @@ class Catalogue:
 
     def _key(self, relation: Relation) -> tuple[str, str, str]:
         """Equal for names that mean one relation."""
-        if not self._exact:
-            return relation.key
-        return (relation.database or "", relation.schema or "", relation.identifier or "")
+        return relation.key_where(self._exact)

@@ -10,7 +10,8 @@ from eltbuild.plan.materialize import warnings
 from eltbuild.plan.nouns import Facts
 from eltbuild.plan.reconcile import rebuilds
 from eltbuild.project.resources import Node
-from eltbuild.run.work import Work, is_redefined
+from eltbuild.run.facts import is_redefined
+from eltbuild.run.work import Work
 
 
 def anew(work: Work, facts: Facts) -> Node | None:

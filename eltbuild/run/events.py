@@ -75,6 +75,8 @@ class Finished:
     message: str | None = None
     """A short word on the outcome: `CREATE TABLE (12 rows)`, the first line of an error, why it was skipped."""
     error: Problem | None = None
+    fault: str = ""
+    """What went wrong with what, in dbt's words: `Database Error in model orders (models/orders.sql:3)`."""
     rows: int | None = None
     """Rows written, where the engine tells."""
     failures: int | None = None
@@ -82,6 +84,8 @@ class Finished:
     response: Mapping[str, Any] = field(default_factory=dict)
     timing: tuple[Timing, ...] = ()
     compiled_code: str | None = None
+    executed: str | None = None
+    """The statements that were carried out, hooks aside; None where there were none, and once that has been told."""
     relation_name: str | None = None
     batches: Mapping[str, Any] | None = None
     """Microbatch only: `{"successful": [[start, end]], "failed": [[start, end]]}`, ISO strings."""

@@ -12,7 +12,8 @@ from eltbuild.compile.freshness import source_text
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Problem, did_you_mean
 from eltbuild.plan.keys import column_named, keys_of, listed
-from eltbuild.project.resources import Node, NodeId, Project, Source
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node, NodeId, Source
 from eltbuild.relation import Column
 from eltbuild.sql.writer import Writer
 

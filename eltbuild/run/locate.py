@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import BLANK
@@ -9,7 +12,7 @@ from eltbuild.compile.rendering import Assumed
 from eltbuild.compile.session import Session
 from eltbuild.compile.source_map import origin
 from eltbuild.errors import DatabaseError, EltbuildError, Place, Problem
-from eltbuild.project.resources import Node
+from eltbuild.project.resources import Node, UnitTest
 
 
 def located(session: Session, node: Node, error: DatabaseError, assumed: Assumed | None = None) -> Problem:
@@ -17,6 +20,25 @@ def located(session: Session, node: Node, error: DatabaseError, assumed: Assumed
     place = _place(session, node, error, assumed) or node.place or Place(node.project_path)
     hint = error.problems[0].hint if error.problems else ""
     return Problem(error.message, place, hint)
+
+
+def explained(session: Session, resource: Any, error: EltbuildError) -> Problem:
+    """The error of a node as one problem, placed in the user's file."""
+    if isinstance(error, DatabaseError) and isinstance(resource, Node):
+        return located(session, resource, error)
+    problem = error.problems[0] if error.problems else Problem(str(error))
+    if problem.place is None and isinstance(resource, (Node, UnitTest)):
+        return replace(problem, place=resource.place)
+    return problem
+
+
+def fault_of(resource: Any, problem: Problem, error: EltbuildError) -> str:
+    """What went wrong with which node, in dbt's words; empty for what is no node of a file."""
+    if not isinstance(resource, (Node, UnitTest)):
+        return ""
+    refused = isinstance(error, DatabaseError) or isinstance(error.__cause__, DatabaseError)
+    kind = "Database Error" if refused else "Compilation Error"
+    return f"{kind} in {resource.resource_type} {resource.name} ({problem.place or resource.original_path})"
 
 
 def _place(session: Session, node: Node, error: DatabaseError, assumed: Assumed | None) -> Place | None:

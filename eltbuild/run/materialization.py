@@ -16,14 +16,15 @@ from eltbuild.project.resources import Macro, Node
 from eltbuild.relation import Column
 from eltbuild.run.changes import tell
 from eltbuild.run.events import Finished
+from eltbuild.run.facts import facts_of
 from eltbuild.run.ownership.owner import admitted
+from eltbuild.run.performing import perform
 from eltbuild.run.work import (
     Clock,
     Work,
     compiled_text,
     connection_for,
-    facts_of,
-    perform,
+    executing,
     placed,
     published,
     record,
@@ -55,7 +56,8 @@ def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> F
     work.ledger.announced(*place[:3])
     with published(work, node, connection):
         perform(connection, facts.adoption)
-        work.compiler.call_macro(macro, live, {}, names, node)
+        with executing(work, node, connection):
+            work.compiler.call_macro(macro, live, {}, names, node)
         perform(connection, (*facts.adopted, *work.ledger.recording(*place)))
     work.ledger.recorded(*place)
     work.catalogue.forget(node.relation)
@@ -72,12 +74,7 @@ def own_strategy(work: Work, facts: Facts, live: Live) -> tuple[Operation, ...] 
     None where the node is not incremental, or names a built-in strategy that nothing overrides.
     """
     node = facts.node
-    name = str(node.config.get("incremental_strategy") or "")
-    if node.materialized != "incremental" or not name:
-        return None
-    macros = work.session.macros
-    key = f"get_incremental_{name.replace('+', '_')}_sql"
-    macro = macros.visible(key, node.package) or macros.overridden(key)
+    macro = strategy_macro(work, node)
     if macro is None:
         return None
     if is_whole(facts):
@@ -92,6 +89,26 @@ def own_strategy(work: Work, facts: Facts, live: Live) -> tuple[Operation, ...] 
         Statement(text, "main"),
         Statement(work.writer.drop(staged, "table"), "drop"),
     )
+
+
+def strategy_macro(work: Work, node: Node) -> Macro | None:
+    """The macro of the project's that is the node's incremental strategy, if it is one."""
+    name = str(node.config.get("incremental_strategy") or "")
+    if node.materialized != "incremental" or not name:
+        return None
+    macros = work.session.macros
+    key = f"get_incremental_{name.replace('+', '_')}_sql"
+    return macros.visible(key, node.package) or macros.overridden(key)
+
+
+def decided(work: Work, facts: Facts, recipe: Recipe, live: Live, quiet: bool = False) -> tuple[Operation, ...]:
+    """The operations of a materialization, with a strategy of the project's own where it names one."""
+    operations = own_strategy(work, facts, live)
+    if operations is None:
+        operations = recipe.materialize(facts, work.writer)
+        if not quiet:
+            tell(work, facts)
+    return (*facts.adoption, *operations, *facts.adopted)
 
 
 def _reconciled(work: Work, facts: Facts) -> tuple[tuple[Operation, ...], tuple[Operation, ...], tuple[Column, ...]]:

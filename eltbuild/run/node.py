@@ -6,28 +6,32 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from eltbuild.adapter import Answer, Connection
 from eltbuild.compile.freshness import loaded_at_query, source_text
 from eltbuild.compile.introspect import Live
-from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem
+from eltbuild.errors import CompileError, DatabaseError, EltbuildError, InlinedError, Problem
 from eltbuild.plan.materialize import MATERIALIZATIONS
-from eltbuild.plan.nouns import Batch, Facts, Load, Operation, Recipe, Statement
+from eltbuild.plan.nouns import Load, Statement
 from eltbuild.project.resources import Node, NodeId, Source, UnitTest
 from eltbuild.quality import data_tests, freshness
 from eltbuild.relation import RelationKind
-from eltbuild.run.batches import as_results
-from eltbuild.run.changes import anew, tell
-from eltbuild.run.events import Finished, Started, Status
-from eltbuild.run.failure.effort import attempted, retried
-from eltbuild.run.locate import located
-from eltbuild.run.materialization import own_strategy, run_materialization
+from eltbuild.run.changes import anew
+from eltbuild.run.clone import run_clone
+from eltbuild.run.events import Finished, Started
+from eltbuild.run.facts import constrained, facts_of, standing
+from eltbuild.run.failure.effort import attempted
+from eltbuild.run.functions import run_function, run_table_function
+from eltbuild.run.locate import explained, fault_of
+from eltbuild.run.locations import with_location
+from eltbuild.run.materialization import decided, run_materialization
+from eltbuild.run.microbatch import run_batches
 from eltbuild.run.ownership.owner import admitted, refuse_foreign
+from eltbuild.run.performing import perform
+from eltbuild.run.responses import response_of
 from eltbuild.run.sessions import Commented
-from eltbuild.run.slices import slices
 from eltbuild.run.unit_test import run_unit_test
 from eltbuild.run.work import (
     Clock,
@@ -35,14 +39,11 @@ from eltbuild.run.work import (
     build,
     compiled_text,
     connection_for,
-    constrained,
-    facts_of,
-    perform,
+    executing,
     published,
     recipe_of,
     record,
     refreshes,
-    standing,
     succeeded,
 )
 
@@ -56,17 +57,20 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
             result = run_freshness(work, resource, clock)
         elif isinstance(resource, Node):
             refuse_unreadable(work, resource)
-            run = RUNNERS[resource.resource_type]
+            run = RUNNERS[resource.resource_type] if work.clones is None else run_clone
             result = attempted(work, resource, lambda: run(work, resource, clock))
         elif isinstance(resource, UnitTest):
             result = attempted(work, resource, lambda: run_unit_test(work, resource, clock))
         else:
-            result = Finished(node=id, status="no-op", failures=0)
+            result = Finished(node=id, status="no-op", message="NO-OP", failures=0)
     except EltbuildError as error:
-        problem = explained(work, resource, error)
+        problem = explained(work.session, resource, error)
         result = Finished(node=id, status="error", error=problem, message=str(problem), compiled_code=clock.sql)
+        blamed = work.session.project.nodes.get(error.node) if isinstance(error, InlinedError) else resource
+        result = replace(result, fault=fault_of(blamed, problem, error))
     return replace(
         result,
+        executed=work.executed.pop(id, None),
         seconds=clock.elapsed,
         timing=clock.timing(),
         index=started.index,
@@ -74,16 +78,6 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
         thread=started.thread,
         at=datetime.now(UTC),
     )
-
-
-def explained(work: Work, resource: Any, error: EltbuildError) -> Problem:
-    """The error of a node as one problem, placed in the user's file."""
-    if isinstance(error, DatabaseError) and isinstance(resource, Node):
-        return located(work.session, resource, error)
-    problem = error.problems[0] if error.problems else Problem(str(error))
-    if problem.place is None and isinstance(resource, (Node, UnitTest)):
-        return replace(problem, place=resource.place)
-    return problem
 
 
 def refuse_unreadable(work: Work, node: Node) -> None:
@@ -104,8 +98,10 @@ def run_model(work: Work, node: Node, clock: Clock) -> Finished:
         return run_materialization(work, node, own, clock)
     if node.language == "python":
         return run_python(work, node, clock)
+    if node.materialized == "table_function":
+        return run_table_function(work, node, clock)
     recipe = recipe_of(node)
-    node = constrained(work, node, live)
+    node = with_location(work, constrained(work, node, live), live)
     if node.materialized == "incremental" and node.config.get("incremental_strategy") == "microbatch":
         return run_batches(work, node, recipe, clock)
     sql = compiled_text(work, node, live).sql or ""
@@ -121,16 +117,6 @@ def run_model(work: Work, node: Node, clock: Clock) -> Finished:
     return succeeded(work, node, answer, sql)
 
 
-def decided(work: Work, facts: Facts, recipe: Recipe, live: Live, quiet: bool = False) -> tuple[Operation, ...]:
-    """The operations of a materialization, with a strategy of the project's own where it names one."""
-    operations = own_strategy(work, facts, live)
-    if operations is None:
-        operations = recipe.materialize(facts, work.writer)
-        if not quiet:
-            tell(work, facts)
-    return (*facts.adoption, *operations, *facts.adopted)
-
-
 COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -138,53 +124,6 @@ def check_query(node: Node, sql: str) -> None:
     """Refuse a model without a query. Raises `CompileError`."""
     if not sql.strip() or not COMMENTS.sub("", sql).strip():
         raise CompileError(Problem(f"{node.resource_type} `{node.name}` has no query", node.place))
-
-
-def run_batches(work: Work, node: Node, recipe: Recipe, clock: Clock) -> Finished:
-    """A microbatch model: slice after slice, each in a transaction of its own."""
-    connection = connection_for(work, node)
-    live = Live(connection)
-    existing = standing(work, connection, node, False)
-    incremental, planned = slices(work, node, existing)
-    done: dict[str, list[Batch]] = {"successful": [], "failed": []}
-    problem: Problem | None = None
-    written = 0
-
-    def one(number: int, batch: Batch) -> Answer | Node:
-        """One slice, by a session that was not lost; or the node as it is to be built from nothing."""
-        connection = connection_for(work, node)
-        sql = work.compiler.compile(node, live, (batch.start, batch.end)).sql or ""
-        clock.mark(sql)
-        fresh = number == 0 and not incremental
-        facts = facts_of(work, node, connection, recipe, sql, full_refresh=fresh, batch=batch)
-        facts = admitted(work, facts, connection)
-        again = anew(work, facts) if number == 0 else None
-        if again is not None:
-            return again
-        operations = decided(work, facts, recipe, live, quiet=number > 0)
-        return build(work, node, connection, live, operations, recipe.transaction, batch)
-
-    for number, batch in enumerate(planned):
-        try:
-            outcome = retried(work, node, partial(one, number, batch))
-            if isinstance(outcome, Node):
-                whole = replace(work, window=(None, None), batches={}, continues=0)
-                return run_batches(whole, outcome, recipe, clock)
-            record(work, node)
-            done["successful"].append(batch)
-            written += outcome.affected or 0
-        except (CompileError, DatabaseError) as error:
-            problem = problem or explained(work, node, error)
-            done["failed"].append(batch)
-            if number == 0 or connection.halted.is_set():
-                done["failed"] += planned[number + 1 :]
-                break
-    status: Status = "success" if not done["failed"] else ("partial success" if done["successful"] else "error")
-    count = len(done["successful"])
-    answer = Answer(affected=written, message=f"{count} of {len(planned)} batches")
-    result = succeeded(work, node, answer, clock.sql or "", status)
-    result = replace(result, error=problem, batches=as_results(done), failures=len(done["failed"]))
-    return replace(result, message=str(problem)) if problem else result
 
 
 def run_python(work: Work, node: Node, clock: Clock) -> Finished:
@@ -259,7 +198,8 @@ def run_seed(work: Work, node: Node, clock: Clock) -> Finished:
         raise refused(node, Path(work.session.project.root), error) from error
     record(work, node)
     count = 0 if facts.empty else rows.num_rows
-    return succeeded(work, node, replace(answer, affected=count, message=f"INSERT {count}"), None)
+    verb = "CREATE" if facts.full_refresh else "INSERT"
+    return succeeded(work, node, replace(answer, affected=count, message=f"{verb} {count}"), None)
 
 
 def run_test(work: Work, node: Node, clock: Clock) -> Finished:
@@ -268,10 +208,12 @@ def run_test(work: Work, node: Node, clock: Clock) -> Finished:
     sql = compiled_text(work, node, Live(connection)).sql or ""
     clock.mark(sql)
     check_query(node, sql)
+    data_tests.check_kept(node)
     kept = data_tests.stores_failures(node, work.session.flag("STORE_FAILURES"))
     name = None
     if kept is None:
-        answer = connection.execute(data_tests.question(node, sql))
+        with executing(work, node, connection):
+            answer = connection.execute(data_tests.question(node, sql))
     else:
         name = store_failures(work, node, connection, sql, kept)
         answer = connection.execute(data_tests.question_of_stored(node, name))
@@ -283,7 +225,7 @@ def run_test(work: Work, node: Node, clock: Clock) -> Finished:
         failures=outcome.failures,
         compiled_code=sql,
         relation_name=name,
-        response={"_message": "OK"},
+        response=response_of(answer),
     )
 
 
@@ -311,7 +253,18 @@ def run_operation(work: Work, node: Node, clock: Clock) -> Finished:
     sql = work.compiler.render_hook(node, node.code, Live(connection), work.hook_names)
     clock.mark(sql)
     answer = connection.execute(sql) if sql.strip() else Answer()
-    return succeeded(work, replace(node, relation=None), answer, sql)
+    result = succeeded(work, replace(node, relation=None), answer, sql)
+    return replace(result, message=f"{hook_name(node)} passed", response={}, rows=None)
+
+
+def hook_name(node: Node) -> str:
+    """The hook of a whole run as results name it: `shop.on-run-start.0`."""
+    when = next((tag for tag in node.tags if tag in WHOLE_RUN), "hook")
+    return f"{node.package}.{when}.{node.name.rpartition('-')[2]}"
+
+
+WHOLE_RUN = ("on-run-start", "on-run-end")
+"""When the hooks of a whole run are called; each has it for its tag."""
 
 
 def run_freshness(work: Work, source: Source, clock: Clock) -> Finished:
@@ -341,6 +294,7 @@ def measure_freshness(work: Work, source: Source, clock: Clock) -> Finished:
         node=source.id,
         status=age.status,
         compiled_code=sql,
+        response=response_of(answer),
         extra={
             "max_loaded_at": age.loaded_at,
             "snapshotted_at": age.at,
@@ -357,4 +311,5 @@ RUNNERS: Mapping[str, Callable[[Work, Node, Clock], Finished]] = {
     "test": run_test,
     "operation": run_operation,
     "analysis": run_test,
+    "function": run_function,
 }

@@ -52,6 +52,7 @@ class Commented:
         self._depth = 0
         self._log = log
         self._cancelling: threading.Thread | None = None
+        self._sent: list[str] | None = None
 
     @property
     def connected(self) -> bool:
@@ -148,10 +149,24 @@ class Commented:
                 self.inner.execute(sql)
         self.kept = before
 
+    @contextmanager
+    def noted(self) -> Iterator[list[str]]:
+        """The statements that are executed inside, without the comment."""
+        before, self._sent = self._sent, []
+        try:
+            yield self._sent
+        finally:
+            self._sent = before
+
     # What connections do
 
     def execute(self, sql: str) -> Answer:
         """Run one statement with the comment."""
+        if self._sent is not None:
+            self._sent.append(sql)
+        return self._executed(sql)
+
+    def _executed(self, sql: str) -> Answer:
         if self._log is not None:
             return self._logged(sql)
         with self._asked() as inner, self._alone(sql):
@@ -169,10 +184,10 @@ class Commented:
         log, self._log = self._log, None
         started = time.monotonic()
         try:
-            return self.execute(sql)
+            return self._executed(sql)
         finally:
             self._log = log
-            log(sql, time.monotonic() - started, self.node)
+            log(f"{self.comment}{sql}{self.after}", time.monotonic() - started, self.node)
 
     def read(self, sql: str) -> pyarrow.Table:
         """The rows of a query as Arrow."""

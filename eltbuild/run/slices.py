@@ -26,17 +26,20 @@ def slices(work: Work, node: Node, existing: RelationInfo | None) -> tuple[bool,
     table = existing is not None and existing.kind == "table"
     known = (work.ledger.intervals(node.relation) if table else None) or ()
     done = {one.start for one in known if work.continues and one.run == work.continues and one.start < one.end}
-    anew = refreshes(work, node)
+    # Slices that are left of a table are no reason to build it anew once more, whatever its first run was asked.
+    given = work.batches.get(node.id) if table else None
+    anew = refreshes(work, node) and not given
     incremental = table and (not anew or bool(done))
     if not incremental:
         work.ledger.afresh(node.relation)
     start, end = work.window
-    given = work.batches.get(node.id)
     planned = given or batches(node, now=work.now, incremental=table and not anew, start=start, end=end)
     if known and incremental and not (anew or given or start or end):
         lacking = missing(known, planned, str(node.config.get("batch_size")))
         _tell(work, node, lacking)
         planned = (*lacking, *planned)
+    if table and not incremental and (start or end) and planned:
+        _tell_span(work, node, planned)
     return incremental, tuple(batch for batch in planned if batch.start not in done)
 
 
@@ -78,3 +81,9 @@ def _tell(work: Work, node: Node, lacking: Sequence[Batch]) -> None:
         between = f"between {lacking[0].start:%Y-%m-%d %H:%M} and {lacking[-1].end:%Y-%m-%d %H:%M}"
         never = "was never built, and is built now" if one else "were never built, and are built now"
         work.session.say(f"`{node.name}`: {number} {between} {never}", "info", "note", node.id)
+
+
+def _tell_span(work: Work, node: Node, planned: Sequence[Batch]) -> None:
+    span = f"from {planned[0].start:%Y-%m-%d %H:%M} to {planned[-1].end:%Y-%m-%d %H:%M}"
+    text = f"`{node.name}` is built anew, and only {span}: rows of other times will not be in it"
+    work.session.say(text, "warn", "warning", node.id)

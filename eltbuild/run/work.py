@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,22 +17,20 @@ from eltbuild.compile.introspect import Introspector
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem, did_you_mean
 from eltbuild.plan import decide
-from eltbuild.plan.materialize import MATERIALIZATIONS, asks_columns
-from eltbuild.plan.nouns import Batch, Call, Check, Facts, Load, Operation, Recipe, Seize, Statement
+from eltbuild.plan.materialize import MATERIALIZATIONS
+from eltbuild.plan.nouns import Batch, Call, Operation, Recipe
 from eltbuild.project.resources import Node, NodeId
-from eltbuild.relation import Belongings, Column, Relation, RelationInfo, RelationKind
+from eltbuild.relation import Relation, RelationKind
 from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.events import Finished, Status, Timing
 from eltbuild.run.failure.attempts import Attempts, repeated
 from eltbuild.run.ledger.port import Forgetful, Ledger
+from eltbuild.run.performing import perform
+from eltbuild.run.responses import WELL, response_of
 from eltbuild.run.sessions import Commented, Connections, Kept
-from eltbuild.sql.scan import without_end
 from eltbuild.sql.writer import Writer
 
-LOOKS = 20
-"""How often the catalogue is looked at before it is given up that it stands still."""
-
-KINDS: Mapping[str, RelationKind] = {"view": "view", "materialized_view": "materialized_view"}
+KINDS: Mapping[str, RelationKind] = {"view": "view", "materialized_view": "materialized_view", "external": "view"}
 """What a materialization leaves, where it is not a table."""
 
 
@@ -62,11 +61,15 @@ class Work:
     """Sources whose files could not be loaded: what reads them fails at its turn."""
     below: Callable[[NodeId], Iterable[NodeId]] = lambda id: ()
     """What the run builds of that which comes from a node."""
+    clones: Mapping[NodeId, Relation] | None = None
+    """Where another run's relations stand, where nodes are to be cloned from there and not built."""
     hook_names: Mapping[str, Any] = field(default_factory=dict)
     """What hooks of the whole run see beyond a node's names: results and schemas, at its end."""
 
     marks: dict[NodeId, str] = field(default_factory=dict)
     """Fingerprints of the texts that were compiled at their turn."""
+    executed: dict[NodeId, str] = field(default_factory=dict)
+    """The statements that were carried out for nodes whose end has not been told yet."""
 
     def fingerprint(self, node: Node) -> str:
         """What the node's compiled text was, as a digest; "" before it was compiled, and where slices have texts."""
@@ -121,127 +124,6 @@ def connection_for(work: Work, node: Node) -> Commented:
     return connection
 
 
-def standing(work: Work, connection: Connection, node: Node, columns: bool) -> RelationInfo | None:
-    """What stands where the node's result belongs; columns are asked for only where they matter."""
-    assert node.relation is not None
-    if work.catalogue.covers(node.relation):
-        known = work.catalogue.kind(node.relation)
-        # Where nothing stood when the run began, somebody may have put something since: that is not to be replaced.
-        if not columns if known is not None else work.writer.capabilities.single_process:
-            return known
-    return connection.relation(node.relation)
-
-
-def facts_of(
-    work: Work,
-    node: Node,
-    connection: Connection,
-    recipe: Recipe,
-    sql: str,
-    full_refresh: bool | None = None,
-    **more: Any,
-) -> Facts:
-    """All that the materialization may know; the warehouse is asked for columns only where they matter.
-
-    Whether to build from nothing is decided here where it is not given.
-    """
-    assert node.relation is not None
-    facts = Facts(
-        node=node,
-        query=sql,
-        relation=node.relation,
-        existing=standing(work, connection, node, columns=False),
-        full_refresh=refreshes(work, node) if full_refresh is None else full_refresh,
-        now=work.now,
-        empty=bool(work.session.flag("EMPTY")),
-        temporary=work.temporary,
-        **more,
-    )
-    if facts.existing is not None and work.writer.capabilities.belongings:
-        facts = with_belongings(work, node, connection, facts)
-    if asks_columns(recipe, facts):
-        facts = replace(
-            facts,
-            existing=standing(work, connection, node, columns=True),
-            columns=described(connection, sql, work.session.dialect),
-        )
-    return facts
-
-
-def with_belongings(work: Work, node: Node, connection: Connection, facts: Facts) -> Facts:
-    """The facts with what hangs on the relation that stands there; with its columns, where anything does."""
-    assert facts.existing is not None
-    hangs = hanging(connection, facts.existing.relation)
-    # The catalogue takes names for one that differ in letter case, the engine perhaps not.
-    if hangs == Belongings() and facts.existing.relation.identifier == facts.relation.identifier:
-        return facts
-    existing = standing(work, connection, node, columns=True)
-    if existing is None:
-        return replace(facts, existing=None)
-    return replace(
-        facts,
-        existing=existing,
-        belongings=hangs,
-        later=made_later(work, node) if hangs.dependants else frozenset(),
-    )
-
-
-def hanging(connection: Connection, relation: Relation) -> Belongings:
-    """What hangs on a relation. Asked again while other nodes are just making anew what the answer tells of."""
-    for _ in range(LOOKS):
-        try:
-            return connection.belongings(relation)
-        except DatabaseError as error:
-            if not error.transient or error.lost:
-                raise
-    return connection.belongings(relation)
-
-
-def made_later(work: Work, node: Node) -> frozenset[tuple[str, str, str]]:
-    """Keys of the views that this run makes anew after the node, of those that come from it."""
-    below = [work.session.project.nodes.get(id) for id in work.below(node.id)]
-    views = [one for one in below if one is not None and one.materialized == "view"]
-    stored = [one for one in below if one is not None and one.materialized == "materialized_view"]
-    anew = [one for one in stored if refreshes(work, one) or is_redefined(work, one)]
-    return frozenset(one.relation.key for one in (*views, *anew) if one.relation is not None)
-
-
-def is_redefined(work: Work, node: Node) -> bool:
-    """Whether what stands there was built from another text than the node has now, as far as that is remembered."""
-    try:
-        mark = work.fingerprint(node) or work.compiler.compile(node).fingerprint
-    except CompileError:
-        mark = ""
-    if not mark or node.relation is None:
-        return False
-    known = {event.relation.key: event.fingerprint for event in work.ledger.built()}
-    return known.get(node.relation.key, "") not in ("", mark)
-
-
-def constrained(work: Work, node: Node, live: Introspector) -> Node:
-    """The node with what its foreign keys point to as SQL, where it has any."""
-    if not any(c.get("to") for c in (*node.constraints, *(c for s in node.columns.values() for c in s.constraints))):
-        return node
-
-    def resolved(given: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-        return tuple({**c, "to": _pointed_at(work, node, str(c["to"]), live)} if c.get("to") else c for c in given)
-
-    columns = {name: replace(spec, constraints=resolved(spec.constraints)) for name, spec in node.columns.items()}
-    return replace(node, constraints=resolved(node.constraints), columns=columns)
-
-
-def _pointed_at(work: Work, node: Node, text: str, live: Introspector) -> str:
-    call = text.strip()
-    if call.startswith(("ref(", "source(")):
-        call = "{{ " + call + " }}"
-    return work.compiler.render_hook(node, call, live, {})
-
-
-def described(connection: Connection, sql: str, dialect: str) -> tuple[Column, ...]:
-    """The columns that a query gives."""
-    return tuple(connection.columns(without_end(sql, dialect))) if sql else ()
-
-
 def refreshes(work: Work, node: Node) -> bool:
     """Whether a node is built from nothing: its own word, else the flag."""
     return decide.refreshes(node, bool(work.session.flag("FULL_REFRESH")))
@@ -261,78 +143,6 @@ def recipe_of(node: Node) -> Recipe:
     return recipe
 
 
-Warn = Callable[[Problem], None]
-"""Tells a problem that refuses nothing."""
-
-
-def perform(connection: Connection, operations: Iterable[Operation], warn: Warn = lambda problem: None) -> Answer:
-    """Carry operations out in order; the answer of those labelled `main`, else of the last that wrote."""
-    main: Answer | None = None
-    last = Answer()
-    for operation in operations:
-        match operation:
-            case Statement(sql, label, doubt):
-                last = execute(connection, sql, doubt)
-            case Load(relation, rows, label):
-                count = connection.load(relation, rows)
-                last = Answer(affected=count, message=f"INSERT {count}")
-                main = last if main is None else main
-            case Call(run, label):
-                last = run(connection) or Answer()
-            case Check(label=label):
-                check(connection, operation, warn)
-            case Seize(label=label):
-                last = seize(connection, operation)
-                main = last if main is None else main
-        if label == "main":
-            main = last if main is None or main is last else _together(main, last)
-    return main or last
-
-
-def _together(one: Answer, other: Answer) -> Answer:
-    """The answer of two statements that did one thing: the rows that either wrote."""
-    if one.affected is None or other.affected is None:
-        return other
-    return replace(other, affected=one.affected + other.affected)
-
-
-def seize(connection: Connection, asked: Seize) -> Answer:
-    """Take the locks and go on with them, or do otherwise without.
-
-    Raises `DatabaseError`, a transient one where the locks are not to be had or something else hangs there by now.
-    """
-    connection.execute(asked.sql)
-    if not connection.execute(asked.held).scalar():
-        if asked.otherwise:
-            return perform(connection, asked.otherwise)
-        text = f"`{asked.relation}`, or what stands on it, is always in use by others and cannot be replaced"
-        raise DatabaseError(text, transient=True, hint="run it when long queries and open transactions are over")
-    if connection.belongings(asked.relation) != asked.belongings:
-        raise DatabaseError(f"what hangs on `{asked.relation}` was changed while it was rebuilt", transient=True)
-    return perform(connection, asked.then)
-
-
-def check(connection: Connection, asked: Check, warn: Warn) -> None:
-    """Ask. Raises `CompileError` where the answer is an error, or where the engine finds no sense in the question."""
-    answer = execute(connection, asked.sql, asked.doubt)
-    if not answer.rows:
-        return
-    problem = asked.problem(answer)
-    if problem.severity == "error":
-        raise CompileError(problem)
-    warn(problem)
-
-
-def execute(connection: Connection, sql: str, doubt: str) -> Answer:
-    """The answer to a statement. Raises `CompileError` with the doubt, if there is one, where the engine refuses it."""
-    try:
-        return connection.execute(sql)
-    except DatabaseError as error:
-        if not doubt or error.transient or error.lost:
-            raise
-        raise CompileError(Problem(f"{doubt}: {error.message}")) from error
-
-
 def hooks(work: Work, node: Node, key: str, live: Introspector) -> tuple[list[Operation], list[Operation]]:
     """A node's hooks: those inside the transaction, those outside. Each is rendered when its turn comes."""
     inside: list[Operation] = []
@@ -348,10 +158,19 @@ def hooks(work: Work, node: Node, key: str, live: Introspector) -> tuple[list[Op
 
 def _hook(work: Work, node: Node, text: str, live: Introspector) -> Callable[[Connection], Answer | None]:
     def run(connection: Connection) -> Answer | None:
-        sql = work.compiler.render_hook(node, text, live, {})
+        sql = work.compiler.render_hook(node, text, live, _compiled_names(work, node, text, live))
         return connection.execute(sql) if sql.strip() else None
 
     return run
+
+
+def _compiled_names(work: Work, node: Node, text: str, live: Introspector) -> dict[str, str]:
+    """The text of the node, as its hooks see it; where it is not known, it is made only for those that ask."""
+    known = work.compiled.get(node.id)
+    asked = re.search(r"\b(?:sql|compiled_code)\b", text) is not None and node.resource_type in ("model", "snapshot")
+    if asked and node.language == "sql" and (known is None or known.sql is None):
+        known = compiled_text(work, node, live)
+    return {} if known is None or known.sql is None else {"sql": known.sql, "compiled_code": known.sql}
 
 
 AFTER_HOOKS = frozenset({"grant", "comment"})
@@ -365,35 +184,48 @@ def build(
     live: Introspector,
     operations: Sequence[Operation],
     transaction: bool,
-    batch: Batch | None = None,
+    batches: Sequence[Batch] = (),
 ) -> Answer:
     """Carry out a node's operations between its hooks, in one transaction where more than one thing must hold.
 
-    What is remembered of the node commits with them.
+    What is remembered of the node, or of the slices that are done by that, commits with them.
     """
     place = (node, *placed(node))
     work.ledger.announced(*place)
     fingerprint = work.fingerprint(node)
-    recording = work.ledger.recording(*place, fingerprint, batch)
+    recording = work.ledger.recording(*place, fingerprint, batches)
     pre_inside, pre_outside = hooks(work, node, "pre-hook", live)
     post_inside, post_outside = hooks(work, node, "post-hook", live)
     perform(connection, pre_outside)
     inside = [*pre_inside, *operations, *post_inside, *recording]
     last = [operation for operation in operations if operation.label in AFTER_HOOKS]
-    with published(work, node, connection, batch) if transaction and len(inside) > 1 else nullcontext():
+    with published(work, node, connection, batches) if transaction and len(inside) > 1 else nullcontext():
         perform(connection, pre_inside)
         own = [operation for operation in operations if operation.label not in AFTER_HOOKS]
-        answer = perform(connection, own, lambda problem: work.session.say(str(problem), "warn", "warning", node.id))
+        with executing(work, node, connection):
+            answer = perform(
+                connection, own, lambda problem: work.session.say(str(problem), "warn", "warning", node.id)
+            )
         perform(connection, post_inside)
         perform(connection, last)
         perform(connection, recording)
-    work.ledger.recorded(*place, fingerprint, batch)
+    work.ledger.recorded(*place, fingerprint, batches)
     perform(connection, post_outside)
     return answer
 
 
 @contextmanager
-def published(work: Work, node: Node, connection: Commented, batch: Batch | None = None) -> Iterator[None]:
+def executing(work: Work, node: Node, connection: Commented) -> Iterator[None]:
+    """What is executed inside is known as the node's own statements, whether it ends well or not."""
+    with connection.noted() as sent:
+        try:
+            yield
+        finally:
+            work.executed[node.id] = ";\n\n".join(sent)
+
+
+@contextmanager
+def published(work: Work, node: Node, connection: Commented, batches: Sequence[Batch] = ()) -> Iterator[None]:
     """Everything inside commits together or not at all.
 
     Where the answer to the commit was lost with the session, what is remembered tells whether it was done; where it
@@ -407,7 +239,7 @@ def published(work: Work, node: Node, connection: Commented, batch: Batch | None
             raise
 
         def known() -> bool | None:
-            return work.ledger.committed(node, placed(node)[0], batch, work.connections.here())
+            return work.ledger.committed(node, placed(node)[0], batches, work.connections.here())
 
         try:
             done = repeated(known, work.connections, Attempts(), lambda text: None)
@@ -422,7 +254,7 @@ def published(work: Work, node: Node, connection: Commented, batch: Batch | None
 
 _OUTCOMES: Mapping[bool | None, Kept] = {True: "something", False: "nothing", None: "unknown"}
 
-UNCHANGED = frozenset({"view", "table", "materialized_view", "seed"})
+UNCHANGED = frozenset({"view", "table", "materialized_view", "seed", "function", "table_function"})
 """Materializations that leave the same when they are done twice."""
 
 
@@ -438,6 +270,9 @@ def is_idempotent(work: Work, node: Node) -> bool:
 def placed(node: Node) -> tuple[Relation, RelationKind]:
     """Where the node's result belongs, and of which kind it is."""
     assert node.relation is not None
+    if node.resource_type == "function" or node.materialized == "table_function":
+        # A table may have the name of a function.
+        return node.relation.named(f"{node.relation.identifier}()"), "function"
     return node.relation, KINDS.get(node.materialized, "table")
 
 
@@ -448,16 +283,12 @@ def record(work: Work, node: Node) -> None:
 
 def succeeded(work: Work, node: Node, answer: Answer, sql: str | None, status: Status = "success") -> Finished:
     """The event of a node that was built."""
-    message = answer.message or "OK"
     return Finished(
         node=node.id,
         status=status,
-        message=message,
+        message=answer.message or WELL,
         rows=answer.affected,
-        response={
-            "_message": message,
-            **({"rows_affected": answer.affected} if answer.affected is not None else {}),
-        },
+        response=response_of(answer),
         compiled_code=sql,
         relation_name=work.writer.relation(node.relation) if node.relation else None,
     )

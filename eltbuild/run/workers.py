@@ -15,6 +15,7 @@ from eltbuild.errors import EltbuildError, Interrupted, Problem
 from eltbuild.project.resources import NodeId
 from eltbuild.run.events import Finished, Message, Started, Status
 from eltbuild.run.stop import TICK, Stop
+from eltbuild.stack import with_room
 
 Work: TypeAlias = Callable[[NodeId, Started], Finished]
 
@@ -72,7 +73,9 @@ class Workers:
         """The idle worker with the lowest number, its thread running."""
         worker = self.all[heappop(self.idle)]
         if worker.thread is None:
-            worker.thread = threading.Thread(target=self._serve, args=(worker,), name=worker.name, daemon=False)
+            worker.thread = threading.Thread(
+                target=with_room, args=(self._serve, worker), name=worker.name, daemon=False
+            )
             worker.thread.start()
         return worker
 

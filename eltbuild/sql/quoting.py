@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase
 
 from eltbuild.errors import CompileError, Problem
+from eltbuild.relation import Relation
 
 BACKTICK = frozenset({
     "bigquery", "spark", "spark2", "databricks", "hive", "mysql", "doris", "starrocks", "singlestore", "drill",
@@ -34,6 +37,43 @@ BACKSLASH = frozenset({
 
 CONCATENATING = frozenset({"bigquery", "spark", "spark2", "databricks", "hive"})
 """Dialects that take `'it''s'` for two strings side by side."""
+
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+FOLDED: Mapping[str, Callable[[str], str]] = {
+    **dict.fromkeys(("postgres", "redshift", "materialize", "risingwave"), lambda name: name.translate(_LOWER)),
+    **dict.fromkeys(("snowflake", "oracle"), str.upper),
+}
+"""By dialect, what becomes of a name that is written without quotes; elsewhere it is kept as it is written."""
+
+PARTS = ("database", "schema", "identifier")
+Quoted = tuple[bool, bool, bool]
+"""Which parts of a relation's name are written in quotes."""
+
+
+def quoted_parts(*wishes: Mapping[str, object]) -> Quoted:
+    """What `quoting` says of each part; later wishes go before earlier ones, and all are quoted where none speaks."""
+    merged = {key: value for wish in wishes for key, value in wish.items()}
+    database, schema, identifier = (merged.get(part) is not False for part in PARTS)
+    return database, schema, identifier
+
+
+def read_bare(text: str, dialect: str) -> str:
+    """The name that is meant by a text which dbt puts into statements as it is: folded, or exact between quotes."""
+    start, end, escaped = ENDS.get(dialect, ('"', '"', '""'))
+    if len(text) > 2 and text[0] == start and text[-1] == end:
+        return text[1:-1].replace(escaped, end)
+    fold = FOLDED.get(dialect)
+    return fold(text) if fold is not None and text.isidentifier() else text
+
+
+def kept_as(relation: Relation, quoted: Quoted, dialect: str) -> Relation:
+    """The place as the engine keeps it, where it is spelled with those parts in quotes and the others bare."""
+    fold = FOLDED.get(dialect)
+    if fold is None or all(quoted):
+        return relation
+    parts = zip(PARTS, quoted, strict=True)
+    bare = {part: fold(name) for part, whole in parts if not whole and (name := getattr(relation, part))}
+    return replace(relation, **bare)
 
 
 @lru_cache(maxsize=65536)

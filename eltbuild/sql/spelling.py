@@ -223,6 +223,9 @@ UNENFORCED: Mapping[str, frozenset[str]] = {
 }
 """Constraints that an engine takes and does not enforce."""
 
+LOCAL_KEYS: frozenset[str] = frozenset({"duckdb"})
+"""Dialects of which some version refuses a foreign key that points to a relation with the name of its database."""
+
 NOT_ENFORCED: Mapping[str, str] = {"bigquery": " not enforced"}
 """What an unenforced constraint must say of itself."""
 

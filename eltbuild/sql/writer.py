@@ -1,4 +1,6 @@
-"""All SQL that eltbuild writes itself: names, literals and statements, per dialect. Nothing is run.
+"""The SQL that eltbuild writes itself: names, expressions and statements, per dialect. Nothing is run.
+
+Statements on rights are in `rights`, on descriptions in `comments`, on functions in `functions`, on locks in `locks`.
 
 A user's query goes into a statement untouched, on lines of its own: `line_of` finds it again. What differs
 between dialects is a table in `eltbuild.sql.spelling`; the SQL parser is imported only to translate types.
@@ -7,22 +9,17 @@ between dialects is a table in `eltbuild.sql.spelling`; the SQL parser is import
 from __future__ import annotations
 
 import datetime
-import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from hashlib import md5
 from typing import Any
 
 from eltbuild.adapter import Capabilities
-from eltbuild.errors import CompileError, Problem
 from eltbuild.relation import Column, Relation
-from eltbuild.sql import spelling
+from eltbuild.sql import spelling, values
 from eltbuild.sql.conversions import limits
 from eltbuild.sql.quoting import quote_identifier, quote_string
 from eltbuild.sql.scan import without_end
-from eltbuild.sql.types import translate
 
 TARGET = "DBT_INTERNAL_DEST"
 SOURCE = "DBT_INTERNAL_SOURCE"
@@ -31,11 +28,6 @@ SOURCE = "DBT_INTERNAL_SOURCE"
 COMMA_LINE = ",\n    "
 AND_LINE = "\n  and "
 KINDS: Mapping[str, str] = {"materialized_view": "materialized view", "external": "view"}
-PRIVILEGE = re.compile(r"[A-Za-z](?:[\w. /]|-(?!-))*")
-GRANTEE = re.compile(
-    r'(?:(?:group|role|user|share|(?:database|application) role) +)?(?:\w+|"(?:[^"]|"")+")', re.IGNORECASE
-)
-"""What stands for a role in a grant without more quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,41 +77,18 @@ class Writer:
 
         Raises `CompileError` for values that are no None, bool, int, float, Decimal, str, date or datetime.
         """
-        match value:
-            case None:
-                return "null"
-            case bool():
-                return ("1" if value else "0") if self.dialect in ("tsql", "fabric") else str(value).lower()
-            case int() | Decimal():
-                return str(value)
-            case float():
-                return repr(value) if math.isfinite(value) else f"cast('{value}' as {self.type_name('double')})"
-            case str():
-                return quote_string(value, self.dialect)
-            case datetime.datetime():
-                return self.timestamp(value)
-            case datetime.date():
-                return f"cast('{value.isoformat()}' as {self.type_name('date')})"
-        raise CompileError(Problem(f"a {type(value).__name__} cannot be written as a SQL literal: {value!r}"))
+        return values.literal(value, self.dialect)
 
     def timestamp(self, moment: datetime.datetime, type_name: str = "") -> str:
         """The moment as a value of the type; by default `timestamptz` if it is aware, `timestamp` if it is naive.
 
         An aware moment is written in UTC; given a type, without its zone, and for `date` without its time.
         """
-        zoned = moment.tzinfo is not None
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
-        text = moment.isoformat(sep=" ") if type_name.casefold() != "date" else moment.date().isoformat()
-        zone = "+00:00" if zoned and not type_name else ""
-        return f"cast('{text}{zone}' as {type_name or self.type_name('timestamptz' if zoned else 'timestamp')})"
+        return values.timestamp(moment, self.dialect, type_name)
 
     def type_name(self, name: str) -> str:
         """A type named as in `spelling.TYPES`, or else as DuckDB names it, in this dialect's words."""
-        own = spelling.TYPES.get(name)
-        if own is not None:
-            return own.get(self.dialect, "varchar" if name == "text" else name)
-        return translate(name, "duckdb", self.dialect).lower()
+        return values.spelled_type(name, self.dialect)
 
     # Expressions
 
@@ -276,24 +245,6 @@ class Writer:
         """Let a materialized view read its query again; `concurrently`: while others read it."""
         return f"refresh materialized view {'concurrently ' if concurrently else ''}{self.relation(relation)}"
 
-    def seize(self, relations: Sequence[tuple[Relation, str]], seconds: int) -> tuple[str, str]:
-        """Keep everybody else away from relations, given with their kinds, until the transaction ends.
-
-        All locks are had at once, or for the moment none: whoever holds one and wants another gets it, so that no
-        reader ever ends up in a deadlock with us. What a view reads stays free. The second text asks whether that
-        was done within so many seconds. "" where the engine needs no locks.
-        """
-        block = spelling.SEIZE.get(self.dialect, "")
-        if not block:
-            return "", ""
-        locks = ", ".join(quote_string(self._exclusive(*each), self.dialect) for each in relations)
-        return f"do {quote_string(block.format(locks, seconds), self.dialect)}", spelling.SEIZED[self.dialect]
-
-    def _exclusive(self, relation: Relation, kind: str) -> str:
-        form = spelling.EXCLUSIVE[self.dialect]["table" if kind == "table" else "view"]
-        schema = self.quote(relation.schema) if relation.schema else ""
-        return form.format(self.relation(relation), KINDS.get(kind, kind), schema)
-
     def add_column(self, relation: Relation, column: Column) -> str:
         """Add a column at the end."""
         word = "add columns" if self.dialect in ("spark", "spark2", "hive") else "add column"
@@ -434,98 +385,3 @@ class Writer:
         when = "\n".join(clauses)
         head = f"merge into {self.relation(relation)} as {TARGET}\nusing {source} as {SOURCE}"
         return f"{head}\non {conditions}\n{when}"
-
-    # Comments and rights
-
-    def comment_on(self, relation: Relation, kind: str, text: str) -> str:
-        """Describe a relation."""
-        place, literal, word = (
-            self.relation(relation),
-            quote_string(text, self.dialect),
-            KINDS.get(kind, kind),
-        )
-        if self.dialect == "bigquery":
-            return f"alter {word} {place} set options (description = {literal})"
-        if self.dialect in ("spark", "spark2", "hive"):
-            return f"alter {word} {place} set tblproperties ('comment' = {literal})"
-        if self.dialect in spelling.MYSQL:
-            return f"alter table {place} comment = {literal}"
-        return f"comment on {'table' if self.dialect == 'databricks' else word} {place} is {literal}"
-
-    def comment_on_columns(self, relation: Relation, kind: str, texts: Mapping[str, str]) -> tuple[str, ...]:
-        """Describe columns, one statement each; none where only making a column can describe it."""
-        place = self.relation(relation)
-        if self.dialect in spelling.MYSQL:
-            return ()
-        if self.dialect == "bigquery":
-            form = "alter table {0} alter column {1} set options (description = {2})"
-        elif self.dialect in spelling.SPARK:
-            form = "alter table {0} alter column {1} comment {2}"
-        else:
-            form = "comment on column {0}.{1} is {2}"
-        return tuple(
-            form.format(place, self.quote(name), quote_string(text, self.dialect)) for name, text in texts.items()
-        )
-
-    def grant(
-        self,
-        privilege: str,
-        relation: Relation,
-        kind: str,
-        grantees: Sequence[str],
-        *,
-        column: str = "",
-        grantable: bool = False,
-    ) -> str:
-        """Give a privilege on a relation, or on one column of it. Raises `CompileError` for what is no privilege."""
-        words = self._right("grant", privilege, relation, kind, "to", grantees, column)
-        return words + (" with grant option" if grantable else "")
-
-    def revoke(
-        self, privilege: str, relation: Relation, kind: str, grantees: Sequence[str], *, column: str = ""
-    ) -> str:
-        """Take a privilege on a relation away. Raises `CompileError` for what is no privilege."""
-        return self._right("revoke", privilege, relation, kind, "from", grantees, column)
-
-    def _right(
-        self,
-        verb: str,
-        privilege: str,
-        relation: Relation,
-        kind: str,
-        word: str,
-        grantees: Sequence[str],
-        column: str,
-    ) -> str:
-        if not PRIVILEGE.fullmatch(privilege):
-            raise CompileError(Problem(f"{privilege!r} is no privilege", hint="write it as `select: [reader]`"))
-        place = self.relation(relation)
-        if self.dialect in spelling.NAMES_KIND:
-            place = f"{KINDS.get(kind, kind)} {place}"
-        if self.dialect == "bigquery":
-            privilege = self.quote(privilege)
-        columns = f" ({self.quote(column)})" if column else ""
-        return f"{verb} {privilege}{columns} on {place} {word} {', '.join(map(self.grantee, grantees))}"
-
-    def grantee(self, name: str) -> str:
-        """Who receives a right: as given where that is a name or a word of SQL already, else quoted."""
-        form = spelling.GRANTEE.get(self.dialect)
-        if form is not None:
-            return form.format(name.replace(form[0], form[0] * 2))
-        return name if GRANTEE.fullmatch(name) else self.quote(name)
-
-    def role(self, name: str) -> str:
-        """A role under the very name by which the engine knows it; `public` is everybody."""
-        if name.casefold() == "public":
-            return "public"
-        return name if self.dialect in spelling.GRANTEE else self.quote(name)
-
-    def own(self, relation: Relation, kind: str, owner: str) -> str:
-        """Give a relation to an owner."""
-        return f"alter {KINDS.get(kind, kind)} {self.relation(relation)} owner to {self.role(owner)}"
-
-    def bare(self, relation: Relation) -> str:
-        """Take away all rights that the engine gave by itself when the relation was made; "" where it gives none."""
-        form = spelling.BARE.get(self.dialect, "")
-        inner = quote_string(self.relation(relation), self.dialect)
-        return form and f"do {quote_string(form.format(inner), self.dialect)}"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eltbuild.state.records import Built, Ended, Interval, Run
-from eltbuild.state.rows import Record, built_of, ended_of, interval_of, row, run_of
+from eltbuild.state.rows import Record, built_of, ended_of, interval_of, place, row, run_of
 
 NAMES: Mapping[type, str] = {Run: "runs", Built: "built", Interval: "intervals", Ended: "ended"}
 READERS: Mapping[str, Callable[[Sequence[Any]], Record]] = {
@@ -84,12 +84,16 @@ def condensed(found: Remembered, runs: int, endings: int) -> Iterable[str]:
     """The lines that say the same of what is still of use: the latest events, and so many of the last runs."""
     last = sorted(found.runs)[-runs:]
     told = set(last[-endings:])
-    latest = {built.relation.key: built for built in found.built}
-    since: dict[tuple[str, str, str], int] = {}
+    latest: dict[str, Built] = {}
+    for built in found.built:
+        # In the order in which they happened: where letter case means nothing, two texts are one relation.
+        latest.pop(place(built.relation), None)
+        latest[place(built.relation)] = built
+    since: dict[str, int] = {}
     for interval in found.intervals:
-        since[interval.relation.key] = max(since.get(interval.relation.key, 0), interval.since)
+        since[place(interval.relation)] = max(since.get(place(interval.relation), 0), interval.since)
     slices = {
-        (one.relation.key, one.start): one for one in found.intervals if one.since == since[one.relation.key]
+        (place(one.relation), one.start): one for one in found.intervals if one.since == since[place(one.relation)]
     }  # fmt: skip
     for number in last:
         run = found.runs[number]

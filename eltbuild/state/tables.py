@@ -206,9 +206,10 @@ class Tables:
         """Drop what a later row of another run has made of no use, of runs with lower numbers."""
         older, run, relation = "older", self._name("run"), self._name("relation")
         built, intervals = self.at(BUILT), self.at(INTERVALS)
-        same = f"lower(newer.{relation}) = lower({{0}}.{relation}) and newer.{run} > {{0}}.{run}"
+        alike = f"{self._folded('newer.' + relation)} = {self._folded('{0}.' + relation)}"
+        same = f"{alike} and newer.{run} > {{0}}.{run}"
         anew = (
-            f"lower(newer.{relation}) = lower({{0}}.{relation}) and (newer.{self._name('since')} > "
+            f"{alike} and (newer.{self._name('since')} > "
             f"{{0}}.{self._name('since')} or newer.{self._name('since')} = {{0}}.{self._name('since')} and "
             f"newer.{self._name('begins')} = {{0}}.{self._name('begins')} and newer.{run} > {{0}}.{run})"
         )
@@ -226,6 +227,10 @@ class Tables:
         return f"delete from {self.at(table)} where {self._name('run')} < {before}"
 
     # Pieces
+
+    def _folded(self, place: str) -> str:
+        """The text of a relation, equal for names that mean one."""
+        return place if self.writer.capabilities.exact_names else f"lower({place})"
 
     def _name(self, column: str) -> str:
         return self.writer.quote(column)
@@ -246,7 +251,7 @@ class Tables:
 
     def _newest(self, table: Table, keys: Sequence[str], order: Sequence[str]) -> str:
         names = self.writer.names(table.columns)
-        parts = ", ".join(f"lower({self._name(k)})" if k == "relation" else self._name(k) for k in keys)
+        parts = ", ".join(self._folded(self._name(k)) if k == "relation" else self._name(k) for k in keys)
         by = ", ".join(f"{self._name(name)} desc" for name in order)
         ranked = (
             f"select {names}, row_number() over (partition by {parts} order by {by}) as place from {self.at(table)}"

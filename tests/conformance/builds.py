@@ -13,7 +13,7 @@ from eltbuild.plan.materialize import MATERIALIZATIONS, asks_columns
 from eltbuild.plan.nouns import Facts
 from eltbuild.project.resources import ColumnSpec, Node
 from eltbuild.relation import Relation
-from eltbuild.run.work import perform
+from eltbuild.run.performing import perform
 from eltbuild.sql.writer import Writer
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

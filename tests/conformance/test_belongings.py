@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from conformance.bench import HOSTILE, Bench
+from conformance.builds import built
 
+from eltbuild.errors import CompileError, DatabaseError
 from eltbuild.relation import Belongings, Column, Grant, Index, Relation
 
 READER = "conformance reader"
@@ -247,3 +249,44 @@ def test_what_cannot_be_made_again_is_told(bench: Bench, told: str) -> None:
     run(bench, "create table {t} (id integer, a integer)", *BOUND[told])
     expected = told.replace("{s}", _schema(bench)).replace("{t}", f"{_schema(bench)}.t")
     assert of(bench).bound == (expected,)
+
+
+def test_constraints_without_an_index_stay(bench: Bench) -> None:
+    _needs_rules(bench)
+    t, p = bench.spelled("t"), bench.spelled("p")
+    bench.connection.execute(f"create table {p} (id integer primary key); insert into {p} values (1), (2)")
+    built(bench.connection, bench.writer, bench.at("t"), "select 1 as id, 5 as amount")
+    bench.connection.execute(
+        f"alter table {t} add constraint positive check (amount > 0);"
+        f"alter table {t} add constraint known foreign key (id) references {p} (id);"
+        f"create index by_amount on {t} (amount); comment on index {bench.spelled('by_amount')} is 'told'"
+    )
+    for number in (2, 1):
+        built(bench.connection, bench.writer, bench.at("t"), f"select {number} as id, 7 as amount")
+        found = bench.connection.belongings(bench.at("t"))
+        assert [rule.name for rule in found.rules] == ["known", "positive"]
+        assert [index.comment for index in found.indexes] == ["told"]
+    with pytest.raises(CompileError, match=r"the constraint `positive` of the standing .* does not hold"):
+        built(bench.connection, bench.writer, bench.at("t"), "select 1 as id, 0 as amount")
+    assert bench.scalar(f"select amount from {t}") == 7
+    with pytest.raises(DatabaseError):
+        bench.connection.execute(f"insert into {t} values (9, 9)")
+
+
+def test_a_contract_decides_on_constraints(bench: Bench) -> None:
+    _needs_rules(bench)
+    contract = {"contract": {"enforced": True}}
+    columns = {
+        "id": {"data_type": "integer", "constraints": ({"type": "check", "expression": "id > 0"},)},
+        "amount": {"data_type": "integer"},
+    }
+    node = (bench.connection, bench.writer, bench.at("t"), "select 1 as id, 5 as amount", contract, columns)
+    built(*node)
+    bench.connection.execute(f"alter table {bench.spelled('t')} add constraint positive check (amount > 0)")
+    built(*node)
+    assert [rule.name for rule in bench.connection.belongings(bench.at("t")).rules] == ["t_id_check"]
+
+
+def _needs_rules(bench: Bench) -> None:
+    if not bench.adapter.capabilities.binds_views:
+        pytest.skip(f"on {bench.warehouse.name} tables get no constraints")

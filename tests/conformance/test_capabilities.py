@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from tempfile import TemporaryDirectory
 
 import pytest
 from conformance.bench import Bench, patiently
@@ -12,6 +13,9 @@ from conformance.gaps import gap
 from eltbuild.adapter import Adapter, Capabilities
 from eltbuild.errors import DatabaseError
 from eltbuild.relation import Relation
+from eltbuild.sql import external_files as files
+from eltbuild.sql import rights
+from eltbuild.sql.comments import comment_on, comment_on_columns
 from eltbuild.sql.writer import SOURCE, TARGET
 
 
@@ -97,8 +101,8 @@ def comments(bench: Bench) -> None:
     assert before is not None
     assert (before.comment, [column.comment for column in before.columns]) == ("", ["", ""])
     text = 'it\'s said: "Grüße" 😀\nin two lines; -- really'
-    bench.connection.execute(bench.writer.comment_on(bench.at("t"), "table", text))
-    for sql in bench.writer.comment_on_columns(bench.at("t"), "table", {"b": text}):
+    bench.connection.execute(comment_on(bench.writer, bench.at("t"), "table", text))
+    for sql in comment_on_columns(bench.writer, bench.at("t"), "table", {"b": text}):
         bench.connection.execute(sql)
     found = bench.connection.relation(bench.at("t"))
     assert found is not None
@@ -108,7 +112,7 @@ def comments(bench: Bench) -> None:
 
 def grants(bench: Bench) -> None:
     bench.made("t")
-    bench.connection.execute(bench.writer.grant("select", bench.at("t"), "table", ["public"]))
+    bench.connection.execute(rights.grant(bench.writer, "select", bench.at("t"), "table", ["public"]))
 
 
 def schemas(bench: Bench) -> None:
@@ -174,12 +178,20 @@ def merge_checks_keys(bench: Bench) -> None:
         bench.connection.execute(bench.writer.drop(bench.at("t")))
 
 
+def external_files(bench: Bench) -> None:
+    with TemporaryDirectory() as folder:
+        location = f"{folder}/rows.parquet"
+        bench.connection.execute(f"copy (select 1 as a) to {files.quoted(location)} (format parquet)")
+        rows = f"select a from {files.reading(location, 'parquet')}"
+        assert bench.connection.execute(rows).rows == ((1,),)
+
+
 TRIALS: Mapping[str, Callable[[Bench], None]] = {
     trial.__name__: trial
     for trial in (
         transactional_ddl, create_or_replace_table, create_or_replace_view, rename_relation, merge, merge_by_source,
         insert_overwrite, materialized_views, indexes, comments, grants, schemas, cascade_drop, binds_views, belongings,
-        session_locks, merge_checks_keys, exact_names,
+        session_locks, merge_checks_keys, exact_names, external_files,
     )
 }  # fmt: skip
 
@@ -242,7 +254,8 @@ def test_strategies_fit_together(adapter: Adapter) -> None:
 
 def test_every_capability_is_tried() -> None:
     values = {"enforced_constraints", "identifier_length", "default_incremental_strategy", "incremental_strategies"}
-    others = {*values, "reads_csv", "single_process"}
+    # What the engine itself is not asked for.
+    others = {*values, "reads_csv", "single_process", "strategy_from_start"}
     assert set(TRIALS) | others == {field.name for field in dataclasses.fields(Capabilities)}
 
 

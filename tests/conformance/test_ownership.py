@@ -185,3 +185,18 @@ class _Silent:
 
     def problems(self, problems: object) -> None:
         """Nothing happens."""
+
+
+def test_of_two_names_that_differ_in_letter_case_only_ones_own_is_its_own(shop: Project, bench: Bench) -> None:
+    if not bench.adapter.capabilities.exact_names:
+        pytest.skip(f"on {bench.warehouse.name} they are one name")
+    shop.write(NODES["table"])
+    assert ended(shop.run()) == ("success", "")
+    bench.connection.execute(bench.writer.create_table_as(bench.at("Orders"), "select 3 as id"))
+    shop.write({"models/orders.sql": "{{ config(materialized='table', alias='Orders') }} select 8 as id"})
+    status, message = ended(shop.run())
+    assert (status, message.partition(" that ")[0]) == ("error", f"`{bench.at('Orders')}` is a table (1 row)")
+    assert (values(bench, "Orders"), values(bench, "orders")) == ([3], [7])
+    assert ended(shop.run(adopt=True)) == ("success", "")
+    shop.write(NODES["table"])
+    assert ended(shop.run()) == ("success", "")

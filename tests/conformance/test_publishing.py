@@ -596,6 +596,11 @@ def test_a_name_that_would_be_cut_is_refused(bench: Bench) -> None:
     with pytest.raises(CompileError, match=f"longer names than the {limit} bytes"):
         build(bench, "seeded", "", {"materialized": "seed"}, rows=rows_)
     assert bench.connection.relations([bench.schema]) == ()
+    for _ in range(2):
+        rows_ = pyarrow.table({"n" * limit + "1": [1], "m": [2]})
+        build(bench, "seeded", "", {"materialized": "seed", "column_types": {"n" * limit + "1": "bigint"}}, rows=rows_)
+    (info,) = bench.connection.relations([bench.schema])
+    assert [column.name for column in bench.connection.relation(info.relation).columns] == ["n" * limit, "m"]
 
 
 def test_a_name_in_other_letter_case_is_what_the_engine_takes_it_for(bench: Bench) -> None:

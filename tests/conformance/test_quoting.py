@@ -6,6 +6,7 @@ import pytest
 from conformance.bench import Bench
 
 from eltbuild.relation import Column, Relation
+from eltbuild.sql.comments import comment_on, comment_on_columns
 
 ODD = [
     'a"b', "a'b", "a\\b", "a\\", "\\'; drop table t; --", '"; drop table t; --', "*/ drop table t; /*", "--", "a\nb",
@@ -20,8 +21,8 @@ def test_odd_names_and_texts(bench: Bench, text: str) -> None:
     connection.execute(writer.create_table(place, (writer.definition(Column(text, "text")),)))
     connection.execute(f"insert into {writer.relation(place)} values ({writer.literal(text)})")
     if bench.adapter.capabilities.comments:
-        connection.execute(writer.comment_on(place, "table", text))
-        for sql in writer.comment_on_columns(place, "table", {text: text}):
+        connection.execute(comment_on(writer, place, "table", text))
+        for sql in comment_on_columns(writer, place, "table", {text: text}):
             connection.execute(sql)
     answer = connection.execute(f"select {writer.quote(text)} from {writer.relation(place)}")
     assert answer.columns[0].name == text

@@ -33,8 +33,8 @@ class Watched:
     """What it must hold once a round's run has ended well."""
     between: Callable[[World, int], Sequence[Content]] | None = None
     """What else it may hold when that run was stopped: by default what it held before."""
-    anew: Callable[[World, int], Sequence[Content]] | None = None
-    """What it may hold beyond that when a full refresh was stopped."""
+    partly: Callable[[World, int], Sequence[Content]] | None = None
+    """What it may hold beyond that when the run went on with what stood, and did not build it anew."""
     tidy: Callable[[Rows], Content] = Counter
     """Rows as read, without what a run's time decides."""
     kind: str = "table"
@@ -46,8 +46,8 @@ class Watched:
         """All that may be found when a round's run was stopped somewhere; nothing there at all is not listed."""
         before = [self.after(world, round - 1)] if round else []
         more = self.between(world, round) if self.between else ()
-        anew = self.anew(world, round) if self.anew and full_refresh else ()
-        return [*before, self.after(world, round), *more, *anew]
+        partly = self.partly(world, round) if self.partly and not (round and full_refresh) else ()
+        return [*before, self.after(world, round), *more, *partly]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,16 +214,8 @@ INSERT_OVERWRITE = _incremental(
 
 
 def _batches_between(world: World, round: int) -> list[Content]:
-    """Each day as it was or as it will be."""
-    return _mixed(world, _events(world, round - 1) if round else Counter(), _events(world, round))
-
-
-def _batches_anew(world: World, round: int) -> list[Content]:
-    """Each day as it will be, or not there yet."""
-    return _mixed(world, Counter(), _events(world, round))
-
-
-def _mixed(world: World, old: Content, new: Content) -> list[Content]:
+    """Each day as it was, or not there yet, or as it will be."""
+    old, new = _events(world, round - 1) if round else Counter(), _events(world, round)
     days = [world.begin + timedelta(days=number) for number in range(DAYS + 1)]
     choices = []
     for day in days:
@@ -244,9 +236,7 @@ def _microbatch_files(world: World, round: int) -> Mapping[str, str]:
 MICROBATCH = Kind(
     name="microbatch",
     files=_microbatch_files,
-    watched=(
-        Watched(name="sliced", columns="id, day, value", after=_events, between=_batches_between, anew=_batches_anew),
-    ),
+    watched=(Watched(name="sliced", columns="id, day, value", after=_events, partly=_batches_between),),
 )
 
 

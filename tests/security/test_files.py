@@ -224,7 +224,7 @@ def test_links_are_replaced_and_never_followed(shop: Shop, tmp_path_factory: pyt
     done = shop.call("build")
     assert done.code == 0
     assert {path.read_text() for path in outside.iterdir()} == {"untouched"}
-    assert "is a link, which is not followed" in done.err
+    assert "is a link, which is not followed" in done.said
     for name in names[:4]:
         assert not (shop.root / name).is_symlink()
 
@@ -294,7 +294,7 @@ def test_a_folder_with_something_in_it_is_left_alone_and_told(shop: Shop) -> Non
     _full_folder(shop.root / "target/run_results.json")
     done = shop.call("build")
     assert done.code == 2
-    assert "cannot write" in done.err
+    assert "cannot write" in done.said
     assert (shop.root / "target/run_results.json/mine").read_text() == "x"
 
 
@@ -344,10 +344,10 @@ def test_where_nothing_can_be_written_the_data_is_published_all_the_same(shop: S
     done = shop.call("build", "--target-path", "blocked/target", "--log-path", "blocked/logs")
     assert done.code == 2
     assert rows(shop, "select x from a") == [(1,)]
-    assert "cannot write" in done.err
-    assert "no log is written" in done.err
-    assert "nothing can be kept there" in done.err
-    assert done.err.count("nothing can be kept there") == 1
+    assert "cannot write" in done.said
+    assert "no log is written" in done.said
+    assert "nothing can be kept there" in done.said
+    assert done.said.count("nothing can be kept there") == 1
     assert "Traceback" not in done.said
     assert shop.call("build", "--target-path", "blocked/target", "--no-write-json").code == 0
 
@@ -440,10 +440,10 @@ def test_without_a_place_for_a_key_nothing_is_kept_and_that_is_told(shop: Shop) 
     shop.write({**FILES, "blocked": "a file"})
     shop.monkeypatch.setenv("XDG_CACHE_HOME", str(shop.root / "blocked"))
     done = shop.call("build", "--warn-error")
-    assert done.code == 0, done.err
-    assert done.err.count("there is no place for a key") == 1
+    assert done.code == 0, done.said
+    assert done.said.count("there is no place for a key") == 1
     assert not (shop.root / "target/cache").exists()
-    assert "key" not in shop.call("build", "--no-partial-parse").err
+    assert "key" not in shop.call("build", "--no-partial-parse").said
 
 
 # Caches -----------------------------------------------------------------------------------------------------
@@ -479,18 +479,18 @@ def test_a_damaged_or_foreign_cache_is_told_and_made_again(shop: Shop, damage: s
     assert shop.call("build").code == 0
     good = {path.name: path.read_bytes() for path in caches(shop)}
     assert len(good) >= 4
-    assert shop.call("build", "--warn-error").err.count("cache") == 0
+    assert shop.call("build", "--warn-error").said.count("cache") == 0
     for path in caches(shop):
         path.write_bytes(DAMAGES[damage](path.read_bytes()))
     done = shop.call("build", "--warn-error")
-    assert done.code == 0, done.err
+    assert done.code == 0, done.said
     assert "Traceback" not in done.said
     assert "select 1 as x" in compiled(shop)
     # The project's own file is asked first; only where it is of no use are the others looked at, each once.
     for path in caches(shop):
-        assert done.err.count(f"{path.name}: the cache file") == 1, done.err
+        assert done.said.count(f"{path.name}: the cache file") == 1, done.said
         assert unsealed(path.read_bytes(), cache_key({}, shop.home) or b"")
-    assert "the cache file" not in shop.call("build").err
+    assert "the cache file" not in shop.call("build").said
 
 
 @pytest.mark.parametrize("command", ["ls", "compile", "plan", "parse", "run", "test"])
@@ -499,7 +499,7 @@ def test_every_command_says_a_word_about_a_damaged_cache(shop: Shop, command: st
     shop.call("build")
     for path in caches(shop):
         path.write_bytes(b"x")
-    assert "the cache file" in shop.call(command).err
+    assert "the cache file" in shop.call(command).said
 
 
 def test_a_cache_cut_anywhere_is_made_again(shop: Shop) -> None:
@@ -512,7 +512,7 @@ def test_a_cache_cut_anywhere_is_made_again(shop: Shop) -> None:
         done = shop.call("parse")
         assert done.code == 0
         assert "Traceback" not in done.said
-        assert "the cache file" in done.err
+        assert "the cache file" in done.said
 
 
 def test_sql_that_somebody_slips_into_a_cache_is_never_run(shop: Shop) -> None:
@@ -534,8 +534,8 @@ def test_a_cache_that_comes_with_a_project_is_not_believed(
     shop.monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("another-home")))
     done = shop.call("build")
     assert done.code == 0
-    assert "was written by somebody else or on another machine" in done.err
-    assert "the cache file" not in shop.call("build").err
+    assert "was written by somebody else or on another machine" in done.said
+    assert "the cache file" not in shop.call("build").said
 
 
 def test_a_cache_travels_between_machines_that_have_one_key(
@@ -547,7 +547,7 @@ def test_a_cache_travels_between_machines_that_have_one_key(
     shop.monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("another-home")))
     done = shop.call("parse")
     assert "(unchanged)" in done.said
-    assert "cache" not in done.err
+    assert "cache" not in done.said
 
 
 def test_what_is_told_of_caches_is_not_kept_in_them(shop: Shop) -> None:
@@ -555,10 +555,10 @@ def test_what_is_told_of_caches_is_not_kept_in_them(shop: Shop) -> None:
     shop.call("parse")
     for path in caches(shop):
         path.write_bytes(b"x")
-    assert "the cache file" in shop.call("parse").err
+    assert "the cache file" in shop.call("parse").said
     for path in caches(shop):
         assert PROBLEM.encode() not in path.read_bytes()
-    assert "the cache file" not in shop.call("parse").err
+    assert "the cache file" not in shop.call("parse").said
 
 
 def test_two_calls_at_once_do_not_get_in_each_others_way(shop: Shop) -> None:

@@ -16,6 +16,8 @@ from sqlglot.tokens import TokenType
 from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError
 from eltbuild.relation import Column, Relation
+from eltbuild.sql import rights
+from eltbuild.sql.comments import comment_on, comment_on_columns
 from eltbuild.sql.writer import Writer
 
 ODD = [
@@ -44,8 +46,8 @@ def statements(writer: Writer, name: str, text: str) -> Iterator[str]:
     yield writer.create_schema(place)
     yield writer.insert(place, [name], "select 1")
     yield writer.truncate(place)
-    yield writer.comment_on(place, "table", text)
-    yield from writer.comment_on_columns(place, "table", {name: text})
+    yield comment_on(writer, place, "table", text)
+    yield from comment_on_columns(writer, place, "table", {name: text})
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -56,7 +58,7 @@ def test_odd_names_and_texts_stay_what_they_are_in_duckdb(name: str) -> None:
         connection.execute("create table t (x int)")
         for sql in (
             writer.create_schema(place), writer.create_table(place, (writer.definition(Column(name, "text")),)),
-            writer.comment_on(place, "table", name), *writer.comment_on_columns(place, "table", {name: name}),
+            comment_on(writer, place, "table", name), *comment_on_columns(writer, place, "table", {name: name}),
             f"insert into {writer.relation(place)} values ({writer.literal(name)})",
         ):  # fmt: skip
             connection.execute(sql)
@@ -107,13 +109,13 @@ def test_what_no_engine_can_hold_is_refused(name: str) -> None:
 )
 def test_what_is_no_privilege_is_refused(privilege: str) -> None:
     with pytest.raises(CompileError, match="no privilege"):
-        Writer("postgres", Capabilities()).grant(privilege, Relation(None, "s", "t"), "table", ["reader"])
+        rights.grant(Writer("postgres", Capabilities()), privilege, Relation(None, "s", "t"), "table", ["reader"])
 
 
 @pytest.mark.parametrize("name", ['x"; drop table t; --', "x; drop table t", "x' y", "a-b", 'a"b'])
 def test_odd_names_of_roles_are_quoted(name: str) -> None:
     for dialect in ("postgres", "redshift", "snowflake", "bigquery", "databricks"):
-        sql = Writer(dialect, Capabilities()).grant("select", Relation(None, "s", "t"), "table", [name])
+        sql = rights.grant(Writer(dialect, Capabilities()), "select", Relation(None, "s", "t"), "table", [name])
         assert TokenType.SEMICOLON not in [token.token_type for token in sqlglot.tokenize(sql, read=dialect)], sql
 
 

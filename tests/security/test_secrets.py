@@ -173,6 +173,15 @@ def test_a_number_stays_json() -> None:
     }  # fmt: skip
 
 
+def test_a_name_in_which_a_secret_stands_is_left_whole() -> None:
+    mask = mask_secrets({"analytics"}, ["analytics_dev", "analytics", "elsewhere"])
+    assert mask('"analytics_dev"."x" analytics xanalytics_dev') == '"analytics_dev"."x" ***** x*****_dev'
+    assert isinstance(mask, Hider)
+    assert not mask.in_bytes(b'{"database": "analytics_dev"}')
+    assert mask.in_bytes(b'{"database": "analytics_dev", "password": "analytics"}')
+    assert mask_secrets({"12345"}, ["123456"]).in_value({"a": 123456, "b": 12345}) == {"a": 123456, "b": "*****"}  # type: ignore[attr-defined]
+
+
 def test_forms_of_a_word_are_few() -> None:
     assert len(forms("hunter2")) < 20
 
@@ -293,6 +302,20 @@ def test_a_password_that_is_a_name_of_the_project_leaves_artifacts_as_they_are(s
     manifest = json.loads((shop.root / "target/manifest.json").read_text())
     assert manifest["nodes"]["model.shop.b"]["depends_on"]["nodes"] == ["model.shop.orders"]
     assert manifest["metadata"]["adapter_type"] == "duckdb"
+
+
+def test_a_password_within_a_name_leaves_the_name_whole_but_one_of_the_environment(shop: Shop) -> None:
+    profile = PROFILE.replace("shop.duckdb", "analytics_dev.duckdb").replace("profile-canary-1", "analytics")
+    shop.write({"profiles.yml": profile, "models/b.sql": "select 'analytics' as x, 'analytics_dev' as y"})
+    shop.monkeypatch.setenv("DBT_ENV_SECRET_KEY", "another-canary")
+    assert shop.call("build").code == 0
+    results = json.loads((shop.root / "target/run_results.json").read_text())["results"]
+    assert results[0]["relation_name"] == '"analytics_dev"."main"."b"'
+    assert results[0]["compiled_code"] == "select '*****' as x, 'analytics_dev' as y"
+    shop.monkeypatch.setenv("DBT_ENV_SECRET_KEY", "analytics")
+    shop.call("build")
+    results = json.loads((shop.root / "target/run_results.json").read_text())["results"]
+    assert results[0]["relation_name"] == '"*****_dev"."main"."b"'
 
 
 def test_a_fault_of_our_own_is_confessed_without_secrets(secretive: Shop) -> None:

@@ -175,17 +175,36 @@ def test_what_templates_ask_for_in_vain_is_nowhere_afterwards(shop: Shop) -> Non
             assert canary.encode() not in content, path
 
 
+REFUSED = ["{% do graph.clear() %}", "{% do graph.update({'nodes': {}}) %}"]
 CHANGES = [
     "{% do graph.nodes.clear() %}",
-    "{% do graph.clear() %}",
-    "{% do graph.update({'nodes': {}}) %}",
-    "{% do graph.nodes['model.shop.b'].update({'name': 'changed'}) %}",
-    "{% do graph.nodes['model.shop.b']['config'].pop('materialized') %}",
-    "{% do graph.nodes['model.shop.b']['fqn'].append('changed') %}",
+    "{% do graph.nodes.pop('model.shop.a') %}",
+    "{% do graph['nodes'].update({'model.shop.a': 1}) %}",
+    "{% do graph.get('nodes')['model.shop.a'].update({'fqn': 'changed'}) %}",
+    "{% do graph.nodes['model.shop.a']['config'].pop('materialized') %}",
+    "{% do graph.nodes['model.shop.a'].config.setdefault('x', 1) %}",
+    "{% do graph.nodes['model.shop.a']['fqn'].append('changed') %}",
+    "{% for node in graph.nodes.values() %}{% do node.config.meta.update({'x': 1}) %}{% endfor %}",
+    "{% for key, node in graph.items() %}{% for id, one in node.items() %}{% do one.clear() %}{% endfor %}{% endfor %}",
+    "{% for node in graph.nodes.values() | selectattr('name', 'equalto', 'a') %}{% do node.fqn.clear() %}{% endfor %}",
+    "{% set copied = graph.nodes.copy() %}{% do copied['model.shop.a'].tags.append('x') %}",
 ]
 
 
 @pytest.mark.parametrize("change", CHANGES)
+def test_what_a_template_changes_in_the_graph_no_other_sees(shop: Shop, change: str) -> None:
+    seen = "{% if execute %}{{ tojson(graph, sort_keys=true) }}{% endif %} -- {{ ref('a') }}"
+    shop.write({"models/a.sql": "select 1 as x", "models/b.sql": "{% if execute %}" + change + "{% endif %} select 1"})
+    shop.write({"models/c.sql": seen.replace("'a'", "'b'"), "models/d.sql": seen, "models/z.sql": "-- {{ ref('c') }}"})
+    assert shop.call("compile", "--threads", "1").code == 0
+    texts = [(shop.root / f"target/compiled/shop/models/{name}.sql").read_text() for name in "cd"]
+    first, second = (text.partition(" -- ")[0] for text in texts)
+    assert first == second
+    assert '"fqn": ["shop", "a"]' in first
+    assert '"materialized": "view"' in first
+
+
+@pytest.mark.parametrize("change", REFUSED)
 def test_a_template_cannot_change_what_others_see(shop: Shop, change: str) -> None:
     shop.write({"models/a.sql": "select 1 as x", "models/b.sql": "select 1 as x"})
     done = shop.call("compile", "--inline", "{% if execute %}" + change + "{% endif %} select 1")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from jinja2.utils import missing
 
 from eltbuild.adapter import Answer
-from eltbuild.compile.dbt.relation import ColumnFactory, RelationFactory, TemplateColumn, TemplateRelation, schema_of
+from eltbuild.compile.dbt.adapter_more import MORE
+from eltbuild.compile.dbt.column import ColumnFactory, TemplateColumn
+from eltbuild.compile.dbt.relation import RelationFactory, TemplateRelation, schema_of
 from eltbuild.compile.dbt.table import Table
 from eltbuild.compile.rendering import Rendering
 from eltbuild.errors import DatabaseError, did_you_mean
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.relation import Relation
-from eltbuild.sql.quoting import quote_identifier
+from eltbuild.sql import external_files as files
+from eltbuild.sql.quoting import kept_as, quote_identifier, quoted_parts
 
 
 class Response:
@@ -95,13 +100,32 @@ class AdapterName:
     # Questions ------------------------------------------------------------------------------------------
 
     def get_relation(self, database: Any = None, schema: Any = None, identifier: Any = None) -> TemplateRelation | None:
-        """The relation that stands there, or none."""
+        """The relation that stands there, or none.
+
+        Parts that the project does not quote are looked for as the engine keeps them. Raises `TemplateError` where one
+        stands there whose name differs in the case of letters only.
+        """
         rendering = self._rendering
-        place = Relation(_text(database) or rendering.session.project.target.database, _text(schema), _text(identifier))
+        session = rendering.session
+        given = Relation(_text(database) or session.project.target.database, _text(schema), _text(identifier))
+        place = kept_as(given, quoted_parts(session.project.settings.quoting), session.dialect)
         info = rendering.ask().relation(place)
         if info is None:
+            self._refuse_near(place)
             return None
         return TemplateRelation.of(info.relation, rendering.session.dialect, type=info.kind)
+
+    def _refuse_near(self, place: Relation) -> None:
+        """Where letters of either case are different names, one that differs in them only may be what was meant."""
+        connection = getattr(self._rendering.ask(), "connection", None)
+        if connection is None or not self._rendering.session.capabilities.exact_names:
+            return
+        schemas = dict.fromkeys((place.schema or "", (place.schema or "").lower()))
+        found = connection.relations([Relation(place.database, schema, None) for schema in schemas])
+        near = next((info.relation for info in found if info.relation.key == place.key), None)
+        if near is not None:
+            text = f"adapter.get_relation(): there is no `{place}`, and a `{near}` whose letters are of another case"
+            raise TemplateError(text, hint="write its name as it is, or rename it")
 
     def load_relation(self, relation: Any) -> TemplateRelation | None:
         """The relation as it stands, or none."""
@@ -332,6 +356,27 @@ class AdapterName:
         """The folder of external files."""
         return str(self._rendering.session.project.target.fields.get("external_root") or ".")
 
+    def external_write_options(self, write_location: Any, rendered_options: Any) -> str:
+        """The options of COPY as SQL: those that are given, and what the file's name tells."""
+        return files.spelled_options(files.write_options(str(write_location), dict(rendered_options or {})))
+
+    def external_read_location(self, write_location: Any, rendered_options: Any) -> str:
+        """The file that was written, or the pattern of all files."""
+        return files.read_location(str(write_location), dict(rendered_options or {}))
+
+    def location_exists(self, location: Any) -> bool:
+        """Whether the engine finds a file there, or one that the pattern covers; paths are those of the project."""
+        introspector = self._rendering.ask()
+        place = (
+            str(location) if "://" in str(location) else os.path.join(self._rendering.session.project.root, location)
+        )
+        answer = introspector.query(f"select 1 from glob({files.quoted(place)}) limit 1") if introspector.live else None
+        return answer is not None and bool(answer.rows)
+
+    def escape_sql_string(self, value: Any) -> str:
+        """The text as it stands inside of a literal."""
+        return str(value).replace("'", "''")
+
     def warn_once(self, message: Any) -> str:
         """Say a warning."""
         self._rendering.session.say(str(message), "warn", "warning", None)
@@ -340,7 +385,9 @@ class AdapterName:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        known = [attribute for attribute in dir(type(self)) if not attribute.startswith("_")]
+        if name in MORE:
+            return partial(MORE[name], self._rendering)
+        known = [*MORE, *(attribute for attribute in dir(type(self)) if not attribute.startswith("_"))]
         raise TemplateError(f"adapter.{name} is not supported", hint=did_you_mean(name, known))
 
 

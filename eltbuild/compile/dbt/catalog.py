@@ -83,8 +83,29 @@ def list_function_relations_without_caching(rendering: Rendering, schema_relatio
 
 
 def get_relations(rendering: Rendering) -> Any:
-    """Which relation stands on which: not every engine tells."""
-    raise TemplateError(f"get_relations() is not supported in {rendering.session.dialect}")
+    """Which view stands on which relation, by schema and name: not every engine tells."""
+    sql = DEPENDENCIES.get(rendering.session.dialect)
+    if sql is None:
+        raise TemplateError(f"get_relations() is not supported in {rendering.session.dialect}")
+    return _asked(rendering, sql, DEPENDENCY)
+
+
+DEPENDENCY = ("dependent_schema", "dependent_name", "referenced_schema", "referenced_name")
+DEPENDENCIES: Mapping[str, str] = {
+    "postgres": """\
+select distinct vn.nspname as dependent_schema, v.relname as dependent_name, rn.nspname as referenced_schema,
+  r.relname as referenced_name
+from pg_catalog.pg_rewrite as w
+join pg_catalog.pg_class as v on v.oid = w.ev_class
+join pg_catalog.pg_namespace as vn on vn.oid = v.relnamespace
+join pg_catalog.pg_depend as d on d.objid = w.oid
+  and d.classid = 'pg_catalog.pg_rewrite'::regclass and d.refclassid = 'pg_catalog.pg_class'::regclass
+join pg_catalog.pg_class as r on r.oid = d.refobjid and r.oid <> v.oid
+join pg_catalog.pg_namespace as rn on rn.oid = r.relnamespace
+where rn.nspname <> 'information_schema' and rn.nspname not like 'pg\\_%'
+order by 1, 2, 3, 4""",
+}
+"""How an engine tells which view stands on what."""
 
 
 def get_catalog(rendering: Rendering, information_schema: Any, schemas: Iterable[Any]) -> Any:

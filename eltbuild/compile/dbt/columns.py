@@ -72,7 +72,7 @@ def format_columns(rendering: Rendering, columns: Iterable[Any]) -> list[dict[st
     found = []
     for column in columns:
         name, kind = (
-            (column["name"], column["data_type"]) if isinstance(column, Mapping) else (column.column, column.dtype)
+            (column["name"], column.get("data_type")) if isinstance(column, Mapping) else (column.column, column.dtype)
         )
         found.append({"name": name, "data_type": kind, "formatted": f"{name} {kind}"})
     return found
@@ -95,7 +95,8 @@ def get_assert_columns_equivalent(rendering: Rendering, sql: Any) -> str:
         if match is None:
             problems.append(f"`{name}` is in the contract and not in the query")
         elif kind and not same_type(match.dtype, kind, dialect) and not same_type(match.data_type, kind, dialect):
-            problems.append(f"`{name}` is {match.data_type} in the query, {kind} in the contract")
+            told = match.dtype if match.is_string() and match.char_size is None else match.data_type
+            problems.append(f"`{name}` is {told} in the query, {kind} in the contract")
     problems += [f"`{column.name}` is in the query and not in the contract" for column in given.values()]
     if problems:
         raise TemplateError(f"the query breaks the contract: {'; '.join(problems)}")
@@ -118,12 +119,13 @@ def get_table_columns_and_constraints(rendering: Rendering) -> str:
 def table_columns_and_constraints(rendering: Rendering) -> str:
     """The columns and constraints of the contract, in parentheses."""
     model = rendering.scope.get("model") or {}
-    lines = [_definition(rendering, column) for column in model_columns(rendering)]
-    lines += filter(None, (_table_constraint(rendering, c) for c in model.get("constraints") or ()))
+    lines = [column_definition(rendering, column) for column in model_columns(rendering)]
+    lines += filter(None, (table_constraint(rendering, c) for c in model.get("constraints") or ()))
     return "  (\n    " + ",\n    ".join(lines) + "\n    )"
 
 
-def _definition(rendering: Rendering, column: Mapping[str, Any]) -> str:
+def column_definition(rendering: Rendering, column: Mapping[str, Any]) -> str:
+    """A column of a contract: its name, its type and its constraints."""
     words = [quote_named(rendering, column), str(column.get("data_type") or "")]
     for constraint in column.get("constraints") or ():
         text = str(constraint.get("expression") or "")
@@ -137,7 +139,8 @@ def _definition(rendering: Rendering, column: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def _table_constraint(rendering: Rendering, constraint: Mapping[str, Any]) -> str:
+def table_constraint(rendering: Rendering, constraint: Mapping[str, Any]) -> str:
+    """A constraint of a whole table; an empty text for one that there is none of."""
     name = f"constraint {constraint['name']} " if constraint.get("name") else ""
     columns = ", ".join(map(str, constraint.get("columns") or ()))
     text = str(constraint.get("expression") or "")

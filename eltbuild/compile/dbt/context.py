@@ -10,13 +10,21 @@ from typing import Any
 from jinja2.utils import missing
 
 from eltbuild.compile.config_name import ConfigName
-from eltbuild.compile.dbt.adapter import AdapterName, Api, Response
+from eltbuild.compile.dbt.adapter import AdapterName, Api
 from eltbuild.compile.dbt.builtins import BUILTINS
 from eltbuild.compile.dbt.functions import STATIC, Exceptions
-from eltbuild.compile.dbt.table import Table
+from eltbuild.compile.dbt.queries import (
+    load_result,
+    noop_statement,
+    run_query,
+    statement,
+    store_raw_result,
+    store_result,
+)
 from eltbuild.compile.names import (
     Execute,
     Flags,
+    FunctionName,
     RefName,
     SourceName,
     is_incremental,
@@ -58,6 +66,7 @@ def _names(rendering: Rendering) -> dict[str, Any]:
     names.update(STATIC)
     names["ref"] = RefName(rendering)
     names["source"] = SourceName(rendering)
+    names["function"] = FunctionName(rendering)
     names["config"] = ConfigName(rendering)
     names["var"] = VarName(rendering)
     names["env_var"] = EnvVarName(rendering)
@@ -152,6 +161,10 @@ class Builtins:
             return default
 
 
+INNER = frozenset({"__adapter"})
+"""Names of a scope that are not the template's."""
+
+
 class Everything(Mapping[str, Any]):
     """`context`: every name by its text."""
 
@@ -174,15 +187,31 @@ class Everything(Mapping[str, Any]):
         """The value of a name, or the default."""
         return self._rendering.scope.get(name, default)
 
+    def update(self, names: Mapping[str, Any], **more: Any) -> None:
+        """Give names another value for the rest of this rendering, as packages do to remember something in it."""
+        for name, value in {**names, **more}.items():
+            if str(name) not in INNER:
+                self._rendering.scope[str(name)] = value
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """The value of a name, which has one afterwards."""
+        if name not in self._rendering.scope:
+            self.update({name: default})
+        return self.get(name, default)
+
 
 def model_dict(rendering: Rendering) -> Any:
     """`model`: the node as a mapping."""
     node = rendering.node
     if node is None:
         return None
-    from eltbuild.project.projection import node_dict
+    from eltbuild.project.projection import model_dict as dictionary
+    from eltbuild.project.projection.shown import without_nulls
 
-    value: dict[str, Any] = own(node_dict(node, rendering.session.project))
+    session = rendering.session
+    value: dict[str, Any] = own(without_nulls(dictionary(node, session.project)))
+    if node.id in session.deferred:
+        value["defer_relation"] = own(dict(session.deferred[node.id]))
     if rendering.batch is not None:
         start, end = rendering.batch
         value["batch"] = {"id": start.strftime("%Y%m%d"), "event_time_start": start, "event_time_end": end}
@@ -192,7 +221,8 @@ def model_dict(rendering: Rendering) -> Any:
 def _graph(rendering: Rendering) -> Mapping[str, Any]:
     from eltbuild.compile.template_graph import template_graph
 
-    return template_graph(rendering.session)
+    node = rendering.node
+    return template_graph(rendering.session, alone=node is None or node.resource_type == "operation")
 
 
 def _dbt_namespace(rendering: Rendering) -> Namespace:
@@ -296,84 +326,6 @@ ON_DEMAND: Mapping[str, Callable[[Rendering], Any]] = {
 
 
 # Statements -----------------------------------------------------------------------------------------------
-
-
-class Result(dict[str, Any]):
-    """`load_result(name)`: response, data and table, by key or by attribute."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-def statement(
-    rendering: Rendering, name: str | None = None, fetch_result: bool = False, auto_begin: bool = True,
-    language: str = "sql", caller: Callable[[], str] | None = None,
-) -> str:  # fmt: skip
-    """`{% call statement('name', fetch_result=True) %} sql {% endcall %}`: run SQL and keep the result by name."""
-    if caller is None:
-        raise TemplateError("statement() is used with {% call statement(...) %}")
-    sql = str(caller())
-    introspector = rendering.ask()
-    if not introspector.live or not sql.strip():
-        return ""
-    if name == "main":
-        rendering.statements.append((name, sql))
-    answer = introspector.query(sql)
-    if name is not None and answer is not None:
-        table = Table.of(answer) if fetch_result else Table((), ())
-        _keep(rendering, name, Response(answer.message, answer.affected), table)
-    return ""
-
-
-def _keep(rendering: Rendering, name: str, response: Any, table: Table) -> None:
-    rendering.results[name] = Result(response=response, data=[list(row) for row in table.rows], table=table)
-
-
-def store_result(rendering: Rendering, name: str, response: Any, agate_table: Any = None) -> str:
-    """Keep a result under a name."""
-    _keep(rendering, name, response, agate_table if agate_table is not None else Table((), ()))
-    return ""
-
-
-def store_raw_result(
-    rendering: Rendering,
-    name: str,
-    message: Any = None,
-    code: Any = None,
-    rows_affected: Any = None,
-    agate_table: Any = None,
-) -> str:
-    """Keep a result under a name, from its parts."""
-    return store_result(rendering, name, Response(str(message or ""), rows_affected, str(code or "")), agate_table)
-
-
-def noop_statement(
-    rendering: Rendering, name: str | None = None, message: Any = None, code: Any = None, rows_affected: Any = None,
-    res: Any = None, caller: Callable[[], str] | None = None,
-) -> str:  # fmt: skip
-    """A statement that is not sent: only its result is kept."""
-    if caller is not None:
-        rendering.statements.append((name or "", str(caller())))
-    if name is not None:
-        store_raw_result(rendering, name, message, code, rows_affected, res)
-    return ""
-
-
-def load_result(rendering: Rendering, name: str) -> Any:
-    """The result of a statement; none where there was none."""
-    return rendering.results.get(name)
-
-
-def run_query(rendering: Rendering, sql: str) -> Any:
-    """The rows of a query, or none while nothing can be asked."""
-    introspector = rendering.ask()
-    if not introspector.live:
-        return None
-    answer = introspector.query(str(sql))
-    return Table.of(answer) if answer is not None else None
 
 
 def log(rendering: Rendering, msg: Any, info: bool = False) -> str:

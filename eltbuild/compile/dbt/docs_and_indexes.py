@@ -58,14 +58,24 @@ def alter_column_comment(rendering: Rendering, relation: Any, column_dict: Mappi
 def validate_doc_columns(
     rendering: Rendering, relation: Any, column_dict: Mapping[str, Any], existing_columns: Sequence[Any]
 ) -> dict[str, Any]:
-    """The described columns that the relation has; quoted ones by their exact name, others letter case aside."""
+    """The described columns that the relation has; quoted ones by their exact name, others letter case aside.
+
+    It is told which ones it does not have.
+    """
     exact = set(map(str, existing_columns))
     folded = {name.lower() for name in exact}
-    return {
+    found = {
         key: column
         for key, column in column_dict.items()
         if (column["name"] in exact if column.get("quote") else str(column["name"]).lower() in folded)
     }
+    absent = [str(column["name"]) for key, column in column_dict.items() if key not in found]
+    if absent:
+        text = "The following columns are specified in the schema but are not present in the database"
+        rendering.session.say(
+            f"{text}: {', '.join(absent)}", "warn", "warning", rendering.node.id if rendering.node else None
+        )
+    return found
 
 
 def create_indexes(rendering: Rendering, relation: Any) -> str:

@@ -24,6 +24,10 @@ def give_back(value: Any = None) -> None:
     raise MacroReturn(value)
 
 
+give_back.passes_on = True  # type: ignore[attr-defined]
+"""Nothing is looked into: the value is counted where it is used."""
+
+
 def from_json(text: Any, default: Any = None) -> Any:
     """`fromjson`: the value of a JSON text, or the default."""
     try:
@@ -33,11 +37,18 @@ def from_json(text: Any, default: Any = None) -> Any:
 
 
 def to_json(value: Any, default: Any = None, sort_keys: bool = False) -> Any:
-    """`tojson`: JSON text, or the default where a value has no JSON form."""
+    """`tojson`: JSON text, or the default where a value goes round in circles.
+
+    Raises `TemplateError` for what has no JSON form, unless there is a default.
+    """
     try:
         return json.dumps(_plain(value), sort_keys=sort_keys)
-    except (ValueError, TypeError):
+    except ValueError:
         return default
+    except TypeError as error:
+        if default is not None:
+            return default
+        raise TemplateError(f"tojson: {error}") from None
 
 
 def _plain(value: Any) -> Any:
@@ -132,6 +143,9 @@ class Module:
             raise AttributeError(f"module `{self._name}` has no `{name}` here")
         return self._members[name]
 
+    def __dir__(self) -> list[str]:
+        return list(self._members)
+
     def __getitem__(self, name: str) -> Any:
         return self._members[name]
 
@@ -148,6 +162,9 @@ class _Pytz:
         if name not in pytz.__all__:
             raise AttributeError(f"module `pytz` has no `{name}` here")
         return getattr(pytz, name)
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
 
 
 MODULES = Module(

@@ -1,12 +1,12 @@
-"""A relation and a column as templates see them: dbt's members over our values, immutable."""
+"""A relation as templates see it: dbt's members over our values, immutable."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eltbuild.relation import Column, Relation
-from eltbuild.sql.quoting import quote_identifier
+from eltbuild.relation import Relation
+from eltbuild.sql.quoting import kept_as, quote_identifier
 from eltbuild.sql.spelling import SCHEMA_ALONE
 
 PARTS = ("database", "schema", "identifier")
@@ -78,8 +78,8 @@ class TemplateRelation:
         return TemplateRelation(**values)
 
     def place(self) -> Relation:
-        """The plain value."""
-        return Relation(self.database, self.schema, self.identifier)
+        """The place as the engine keeps it."""
+        return kept_as(Relation(self.database, self.schema, self.identifier), self.quoted_parts, self.dialect)
 
     def render(self) -> str:
         """The name, without any limit or filter that printing would add."""
@@ -212,6 +212,10 @@ class TemplateRelation:
         """The same relation with some parts replaced."""
         return self._copy(**{key: value for key, value in parts.items() if key in PARTS})
 
+    def create(self, **parts: Any) -> TemplateRelation:
+        """Another relation, of those parts."""
+        return RelationFactory(self.dialect, None).create(**parts)
+
     def without_identifier(self) -> TemplateRelation:
         """The schema alone."""
         return self.include(identifier=False)
@@ -298,163 +302,6 @@ class RelationFactory:
 
 def _part(value: Any) -> str | None:
     return None if value is None or value == "" else str(value)
-
-
-class TemplateColumn:
-    """`api.Column` in templates."""
-
-    __slots__ = ("char_size", "column", "dialect", "dtype", "nullable", "numeric_precision", "numeric_scale")
-
-    def __init__(
-        self, column: str, dtype: str, char_size: Any = None, numeric_precision: Any = None, numeric_scale: Any = None,
-        dialect: str = "duckdb",
-    ) -> None:  # fmt: skip
-        self.column = column
-        self.dtype = dtype
-        self.char_size = char_size
-        self.numeric_precision = numeric_precision
-        self.numeric_scale = numeric_scale
-        self.dialect = dialect
-
-    @classmethod
-    def of(cls, column: Column, dialect: str) -> TemplateColumn:
-        """The template's view of a column that the warehouse described."""
-        base, _, rest = column.type.partition("(")
-        sizes = [part.strip() for part in rest.rstrip(")").split(",")] if rest and rest.endswith(")") else []
-        numbers = [int(size) if size.isdigit() else None for size in sizes]
-        lower = base.strip().lower()
-        if numbers and lower in ("decimal", "numeric", "number"):
-            scale = numbers[1] if len(numbers) > 1 else 0
-            return cls(column.name, base.strip(), None, numbers[0], scale, dialect)
-        if numbers and lower in ("varchar", "character varying", "char", "character", "text", "string"):
-            return cls(column.name, base.strip(), numbers[0], dialect=dialect)
-        return cls(column.name, column.type, dialect=dialect)
-
-    @property
-    def name(self) -> str:
-        """The column's name."""
-        return self.column
-
-    @property
-    def quoted(self) -> str:
-        """The name in the engine's quotes."""
-        return quote_identifier(self.column, self.dialect)
-
-    @property
-    def data_type(self) -> str:
-        """The type with its size."""
-        lower = self.dtype.lower()
-        if self.is_string() and self.char_size:
-            return f"character varying({self.char_size})"
-        if lower in ("decimal", "numeric", "number") and self.numeric_precision is not None:
-            return f"{self.dtype}({self.numeric_precision},{self.numeric_scale or 0})"
-        return self.dtype
-
-    @property
-    def expanded_data_type(self) -> str:
-        """The type with its size."""
-        return self.data_type
-
-    def is_string(self) -> bool:
-        """Whether it holds text."""
-        return self.dtype.lower() in (
-            "text",
-            "character varying",
-            "character",
-            "varchar",
-            "string",
-            "char",
-            "bpchar",
-        )
-
-    def is_number(self) -> bool:
-        """Whether it holds numbers."""
-        return self.is_float() or self.is_integer() or self.is_numeric()
-
-    def is_float(self) -> bool:
-        """Whether it holds floating point numbers."""
-        return self.dtype.lower() in (
-            "real",
-            "float4",
-            "float",
-            "double precision",
-            "float8",
-            "double",
-            "float64",
-        )
-
-    def is_integer(self) -> bool:
-        """Whether it holds whole numbers."""
-        return self.dtype.lower() in (
-            "smallint", "integer", "bigint", "smallserial", "serial", "bigserial", "int2", "int4", "int8", "int",
-            "int64", "tinyint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "serial2", "serial4",
-            "serial8",
-        )  # fmt: skip
-
-    def is_numeric(self) -> bool:
-        """Whether it holds decimals."""
-        return self.dtype.lower().split("(")[0] in ("numeric", "decimal", "number")
-
-    def string_size(self) -> int:
-        """How many characters fit."""
-        if not self.is_string():
-            raise TypeError("string_size() was called on a column that holds no text")
-        return int(self.char_size) if self.char_size else 256
-
-    def can_expand_to(self, other: TemplateColumn) -> bool:
-        """Whether the other column is the same text type, only wider."""
-        return self.is_string() and other.is_string() and other.string_size() > self.string_size()
-
-    def literal(self, value: Any) -> str:
-        """The value cast to this column's type."""
-        return f"{value}::{self.data_type}"
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, TemplateColumn)
-            and (self.column, self.data_type) == (other.column, other.data_type)
-        )  # fmt: skip
-
-    def __hash__(self) -> int:
-        return hash((self.column, self.data_type))
-
-    def __repr__(self) -> str:
-        return f"<Column {self.column} ({self.data_type})>"
-
-
-TYPE_LABELS = {
-    "STRING": "TEXT", "TIMESTAMP": "TIMESTAMP", "FLOAT": "FLOAT", "INTEGER": "INT", "BOOLEAN": "BOOLEAN",
-}  # fmt: skip
-
-
-class ColumnFactory:
-    """`api.Column` and `adapter.Column`."""
-
-    def __init__(self, dialect: str) -> None:
-        self._dialect = dialect
-
-    def __call__(self, column: str, dtype: str, *sizes: Any, **more: Any) -> TemplateColumn:
-        return TemplateColumn(column, dtype, *sizes, **{**more, "dialect": self._dialect})
-
-    def create(self, name: str, label_or_dtype: str) -> TemplateColumn:
-        """A column of that name and type."""
-        return TemplateColumn(name, self.translate_type(label_or_dtype), dialect=self._dialect)
-
-    def translate_type(self, dtype: str) -> str:
-        """The engine's spelling of one of dbt's type labels."""
-        return TYPE_LABELS.get(dtype.upper(), dtype)
-
-    def from_description(self, name: str, raw_data_type: str) -> TemplateColumn:
-        """A column from a type with its size."""
-        return TemplateColumn.of(Column(name, raw_data_type), self._dialect)
-
-    def string_type(self, size: int) -> str:
-        """A text type of that size."""
-        return f"character varying({size})"
-
-    def numeric_type(self, dtype: str, precision: Any, scale: Any) -> str:
-        """A decimal type of that size."""
-        return dtype if precision is None or scale is None else f"{dtype}({precision},{scale})"
 
 
 def schema_of(relation: TemplateRelation) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from eltbuild.compile.session import Session
 from eltbuild.jinja.sandbox import own
-from eltbuild.project.resources import Settings
+from eltbuild.project.project import Settings
 
 
 class RuntimeVars(dict[str, Any]):

@@ -200,7 +200,6 @@ def snapshot_staging_table(
     scope, columns, key = rendering.scope, _meta(rendering), strategy["unique_key"]
     hard = strategy.get("hard_deletes") or ("invalidate" if strategy.get("invalidate_hard_deletes") else "ignore")
     record = hard == "new_record"
-    moment, fields = strategy["updated_at"], scope["unique_key_fields"](key)
     joined = scope["unique_key_join_on"](key, "snapshotted_data", "source_data")
     is_new = scope["unique_key_is_null"](key, "snapshotted_data")
     is_known = scope["unique_key_is_not_null"](key, "snapshotted_data")
@@ -213,24 +212,9 @@ def snapshot_staging_table(
         else ""
     )
     flag = f", {deleted}" if record else ""
-    dates = f"{moment} as {columns['dbt_updated_at']},\n        {moment} as {columns['dbt_valid_from']}"
     scd_id = f"snapshotted_data.{columns['dbt_scd_id']}"
     parts = {
-        "snapshot_query": f"\n{source_sql}\n",
-        "snapshotted_data": (
-            f"select *,\n        {fields}\n    from {target_relation.render()}\n"
-            f"    where {_current(rendering, columns)}"
-        ),
-        "insertions_source_data": (
-            f"select *,\n        {fields},\n        {dates},\n"
-            f"        {scope['get_dbt_valid_to_current'](strategy, columns)},\n"
-            f"        {strategy['scd_id']} as {columns['dbt_scd_id']}\n    from snapshot_query"
-        ),
-        "updates_source_data": (
-            f"select *,\n        {fields},\n        {dates},\n        {moment} as {columns['dbt_valid_to']}\n"
-            "    from snapshot_query"
-        ),
-        "deletes_source_data": f"select *,\n        {fields}\n    from snapshot_query",
+        **_both_sides(rendering, strategy, source_sql, target_relation, columns),
         "insertions": (
             "select 'insert' as dbt_change_type, source_data.*"
             + (f", 'False' as {columns['dbt_is_deleted']}" if record else "")
@@ -261,6 +245,32 @@ def snapshot_staging_table(
         del parts["deletes_source_data"]
     ctes = ",\n".join(f"{name} as (\n    {text}\n)" for name, text in parts.items())
     return f"with {ctes}\n" + "\nunion all\n".join(f"select * from {name}" for name in results)
+
+
+def _both_sides(
+    rendering: Rendering, strategy: Mapping[str, Any], source_sql: Any, target_relation: Any, columns: Mapping[str, str]
+) -> dict[str, str]:
+    """What is compared: the rows that stand, and those of the source as each kind of change needs them."""
+    scope, moment = rendering.scope, strategy["updated_at"]
+    fields = scope["unique_key_fields"](strategy["unique_key"])
+    dates = f"{moment} as {columns['dbt_updated_at']},\n        {moment} as {columns['dbt_valid_from']}"
+    return {
+        "snapshot_query": f"\n{source_sql}\n",
+        "snapshotted_data": (
+            f"select *,\n        {fields}\n    from {target_relation.render()}\n"
+            f"    where {_current(rendering, columns)}"
+        ),
+        "insertions_source_data": (
+            f"select *,\n        {fields},\n        {dates},\n"
+            f"        {scope['get_dbt_valid_to_current'](strategy, columns)},\n"
+            f"        {strategy['scd_id']} as {columns['dbt_scd_id']}\n    from snapshot_query"
+        ),
+        "updates_source_data": (
+            f"select *,\n        {fields},\n        {dates},\n        {moment} as {columns['dbt_valid_to']}\n"
+            "    from snapshot_query"
+        ),
+        "deletes_source_data": f"select *,\n        {fields}\n    from snapshot_query",
+    }
 
 
 def _deletion_records(

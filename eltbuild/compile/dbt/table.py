@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from eltbuild.adapter import Answer
@@ -71,12 +73,38 @@ class Named(tuple[Any, ...]):
         return dict(self.items())
 
 
+class ColumnType(str):
+    """The warehouse's name of a type, with what agate's types can do with a value of it."""
+
+    __slots__ = ()
+
+    def jsonify(self, value: Any) -> Any:
+        """The value as JSON has it: decimals as floating point numbers, times as ISO texts."""
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        return float(value) if isinstance(value, Decimal) else self.csvify(value)
+
+    def csvify(self, value: Any) -> str | None:
+        """The value as a text, None for null."""
+        if value is None:
+            return None
+        return str(value.isoformat()) if isinstance(value, (date, time)) else str(value)
+
+    def cast(self, value: Any) -> Any:
+        """The value: it has its type already."""
+        return value
+
+    def test(self, value: Any) -> bool:
+        """Whether the value can be of the type: those of a result are."""
+        return True
+
+
 class ResultColumn:
     """One column of a result."""
 
     def __init__(self, name: str, values: tuple[Any, ...], data_type: str = "") -> None:
         self.name = name
-        self.data_type = data_type
+        self.data_type = ColumnType(data_type)
         self._values = values
 
     def values(self) -> tuple[Any, ...]:
@@ -110,7 +138,7 @@ class Table:
 
     def __init__(self, names: Sequence[str], rows: Sequence[Sequence[Any]], types: Sequence[str] = ()) -> None:
         self.column_names = tuple(names)
-        self.column_types = tuple(types) or ("",) * len(self.column_names)
+        self.column_types = tuple(map(ColumnType, types)) or (ColumnType(),) * len(self.column_names)
         self.rows = Named.of([Named.of(row, self.column_names) for row in rows], [str(i) for i in range(len(rows))])
         self.row_names = None
 
@@ -207,6 +235,23 @@ class Table:
     print_json = to_json
 
 
+KEPT = frozenset({type(None), bool, int, str, Decimal, date, datetime, bytes})
+
+
 def _plain(value: Any) -> Any:
-    """Numbers as agate gives them: whole decimals stay decimals; everything else as it is."""
-    return value
+    """The value as templates know it: floating point numbers as decimals, lists and records as JSON, others as text."""
+    kind = type(value)
+    if kind in KEPT:
+        return value
+    if kind is float:
+        return Decimal(repr(value))
+    if isinstance(value, (list, tuple, dict)):
+        return json.dumps(value, default=_in_json)
+    return str(value)
+
+
+def _in_json(value: Any) -> Any:
+    """What JSON has no word for, within a list or a record."""
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.isoformat() if isinstance(value, (date, time)) else str(value)

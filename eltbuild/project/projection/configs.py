@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from eltbuild.project.projection.frame import Fields
@@ -139,9 +140,19 @@ def filled_config(resource_type: str, given: Mapping[str, Any]) -> Fields:
             config[name] = as_list(value)
         elif name == "meta":
             config[name] = dict(value) if isinstance(value, Mapping) else {}
+        elif name == "begin" and given.get("incremental_strategy") == "microbatch":
+            config[name] = moment_text(value)
         else:
             config[name] = value
     return config
+
+
+def moment_text(value: Any) -> Any:
+    """A time in the one form of ISO 8601 that dbt writes; what is no time stays as it is."""
+    try:
+        return datetime.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        return value
 
 
 def hooks_list(value: Any) -> list[Fields]:

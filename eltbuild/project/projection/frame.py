@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
 
-from eltbuild.project.resources import Project
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node, Source
 from eltbuild.relation import Relation
 from eltbuild.sql.quoting import quote_identifier
 
@@ -29,6 +30,23 @@ def quoted(dialect: str) -> Spell:
 DOUBLE_QUOTED = quoted("")
 
 
+def relation_text(resource: Node | Source, spell: Spell, quoting: Mapping[str, bool]) -> str | None:
+    """The name of the resource's relation in statements: bare where its `quoting`, or the project's, wants it."""
+    relation = resource.named
+    if relation is None:
+        return None
+    wanted = {**quoting, **resource.quoting} if isinstance(resource, Source) else quoting
+    if all(wanted.get(part) is not False for part in QUOTED_PARTS):
+        return spell(relation)
+    parts = [(part, getattr(relation, part)) for part in QUOTED_PARTS]
+    return ".".join(
+        spell(Relation(None, None, name)) if wanted.get(part) is not False else name for part, name in parts if name
+    )
+
+
+QUOTED_PARTS = ("database", "schema", "identifier")
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """Spelling, folders, and the time that counts as creation."""
@@ -42,6 +60,12 @@ class Frame:
     database: str | None = None
     schema: str = ""
     """The target's database and schema: those of nodes that have no relation."""
+    quoting: Mapping[str, bool] = field(default_factory=dict)
+    """The project's."""
+
+    def name(self, resource: Node | Source) -> str | None:
+        """The name of the resource's relation in statements, None where it has none."""
+        return relation_text(resource, self.spell, self.quoting)
 
 
 PLAIN = Frame()
@@ -56,4 +80,5 @@ def frame_of(project: Project, *, spell: Spell | None = None, created_at: float 
         root=project.root,
         database=project.target.database,
         schema=project.target.schema,
+        quoting=project.settings.quoting,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from eltbuild.project.project import Project
 from eltbuild.project.projection.configs import as_list
-from eltbuild.project.resources import Node, NodeId, Project
+from eltbuild.project.resources import Node, NodeId
 
 
 def primary_keys(project: Project) -> dict[NodeId, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Models, seeds, snapshots, tests, analyses and operations as dbt writes them in `manifest.json`."""
+"""Models, seeds, snapshots, tests, analyses, operations and functions as dbt writes them in `manifest.json`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any
 
+from eltbuild.project.project import Project
 from eltbuild.project.projection.configs import config_dict
 from eltbuild.project.projection.frame import PLAIN, Fields, Frame, frame_of
-from eltbuild.project.resources import ColumnSpec, Node, Project, Ref, UnitTest
+from eltbuild.project.resources import ColumnSpec, Node, Ref, UnitTest
 
 
 def node_dict(node: Node, around: Frame | Project = PLAIN) -> Fields:
     """A model, seed, snapshot, test, analysis or operation, without what compiling adds."""
     frame = around if isinstance(around, Frame) else frame_of(around)
-    relation = node.relation
+    relation = node.named
     config = config_dict(node)
     fields: Fields = {
         "database": relation.database if relation else config["database"] or frame.database,
@@ -30,7 +31,7 @@ def node_dict(node: Node, around: Frame | Project = PLAIN) -> Fields:
         "alias": (relation.identifier if relation else config.get("alias")) or node.name,
         "checksum": {"name": "sha256" if node.checksum else "none", "checksum": node.checksum},
         "config": config,
-        "tags": list(config["tags"]),
+        "tags": list(dict.fromkeys(config["tags"])),
         "description": node.description,
         "columns": columns_dict(node.columns),
         "meta": dict(config["meta"]),
@@ -40,7 +41,7 @@ def node_dict(node: Node, around: Frame | Project = PLAIN) -> Fields:
         "build_path": None,
         "unrendered_config": dict(node.unrendered_config),
         "created_at": frame.created_at,
-        "relation_name": frame.spell(relation) if relation and stands(node) else None,
+        "relation_name": frame.name(node) if stands(node) else None,
         "raw_code": node.code,
         "doc_blocks": list(node.extra.get("doc_blocks", ())),
     }
@@ -53,7 +54,7 @@ def stands(node: Node) -> bool:
     match node.resource_type:
         case "model":
             return not node.ephemeral
-        case "seed" | "snapshot":
+        case "seed" | "snapshot" | "function":
             return True
         case "test":
             return stores_failures(node.config)
@@ -83,7 +84,7 @@ def _rendered(fields: Fields, node: Node, frame: Frame) -> None:
     fields["refs"] = [ref_dict(ref) for ref in node.refs]
     fields["sources"] = [[source.source, source.table] for source in node.source_refs]
     fields["metrics"] = []
-    fields["functions"] = []
+    fields["functions"] = [[ref.package, ref.name] if ref.package else [ref.name] for ref in node.functions]
     fields["depends_on"] = {"macros": list(node.macros), "nodes": list(node.parents)}
     fields["compiled_path"] = compiled_path(node, frame.target_path)
     fields["contract"] = contract_dict(node, fields["config"].get("contract"))
@@ -116,9 +117,40 @@ def _test(fields: Fields, node: Node, frame: Frame) -> None:
 
 
 def _operation(fields: Fields, node: Node, frame: Frame) -> None:
+    """A hook of a package: its tag is not in its config, and its file is told from the package's folder."""
     _rendered(fields, node, frame)
+    fields["original_file_path"] = f"./{node.original_path}"
+    fields["config"] = {**fields["config"], "tags": []}
+    fields["unrendered_config"] = {k: v for k, v in fields["unrendered_config"].items() if k != "tags"}
     number = node.name.rpartition("-")[2]
     fields["index"] = node.extra.get("index") or (int(number) + 1 if number.isdecimal() else None)
+
+
+def _function(fields: Fields, node: Node, frame: Frame) -> None:
+    _rendered(fields, node, frame)
+    fields["returns"] = _returns(node.extra)
+    fields["arguments"] = _arguments(node.extra)
+    fields["overloads"] = [
+        {
+            "defined_in": overload["defined_in"],
+            "arguments": _arguments(overload),
+            "returns": _returns(overload),
+            "description": overload.get("description"),
+            "raw_body": overload.get("raw_body", ""),
+            "compiled_body": overload.get("compiled_body"),
+        }
+        for overload in node.extra.get("overloads") or ()
+    ]
+
+
+def _returns(signature: Mapping[str, Any]) -> Fields:
+    returns = signature.get("returns") or {}
+    return {"data_type": returns.get("data_type") or "", "description": returns.get("description")}
+
+
+def _arguments(signature: Mapping[str, Any]) -> list[Fields]:
+    keys = ("name", "data_type", "description", "default_value")
+    return [{key: argument.get(key) for key in keys} for argument in signature.get("arguments") or ()]
 
 
 MORE: Mapping[str, Callable[[Fields, Node, Frame], None]] = {
@@ -128,6 +160,7 @@ MORE: Mapping[str, Callable[[Fields, Node, Frame], None]] = {
     "test": _test,
     "analysis": _rendered,
     "operation": _operation,
+    "function": _function,
 }
 
 

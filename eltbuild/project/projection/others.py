@@ -22,8 +22,8 @@ from eltbuild.project.resources import (
 
 def source_dict(source: Source, frame: Frame = PLAIN) -> Fields:
     """A table of a source."""
-    relation = source.relation
-    freshness = freshness_dict(source.freshness)
+    relation = source.named
+    freshness = _freshness(source)
     tags = list(source.tags)
     return {
         "database": relation.database if relation else None,
@@ -62,12 +62,19 @@ def source_dict(source: Source, frame: Frame = PLAIN) -> Fields:
         },
         "patch_path": None,
         "unrendered_config": dict(source.unrendered_config),
-        "relation_name": frame.spell(relation) if relation else None,
+        "relation_name": frame.name(source),
         "created_at": frame.created_at,
         "unrendered_database": source.unrendered_database,
         "unrendered_schema": source.unrendered_schema,
         "doc_blocks": [],
     }
+
+
+def _freshness(source: Source) -> Fields | None:
+    """The rule; an empty one where nothing is said of it, and None where it is said that there is none."""
+    if source.freshness is None and "freshness" in source.config and source.config["freshness"] is None:
+        return None
+    return freshness_dict(source.freshness or {})
 
 
 def freshness_dict(freshness: Mapping[str, Any] | None) -> Fields | None:
@@ -189,7 +196,7 @@ def macro_dict(macro: Macro, frame: Frame = PLAIN) -> Fields:
         "docs": docs,
         "config": {**macro.config, "meta": dict(macro.meta), "docs": dict(docs)},
         "patch_path": macro.patch_path,
-        "arguments": [argument_dict(item) for item in macro.arguments] if macro.kind == "macro" else [],
+        "arguments": [argument_dict(item) for item in macro.arguments] if macro.kind != "materialization" else [],
         "created_at": frame.created_at,
         "supported_languages": list(macro.supported_languages) if macro.kind == "materialization" else None,
     }
@@ -201,16 +208,6 @@ def argument_dict(argument: Mapping[str, Any]) -> Fields:
         "name": argument.get("name"),
         "type": argument.get("type") or None,
         "description": argument.get("description") or "",
-    }
-
-
-def argument_defaults(argument: Mapping[str, Any]) -> Fields:
-    """An argument of a function."""
-    return {
-        "name": argument.get("name"),
-        "data_type": argument.get("data_type"),
-        "description": argument.get("description"),
-        "default_value": argument.get("default_value"),
     }
 
 

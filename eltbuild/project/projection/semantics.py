@@ -1,4 +1,4 @@
-"""Metrics, semantic models, saved queries and functions as dbt writes them in `manifest.json`.
+"""Metrics, semantic models and saved queries as dbt writes them in `manifest.json`.
 
 They are read and passed on, never built: their YAML is laid over the defaults of the schema, key by key.
 """
@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eltbuild.project.projection.configs import filled_config
 from eltbuild.project.projection.frame import PLAIN, Fields, Frame
 from eltbuild.project.projection.nodes import ref_dict
-from eltbuild.project.projection.others import argument_defaults, depends_on, head_dict
+from eltbuild.project.projection.others import depends_on, head_dict
 from eltbuild.project.resources import Unmanaged
 from eltbuild.relation import Relation
 
 
 def unmanaged_dict(resource: Unmanaged, frame: Frame = PLAIN, *, relation: Relation | None = None) -> Fields:
-    """A metric, semantic model, saved query or function; `relation` is where it, or its model, stands."""
+    """A metric, semantic model or saved query; `relation` is where it, or its model, stands."""
     return SHAPES[resource.resource_type](resource, frame, relation)
 
 
@@ -244,57 +243,10 @@ def export_dict(given: Mapping[str, Any]) -> Fields:
     }
 
 
-def function_dict(function: Unmanaged, frame: Frame, relation: Relation | None = None) -> Fields:
-    """A user-defined function."""
-    body = function.body
-    config = filled_config("function", function.config)
-    relation = relation or Relation(
-        config["database"] or frame.database,
-        config["schema"] or frame.schema,
-        config["alias"] or function.name,
-    )
-    returns = _mapping(body.get("returns"))
-    checksum = str(body.get("checksum") or "")
-    code = str(body.get("code") or body.get("raw_code") or "")
-    return {
-        "returns": {"data_type": returns.get("data_type") or "", "description": returns.get("description")},
-        "database": relation.database,
-        "schema": relation.schema or "",
-        **head_dict(function),
-        "alias": relation.identifier or function.name,
-        "checksum": {"name": "sha256" if checksum else "none", "checksum": checksum},
-        "config": config,
-        "tags": list(config["tags"]),
-        "description": function.description,
-        "columns": {},
-        "meta": dict(config["meta"]),
-        "group": config["group"],
-        "docs": dict(config["docs"]),
-        "patch_path": body.get("patch_path"),
-        "build_path": None,
-        "unrendered_config": dict(function.config),
-        "created_at": frame.created_at,
-        "relation_name": frame.spell(relation),
-        "raw_code": code,
-        "doc_blocks": [],
-        "language": body.get("language") or "sql",
-        "refs": [ref_dict(ref) for ref in function.refs],
-        "sources": [],
-        "metrics": [],
-        "functions": [],
-        "depends_on": depends_on(function.parents),
-        "compiled_path": None,
-        "contract": {"enforced": False, "alias_types": True, "checksum": None},
-        "arguments": [argument_defaults(_named(item)) for item in body.get("arguments") or ()],
-        "overloads": list(body.get("overloads") or ()),
-    }
-
-
 SHAPES: Mapping[str, Callable[[Unmanaged, Frame, Relation | None], Fields]] = {
     "metric": metric_dict,
     "semantic_model": semantic_model_dict,
     "saved_query": saved_query_dict,
-    "function": function_dict,
 }
 
 

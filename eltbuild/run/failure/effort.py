@@ -16,10 +16,13 @@ from eltbuild.run.work import Work, is_idempotent
 T = TypeVar("T")
 
 
-def retried(work: Work, resource: Node | Source | UnitTest, call: Callable[[], T]) -> T:
-    """What the call gives; a part of a node is tried again as the node itself would be."""
+def retried(work: Work, resource: Node | Source | UnitTest, call: Callable[[], T], twice: bool = False) -> T:
+    """What the call gives; a part of a node is tried again as the node itself would be.
+
+    `twice`: the part does the same when it is done twice, whatever the node does.
+    """
     node = resource if isinstance(resource, Node) else None
-    idempotent = node is None or is_idempotent(work, node)
+    idempotent = twice or node is None or is_idempotent(work, node)
 
     def tell(text: str) -> None:
         work.session.say(f"{title(resource.id)}: {text}", "info", "note", resource.id)

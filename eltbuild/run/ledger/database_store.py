@@ -26,6 +26,7 @@ from eltbuild.state.rows import (
     built_of,
     ended_of,
     interval_of,
+    place,
     run_of,
 )
 from eltbuild.state.tables import BRIEF, MIGRATIONS, VERSION, Migration, Tables, migration
@@ -59,6 +60,7 @@ class DatabaseStore:
         self.sure = able.session_locks
         self.locks = able.session_locks
         self.certain = able.single_process
+        self.exact = able.exact_names
 
     # Layout
 
@@ -240,7 +242,7 @@ class DatabaseStore:
 
     def take_over(self, found: Remembered) -> None:
         """What was kept in a file, while there was no place for it here, is kept here from now on."""
-        latest = {built.relation.key: built for built in found.built}
+        latest = {place(built.relation): built for built in found.built}
         for records in (tuple(latest.values()), tuple(found.intervals)):
             if records:
                 self._do((self.tables.take_over(records),))

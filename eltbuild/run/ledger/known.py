@@ -10,10 +10,16 @@ from eltbuild.state.records import STANDING, Built, Interval, Key
 
 
 class Known:
-    """The latest events and slices, by relation. Safe to use from several threads."""
+    """The latest events and slices, by relation. Safe to use from several threads.
 
-    def __init__(self, project: str, built: Iterable[Built] = (), intervals: Iterable[Interval] = ()) -> None:
+    `exact`: names that differ in letter case alone are two.
+    """
+
+    def __init__(
+        self, project: str, built: Iterable[Built] = (), intervals: Iterable[Interval] = (), exact: bool = False
+    ) -> None:
         self._project = project
+        self._exact = exact
         self._lock = threading.Lock()
         self._built: dict[Key, Built] = {}
         self._intervals: dict[Key, list[Interval]] = {}
@@ -30,7 +36,7 @@ class Known:
 
     def owner(self, relation: Relation) -> str | None:
         """The project that built what stands there, or took it over."""
-        event = self._built.get(relation.key)
+        event = self._built.get(self._key(relation))
         return event.project if event is not None and event.event in STANDING else None
 
     def built(self) -> Sequence[Built]:
@@ -41,28 +47,28 @@ class Known:
     def happened(self, event: Built) -> None:
         """Something happened to a relation."""
         with self._lock:
-            self._built[event.relation.key] = event
+            self._built[self._key(event.relation)] = event
 
     def intervals(self, relation: Relation) -> Sequence[Interval] | None:
         """The slices of what stands there, in order; None where nothing is known."""
-        found = self._intervals.get(relation.key)
-        if found is None or relation.key in self._afresh or self.owner(relation) is None:
+        found = self._intervals.get(self._key(relation))
+        if found is None or self._key(relation) in self._afresh or self.owner(relation) is None:
             return None
         return tuple(sorted(found, key=lambda interval: interval.start))
 
     def since(self, relation: Relation, run: int) -> int:
         """The run that began the table from nothing; the given one where it does so, or where nobody knows."""
-        found = self._intervals.get(relation.key)
-        return found[0].since if found and relation.key not in self._afresh else run
+        found = self._intervals.get(self._key(relation))
+        return found[0].since if found and self._key(relation) not in self._afresh else run
 
     def afresh(self, relation: Relation) -> None:
         """The table will begin from nothing with the next slice."""
         with self._lock:
-            self._afresh.add(relation.key)
+            self._afresh.add(self._key(relation))
 
     def stands(self, interval: Interval) -> None:
         """A slice stands; one of a newer table makes those of the older ones void."""
-        key = interval.relation.key
+        key = self._key(interval.relation)
         with self._lock:
             self._afresh.discard(key)
             held = self._intervals.setdefault(key, [])
@@ -71,3 +77,8 @@ class Known:
             if not held or held[0].since == interval.since:
                 held[:] = [one for one in held if one.start != interval.start]
                 held.append(interval)
+
+    def _key(self, relation: Relation) -> Key:
+        if not self._exact:
+            return relation.key
+        return (relation.key[0], relation.schema or "", relation.identifier or "")

@@ -89,19 +89,24 @@ class Lease:
         database = (self.tables.schema.database or "").lower()
         return self.tables.writer.capabilities.transactional_ddl and relation.key[0] in ("", database)
 
-    def carry(self, connection: Connection, record: Built | Interval) -> None:
-        """The record is written by that session, within its transaction. Raises `DatabaseError`."""
-        answer = connection.execute(self.tables.record(self.run, record))
+    def carry(self, connection: Connection, *records: Built | Interval) -> None:
+        """The records are written by that session, within its transaction. Raises `DatabaseError`."""
+        first, *others = records
+        answer = connection.execute(self.tables.record(self.run, first))
         if answer.affected == 0:
             self.lose()
             raise lost()
+        # From the first one on, nobody can end the run before this transaction ends.
+        if others:
+            connection.execute(self.tables.take_over(others))
 
-    def write(self, record: Built | Interval) -> None:
-        """The record is written and committed. Raises `DatabaseError`, also where another run has ended this one."""
+    def write(self, *records: Built | Interval) -> None:
+        """The records are written and committed. Raises `DatabaseError`, also where another run has ended this one."""
         with self._guard:
-            if self._done(self.tables.record(self.run, record)).affected == 0:
-                self.lose()
-                raise lost()
+            for record in records:
+                if self._done(self.tables.record(self.run, record)).affected == 0:
+                    self.lose()
+                    raise lost()
 
     def lose(self) -> None:
         """Another run has ended this one."""

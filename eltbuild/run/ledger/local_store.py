@@ -5,8 +5,10 @@ It is known on this machine only: runs elsewhere neither see it nor are seen.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import sys
 import threading
 import time
@@ -62,6 +64,7 @@ class LocalStore:
 
     def read(self) -> Remembered:
         """What the file holds."""
+        refuse_other(self.file)
         try:
             text = self.file.read_bytes().decode("utf-8", errors="replace")
         except FileNotFoundError:
@@ -207,13 +210,14 @@ class LocalLease:
         """Never: a file is no part of a transaction."""
         return False
 
-    def carry(self, connection: Connection, record: Built | Interval) -> None:
-        """The record is written."""
-        self.write(record)
+    def carry(self, connection: Connection, *records: Built | Interval) -> None:
+        """The records are written."""
+        self.write(*records)
 
-    def write(self, record: Built | Interval) -> None:
-        """The record is written and on the disk. Raises `DatabaseError`."""
-        self._store.add([line(replace(record, at=datetime.now(UTC)))])
+    def write(self, *records: Built | Interval) -> None:
+        """The records are written and on the disk. Raises `DatabaseError`."""
+        now = datetime.now(UTC)
+        self._store.add([line(replace(record, at=now)) for record in records])
 
     def stands(self, connection: Connection, node: str, start: datetime | None) -> bool | None:
         """Nobody can tell."""
@@ -248,8 +252,21 @@ class LocalLease:
 
 
 def _opened(path: Path, how: int) -> int:
-    """The file, made if need be, for its owner only."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | how | getattr(os, "O_CLOEXEC", 0), 0o600)
+    """The file, made if need be, for its owner only. Raises `OSError`, also where it is no file."""
+    refuse_other(path)
+    # A pipe that takes the file's place just now is not waited for.
+    flags = os.O_WRONLY | os.O_CREAT | how | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.open(path, flags, 0o600)
+
+
+def refuse_other(path: Path) -> None:
+    """Raise `OSError` where something else than a file has that name: a folder, or a pipe, which nobody answers at."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is no file", str(path))
 
 
 def _written(descriptor: int, text: str) -> None:

@@ -112,7 +112,7 @@ def _read(store: DatabaseStore, run: Run) -> Known:
     built = store.built()
     with suppress(DatabaseError):  # a run that begins at the same time may be tidying, too
         store.tidy(run, len(built))
-    return Known(run.project, built, store.intervals())
+    return Known(run.project, built, store.intervals(), store.exact)
 
 
 def _moved(local: LocalStore, store: DatabaseStore) -> Generator[Message, None, None]:
@@ -161,7 +161,8 @@ def _local(
         yield _warning(f"{lines} of {shown} cannot be read and count for nothing", "", "StateDamaged")
     started = yield from waiting.claimed(store, run)
     found = store.read()
-    known = Known(run.project, (*seen[0], *found.built), (*seen[1], *found.intervals))
+    exact = books.writer.capabilities.exact_names
+    known = Known(run.project, (*seen[0], *found.built), (*seen[1], *found.intervals), exact)
     return RunLedger(
         LocalLease(store, started), known, now=books.now, whole=books.whole, mask=books.mask, told=books.tell
     )
@@ -243,12 +244,13 @@ def reading(books: Books, connection: Connection) -> Ledger:
 
     Raises `UsageError` where the state is somebody else's or newer than this code.
     """
+    exact = books.writer.capabilities.exact_names
     match journal(books, connection):
         case DatabaseStore() as store:
-            return Reading(Known(books.project, store.built(), store.intervals()))
+            return Reading(Known(books.project, store.built(), store.intervals(), exact))
         case LocalStore() as store:
             found = store.read()
-            return Reading(Known(books.project, found.built, found.intervals))
+            return Reading(Known(books.project, found.built, found.intervals, exact))
         case _:
             return Forgetful()
 

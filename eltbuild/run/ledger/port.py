@@ -45,22 +45,26 @@ class Ledger(Protocol):
         ...
 
     def recording(
-        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None = None
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batches: Sequence[Batch] = ()
     ) -> tuple[Operation, ...]:
         """What to carry out last in the transaction that publishes a node, so that data and record commit together.
+
+        `batches` are the slices that it publishes, of a microbatch model.
 
         Carrying it out raises `DatabaseError` where the run has lost its claim: nothing of it may be published.
         """
         ...
 
     def recorded(
-        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None = None
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batches: Sequence[Batch] = ()
     ) -> None:
         """It is committed."""
         ...
 
-    def committed(self, node: Node, relation: Relation, batch: Batch | None, connection: Connection) -> bool | None:
-        """Whether this run's record of that node, or slice, stands: asked where the answer to a commit was lost.
+    def committed(
+        self, node: Node, relation: Relation, batches: Sequence[Batch], connection: Connection
+    ) -> bool | None:
+        """Whether this run's record of that node, or of slices, stands: asked where the answer to a commit was lost.
 
         What is still being committed is waited for. None where nothing can tell. Raises `DatabaseError`.
         """
@@ -112,17 +116,19 @@ class Forgetful:
         """Nothing happens."""
 
     def recording(
-        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None = None
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batches: Sequence[Batch] = ()
     ) -> tuple[Operation, ...]:
         """Nothing."""
         return ()
 
     def recorded(
-        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None = None
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batches: Sequence[Batch] = ()
     ) -> None:
         """Nothing happens."""
 
-    def committed(self, node: Node, relation: Relation, batch: Batch | None, connection: Connection) -> bool | None:
+    def committed(
+        self, node: Node, relation: Relation, batches: Sequence[Batch], connection: Connection
+    ) -> bool | None:
         """Nothing can tell."""
         return None
 
@@ -170,17 +176,19 @@ class Reading:
         """Nothing happens."""
 
     def recording(
-        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None = None
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batches: Sequence[Batch] = ()
     ) -> tuple[Operation, ...]:
         """Nothing."""
         return ()
 
     def recorded(
-        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None = None
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batches: Sequence[Batch] = ()
     ) -> None:
         """Nothing happens."""
 
-    def committed(self, node: Node, relation: Relation, batch: Batch | None, connection: Connection) -> bool | None:
+    def committed(
+        self, node: Node, relation: Relation, batches: Sequence[Batch], connection: Connection
+    ) -> bool | None:
         """Nothing can tell."""
         return None
 

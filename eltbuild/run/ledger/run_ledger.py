@@ -31,12 +31,12 @@ class Lease(Protocol):
         """Whether data at that place and a record of it can commit in one transaction."""
         ...
 
-    def carry(self, connection: Connection, record: Built | Interval) -> None:
-        """The record is written by that session, within its transaction. Raises `DatabaseError`."""
+    def carry(self, connection: Connection, *records: Built | Interval) -> None:
+        """The records are written by that session, within its transaction. Raises `DatabaseError`."""
         ...
 
-    def write(self, record: Built | Interval) -> None:
-        """The record is written and committed. Raises `DatabaseError`."""
+    def write(self, *records: Built | Interval) -> None:
+        """The records are written and committed. Raises `DatabaseError`."""
         ...
 
     def stands(self, connection: Connection, node: str, start: datetime | None) -> bool | None:
@@ -105,40 +105,42 @@ class RunLedger:
             self._lease.write(self._event(relation, kind, "begun", node.id))
 
     def recording(
-        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None = None
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batches: Sequence[Batch] = ()
     ) -> tuple[Operation, ...]:
         """The records of a node, to be carried out by its own session; none where that cannot be."""
         if not self._lease.together(relation):
             return ()
 
         def record(connection: Connection) -> Answer | None:
-            for one in self._records(node, relation, kind, fingerprint, batch):
-                self._lease.carry(connection, one)
+            self._lease.carry(connection, *self._records(node, relation, kind, fingerprint, batches))
             return None
 
         return (Call(record, "record"),)
 
     def recorded(
-        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None = None
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batches: Sequence[Batch] = ()
     ) -> None:
         """It is committed; written down now where it could not be before. Raises `DatabaseError`."""
-        for one in self._records(node, relation, kind, fingerprint, batch):
-            if not self._lease.together(relation):
-                self._lease.write(one)
+        records = self._records(node, relation, kind, fingerprint, batches)
+        if not self._lease.together(relation):
+            self._lease.write(*records)
+        for one in records:
             if isinstance(one, Interval):
                 self._known.stands(one)
             else:
                 self._known.happened(one)
-        if batch is not None:
+        if batches:
             self._sliced.add(relation.key)
         elif not is_in_parts(node):
             self._done.add(node.id)
 
-    def committed(self, node: Node, relation: Relation, batch: Batch | None, connection: Connection) -> bool | None:
-        """Whether this run's record of that node, or slice, stands. Raises `DatabaseError`."""
+    def committed(
+        self, node: Node, relation: Relation, batches: Sequence[Batch], connection: Connection
+    ) -> bool | None:
+        """Whether this run's record of that node, or of those slices, stands. Raises `DatabaseError`."""
         if not self._lease.together(relation):
             return None
-        return self._lease.stands(connection, node.id, batch.start if batch is not None else None)
+        return self._lease.stands(connection, node.id, batches[0].start if batches else None)
 
     def together(self, relation: Relation) -> bool:
         """Whether data at that place and a record of it commit in one transaction."""
@@ -202,25 +204,27 @@ class RunLedger:
         )
 
     def _records(
-        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batch: Batch | None
+        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batches: Sequence[Batch]
     ) -> Sequence[Built | Interval]:
-        """What is to be remembered of a node, or of a slice of one."""
+        """What is to be remembered of a node, or of slices of one."""
         built = self._event(relation, kind, "built", node.id, fingerprint)
-        if batch is None:
-            return (built,)
         run = self._lease.run
-        interval = Interval(
-            run=run.number,
-            since=self._known.since(relation, run.number),
-            project=run.project,
-            relation=relation,
-            node=node.id,
-            start=batch.start,
-            # What has not happened yet cannot stand whole.
-            end=max(min(batch.end, self._now), batch.start) if self._whole else batch.start,
-            fingerprint=fingerprint,
-        )
-        return (interval,) if relation.key in self._sliced else (built, interval)
+        since = self._known.since(relation, run.number) if batches else 0
+        intervals = [
+            Interval(
+                run=run.number,
+                since=since,
+                project=run.project,
+                relation=relation,
+                node=node.id,
+                start=batch.start,
+                # What has not happened yet cannot stand whole.
+                end=max(min(batch.end, self._now), batch.start) if self._whole else batch.start,
+                fingerprint=fingerprint,
+            )
+            for batch in batches
+        ]
+        return tuple(intervals) if relation.key in self._sliced else (built, *intervals)
 
 
 def is_in_parts(node: Node) -> bool:

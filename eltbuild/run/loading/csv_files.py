@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,12 @@ def text_columns(node: Node) -> frozenset[str]:
     )
 
 
+def delimiter_of(node: Node) -> str:
+    """What the config gives as delimiter, whether it can be one or not; a comma where it gives none."""
+    given = node.config.get("delimiter")
+    return "," if given is None else str(given)
+
+
 def read_csv(node: Node, path: Path, able: Capabilities) -> pyarrow.Table:
     """A CSV file, its delimiter from the config.
 
@@ -36,16 +42,16 @@ def read_csv(node: Node, path: Path, able: Capabilities) -> pyarrow.Table:
     import pyarrow
 
     declared = {str(name).lower() for name in node.config.get("column_types") or {}} | text_columns(node)
-    delimiter = str(node.config.get("delimiter") or ",")
+    delimiter = delimiter_of(node)
     if len(delimiter) != 1:
         place = node.patch_place or node.place
         raise CompileError(Problem(f"seed `{node.name}`: the delimiter must be one character", place))
     # Whatever column has a declared type is read as text: the warehouse casts it, and nothing is lost on the way.
     kinds = {name: pyarrow.string() for name in _header(node, path) if name.lower() in declared}
-    table = _parsed(node, path, delimiter, kinds)
+    table = _parsed(node, path, delimiter, kinds, able)
     table = _retyped(node, path, delimiter, table, declared, able)
     if able.reads_csv:
-        table = _as_engine(node, path, delimiter, table)
+        table = _as_engine(node, path, delimiter, table, able)
     return _nulls_typed(table)
 
 
@@ -69,7 +75,7 @@ def _retyped(
         if (types.is_temporal(field.type) and not types.is_date(field.type))
         or (hex_digits and types.is_integer(field.type))
     ]
-    texts = _parsed(node, path, delimiter, dict.fromkeys(doubtful, pyarrow.string())) if doubtful else None
+    texts = _parsed(node, path, delimiter, dict.fromkeys(doubtful, pyarrow.string()), able) if doubtful else None
     for number, field in enumerate(table.schema):
         column = table.column(number)
         if field not in guessed:
@@ -96,7 +102,7 @@ def _settled(texts: Any, guess: Any, able: Capabilities) -> Any:
     return as_moments(texts, able.reads_csv)
 
 
-def _as_engine(node: Node, path: Path, delimiter: str, table: pyarrow.Table) -> pyarrow.Table:
+def _as_engine(node: Node, path: Path, delimiter: str, table: pyarrow.Table, able: Capabilities) -> pyarrow.Table:
     """The rows with texts as an engine's own reader takes them: `'` may quote values, and null is a word."""
     import pyarrow
     from pyarrow import compute, types
@@ -105,12 +111,14 @@ def _as_engine(node: Node, path: Path, delimiter: str, table: pyarrow.Table) -> 
     quote = "'" if names and _quotes_singly(path, delimiter) else '"'
     if not names or (quote == '"' and not _holds(path, rb"(?i)null")):
         return table
-    texts = _parsed(node, path, delimiter, dict.fromkeys(table.column_names, pyarrow.string()), quote, words=True)
+    names_of_all = dict.fromkeys(table.column_names, pyarrow.string())
+    texts = _parsed(node, path, delimiter, names_of_all, able, quote, words=True)
     for number, field in enumerate(table.schema):
         if field.name in names:
             column = texts.column(number)
-            empty = compute.equal(column, "")
-            found = compute.if_else(empty, pyarrow.scalar(None, pyarrow.string()), column)
+            # Plain values in place of the pattern and the nulls would have Arrow import pandas.
+            empty = compute.match_substring_regex(column, "^$")
+            found = compute.if_else(empty, pyarrow.nulls(len(column), pyarrow.string()), column)
             table = table.set_column(number, field.name, found)
     return table
 
@@ -135,11 +143,19 @@ def _quotes_singly(path: Path, delimiter: str) -> bool:
 
 
 def _parsed(
-    node: Node, path: Path, delimiter: str, kinds: Mapping[str, Any], quote: str = '"', words: bool = False
+    node: Node,
+    path: Path,
+    delimiter: str,
+    kinds: Mapping[str, Any],
+    able: Capabilities,
+    quote: str = '"',
+    words: bool = False,
+    filled: bool = False,
 ) -> pyarrow.Table:
     """The rows, with the columns of `kinds` in those types and the others in what they look like.
 
-    `words`: text keeps what would otherwise be NULL, the empty text included.
+    `words`: text keeps what would otherwise be NULL, the empty text included. Rows that are too short end in NULL, but
+    where an engine's own reader would refuse them; `filled` says that they have been filled up.
     """
     import pyarrow
     from pyarrow import csv
@@ -150,31 +166,92 @@ def _parsed(
         skipped.append(row)
         return "skip"
 
-    parsing = csv.ParseOptions(delimiter=delimiter, quote_char=quote, newlines_in_values=True, invalid_row_handler=skip)
-    converting = csv.ConvertOptions(
-        column_types=dict(kinds),
-        strings_can_be_null=not words,
-        quoted_strings_can_be_null=not words,
-        null_values=["", "null", "NULL", "Null"],
-        true_values=["true", "True", "TRUE"],
-        false_values=["false", "False", "FALSE"],
+    # A line without any character is a row of NULLs; readers of engines pass over it, but in files of one column.
+    blank = able.reads_csv and len(_header(node, path)) > 1
+    parsing = csv.ParseOptions(
+        delimiter=delimiter,
+        quote_char=quote,
+        newlines_in_values=True,
+        ignore_empty_lines=blank,
+        invalid_row_handler=skip,
     )
+    nulls = () if able.reads_csv else _padded_nulls(path, delimiter)
+    converting = _conversion(kinds, words, nulls)
+    source = _filled_up(path, delimiter) if filled else _ended(path)
     try:
-        table = csv.read_csv(path, csv.ReadOptions(use_threads=False), parsing, converting)
+        table = csv.read_csv(source, csv.ReadOptions(use_threads=False), parsing, converting)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowKeyError) as error:
         raise CompileError(
             Problem(f"seed `{node.name}` cannot be read as CSV: {error}", Place(node.project_path))
         ) from None
-    if skipped:
-        row = skipped[0]
-        raise CompileError(
-            Problem(
-                f"seed `{node.name}`: a row has {row.actual_columns} values, the header {row.expected_columns}",
-                Place(node.project_path, _line_of(path, row.text)),
-                "quote values that hold the delimiter",
-            )
-        )
+    wrong = [row for row in skipped if able.reads_csv or row.actual_columns > row.expected_columns]
+    if wrong:
+        raise _other_width(node, path, wrong[0])
+    if skipped and not filled:
+        return _parsed(node, path, delimiter, kinds, able, quote, words, filled=True)
     return table
+
+
+def _other_width(node: Node, path: Path, row: Any) -> CompileError:
+    """What is wrong with a row that has not as many values as the header."""
+    return CompileError(
+        Problem(
+            f"seed `{node.name}`: a row has {row.actual_columns} values, the header {row.expected_columns}",
+            Place(node.project_path, _line_of(path, row.text)),
+            "quote values that hold the delimiter",
+        )
+    )
+
+
+def _conversion(kinds: Mapping[str, Any], words: bool, nulls: Sequence[str]) -> Any:
+    """How texts become values: columns of those kinds; `nulls` stand for NULL beside the usual words."""
+    from pyarrow import csv
+
+    return csv.ConvertOptions(
+        column_types=dict(kinds),
+        strings_can_be_null=not words,
+        quoted_strings_can_be_null=not words,
+        null_values=["", "null", "NULL", "Null", *nulls],
+        true_values=["true", "True", "TRUE"],
+        false_values=["false", "False", "FALSE"],
+    )
+
+
+def _ended(path: Path) -> Any:
+    """What to read: the file, or the one line that is all there is of it, with an end."""
+    import io
+
+    return path if _holds(path, rb"[\r\n]") else io.BytesIO(path.read_bytes() + b"\n")
+
+
+def _padded_nulls(path: Path, delimiter: str) -> list[str]:
+    """The values that are nothing but white space, or `null` within it: they mean NULL."""
+    end = re.escape(delimiter.encode())
+    pattern = rb"(?:^|" + end + rb')("?)([ \t]+(?:null)?[ \t]*|null[ \t]+)\1(?=' + end + rb"|\r|$)"
+    return sorted({found[1].decode("ascii") for found in _found(path, rb"(?mi)" + pattern)})
+
+
+def _found(path: Path, pattern: bytes) -> list[tuple[bytes, ...]]:
+    """What the groups of the pattern hold, at each place of the file where it occurs."""
+    import mmap
+
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return re.findall(pattern, content)
+
+
+def _filled_up(path: Path, delimiter: str) -> Any:
+    """The file as bytes to read, each row with as many values as the header."""
+    import csv
+    import io
+
+    text = io.StringIO(newline="")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, delimiter=delimiter)
+        header = next(rows)
+        writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(row + [""] * (len(header) - len(row)) for row in rows)
+    return io.BytesIO(text.getvalue().encode("utf-8"))
 
 
 def _line_of(path: Path, text: str) -> int:
@@ -190,7 +267,7 @@ def _header(node: Node, path: Path) -> list[str]:
 
     with path.open(encoding="utf-8-sig", newline="", errors="strict") as file:
         try:
-            rows = csv.reader(file, delimiter=str(node.config.get("delimiter") or ",")[:1])
+            rows = csv.reader(file, delimiter=delimiter_of(node)[:1] or ",")
             header = [name.strip() for name in next(rows, [])]
         except (UnicodeDecodeError, csv.Error) as error:
             raise CompileError(

@@ -27,8 +27,9 @@ def as_whole_numbers(numbers: Any) -> Any:
 
     if len(numbers) == numbers.null_count:
         return numbers
-    whole = compute.and_(compute.equal(compute.floor(numbers), numbers), compute.less(compute.abs(numbers), EXACT))
-    return numbers.cast(pyarrow.int64()) if compute.all(whole).as_py() else numbers
+    # A value of Python's own among the arguments would have Arrow import pandas, to see whether it is one of its kinds.
+    whole = compute.all(compute.equal(compute.floor(numbers), numbers)).as_py()
+    return numbers.cast(pyarrow.int64()) if whole and compute.max(compute.abs(numbers)).as_py() < EXACT else numbers
 
 
 def as_moments(texts: Any, drops_offset: bool) -> Any:

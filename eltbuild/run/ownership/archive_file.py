@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from eltbuild.adapter import Connection
+from eltbuild.disk import sync_folder
 from eltbuild.errors import Problem, UsageError
 from eltbuild.plan.archive import view_query
 from eltbuild.relation import Column, Relation, RelationInfo, RelationKind
@@ -206,7 +207,7 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise UsageError(Problem(f"cannot write `{path}`: {error.strerror or error}")) from error
     finally:
@@ -220,13 +221,3 @@ def _made(folder: Path) -> None:
     ignored = folder.parent / ".gitignore"
     if not ignored.exists():
         ignored.write_text("*\n", encoding="utf-8")
-
-
-def _sync(folder: Path) -> None:
-    """The name of a new file is on the disk, too, where folders can be asked for that."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

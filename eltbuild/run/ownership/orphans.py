@@ -12,11 +12,11 @@ from typing import Literal
 from eltbuild.adapter import Connection
 from eltbuild.errors import EltbuildError, Problem, UsageError
 from eltbuild.plan.archive import view_text
-from eltbuild.project.resources import Project
+from eltbuild.project.project import Project
 from eltbuild.relation import Relation, RelationInfo
 from eltbuild.run.ledger.port import Ledger
 from eltbuild.run.ownership.archive_file import write_rows, write_text
-from eltbuild.run.work import perform
+from eltbuild.run.performing import perform
 from eltbuild.sql import spelling
 from eltbuild.sql.writer import Writer
 from eltbuild.state.records import STANDING, Built, Key
@@ -69,7 +69,7 @@ def found(project: Project, home: str, ledger: Ledger, connection: Connection) -
     Told by what is remembered and by one look at the warehouse.
     """
     contained = places(project)
-    own = [built for built in ledger.built() if built.relation.key not in contained]
+    own = [one for one in ledger.built() if one.relation.key not in contained and one.kind != "function"]
     asked = [(built, status) for built in own if built.home == home and (status := _standing(built, ledger))]
     schemas = {built.relation.key[:2]: replace(built.relation, identifier=None) for built, _ in asked}
     stands = {info.relation.key: info for info in connection.relations(tuple(schemas.values()))}

@@ -13,8 +13,9 @@ from eltbuild.plan.nouns import Call, Facts, Operation, Statement
 from eltbuild.project.resources import Node
 from eltbuild.relation import RelationInfo
 from eltbuild.run.ledger.port import Forgetful
+from eltbuild.run.performing import perform
 from eltbuild.run.sessions import Commented
-from eltbuild.run.work import Work, perform
+from eltbuild.run.work import Work
 from eltbuild.sql.writer import Writer
 
 FOREIGN = "ForeignRelation"

@@ -14,7 +14,7 @@ from eltbuild.plan.rows import columns_of
 from eltbuild.relation import Relation
 from eltbuild.run.ledger.port import Ledger
 from eltbuild.run.ownership.archive_file import HEAD, METADATA, Content, content_of
-from eltbuild.run.work import perform
+from eltbuild.run.performing import perform
 from eltbuild.sql.writer import Writer
 
 if TYPE_CHECKING:

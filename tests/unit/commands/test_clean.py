@@ -8,7 +8,7 @@ import pytest
 
 from eltbuild.commands.clean import clean
 from eltbuild.errors import ProjectError
-from eltbuild.project.resources import Settings
+from eltbuild.project.project import Settings
 
 PATHS = {"model-paths": ("models", "more/models"), "seed-paths": ("seeds",)}
 

@@ -15,7 +15,7 @@ from renderings import DuckDB, rendering, value
 from eltbuild.compile.dbt.dialects import DUCKDB_AS_GENERATED
 from eltbuild.compile.dbt.spelling import EXPRESSIONS, HOLE, cut, enclosed, spelling, write
 from eltbuild.jinja.errors import TemplateError
-from eltbuild.project.resources import Settings
+from eltbuild.project.project import Settings
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "crossdb"
 ROWS = "(values ('a', 1), ('b', 3), (null, 2), ('c', 0), ('a', 5)) as t(x, o)"

@@ -91,7 +91,7 @@ def test_all_mistakes_at_once(tmp_path):
         {
             "models/orders.sql": "select 1 as id",
             "models/b.sql": "select *\nfrom {{ ref('ordrs') }}",
-            "models/c.sql": "select {{ cnts(1) }}",
+            "models/c.sql": "select {{ 1 | cnts }}",
             "models/d.sql": "{% if %}",
             "models/e.sql": "select * from {{ source('raw', 'x') }}",
             "macros/m.sql": "{% macro cents(a) %}{{ a }}{% endmacro %}",
@@ -99,10 +99,33 @@ def test_all_mistakes_at_once(tmp_path):
     )
     assert found == [
         "models/b.sql:2:9: model `b` refers to `ordrs`, which does not exist | did you mean `orders`?",
-        "models/c.sql:1:11: `cnts` is not defined | did you mean `cents`?",
+        "models/c.sql:1:15: there is no filter `cnts` | did you mean `count`?",
         "models/d.sql:1:1: Expected an expression, got 'end of statement block' | ",
         "models/e.sql:1:18: model `e` refers to source `raw.x`, which does not exist | ",
     ]
+
+
+def test_a_name_that_is_not_there_is_told_and_what_follows_it_is_seen(tmp_path):
+    """The node fails at its turn, as with dbt; its parents are known, so that what stands before it is right."""
+    project = load(
+        tmp_path,
+        {
+            "models/orders.sql": "select 1 as id",
+            "models/b.sql": "select {{ cnts(1).upper() }} from {{ ref('orders') }}",
+            "models/c.sql": "select {{ shop.cnts(1) }} {% for x in dollars() %}{{ x }}{% endfor %} from {{ ref('b') }}",
+            "models/s.yml": "models: [{name: orders, columns: [{name: id, data_tests: [odd, tools.even]}]}]",
+            "macros/m.sql": "{% macro cents(a) %}{{ a }}{% endmacro %}",
+        },
+    )
+    assert [(p.severity, str(p)) for p in project.problems] == [
+        ("warning", "models/b.sql:1:11: `cnts` is not defined\n    hint: did you mean `cents`?"),
+        ("warning", "models/c.sql:1:11: package `shop` has no macro `cnts`"),
+        ("warning", "models/s.yml:1:59: there is no generic test `odd`"),
+        ("warning", "models/s.yml:1:64: `tools` is not defined\n    hint: is it of a package that is not installed? try: "
+         "eltbuild deps"),
+    ]  # fmt: skip
+    assert project.nodes["model.shop.b"].parents == ("model.shop.orders",)
+    assert project.nodes["model.shop.c"].parents == ("model.shop.b",)
 
 
 def test_a_cycle_is_named_as_a_path(tmp_path):

@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 import pytest
-from eltbuild_duckdb.settings import KNOWN, Extension, Opening, read_opening
+from eltbuild_duckdb.opening import Extension, Opening
+from eltbuild_duckdb.settings import KNOWN, read_opening
 
 from eltbuild.adapter import Target
 

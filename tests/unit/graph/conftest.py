@@ -9,18 +9,8 @@ from typing import Any
 import pytest
 
 from eltbuild.adapter import Target
-from eltbuild.project.resources import (
-    ColumnSpec,
-    Exposure,
-    Macro,
-    Node,
-    Project,
-    Settings,
-    Source,
-    TestCase,
-    UnitTest,
-    Unmanaged,
-)
+from eltbuild.project.project import Project, Settings
+from eltbuild.project.resources import ColumnSpec, Exposure, Macro, Node, Source, TestCase, UnitTest, Unmanaged
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "select"
 

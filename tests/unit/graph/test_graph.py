@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from eltbuild.adapter import Target
 from eltbuild.errors import Place, ProjectError
 from eltbuild.graph.graph import Graph
-from eltbuild.project.resources import Exposure, Node, Project, Ref, Settings, Source, UnitTest
+from eltbuild.project.project import Project, Settings
+from eltbuild.project.resources import Exposure, Node, Ref, Source, UnitTest
 
 DIAMOND = {"d": ("b", "c"), "b": ("a",), "c": ("a",), "a": (), "e": ("d",)}
 

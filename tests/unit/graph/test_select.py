@@ -37,7 +37,8 @@ from eltbuild.graph.select import (
 )
 from eltbuild.graph.selectors import INDIRECT
 from eltbuild.graph.state import SourceResult
-from eltbuild.project.resources import Node, Project, Settings, TestCase
+from eltbuild.project.project import Project, Settings
+from eltbuild.project.resources import Node, TestCase
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "select"
 

@@ -18,7 +18,8 @@ from eltbuild.graph.graph import Graph
 from eltbuild.graph.select import SelectionContext, parse_selection, select
 from eltbuild.graph.state import SourceResult, State, load_results, load_sources, load_state
 from eltbuild.graph.written import plain
-from eltbuild.project.resources import Node, Project, Settings, UnitTest
+from eltbuild.project.project import Project, Settings
+from eltbuild.project.resources import Node, UnitTest
 from eltbuild.relation import Relation
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "select"

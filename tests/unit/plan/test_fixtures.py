@@ -11,9 +11,10 @@ import pytest
 import yaml
 from planning import CAPABILITIES, NOON, hours, node
 
+from eltbuild.adapter import Answer
 from eltbuild.errors import EltbuildError
 from eltbuild.plan.materialize import MATERIALIZATIONS, asks_columns
-from eltbuild.plan.nouns import Check, Facts, Load, Operation, Seize, Statement
+from eltbuild.plan.nouns import Call, Check, Facts, Load, Operation, Seize, Statement
 from eltbuild.relation import Belongings, Column, Dependant, Grant, Index, Reference, Relation, RelationInfo
 from eltbuild.sql.writer import Writer
 
@@ -83,6 +84,17 @@ def facts_of(head: dict[str, Any], query: str) -> Facts:
     )  # fmt: skip
 
 
+class Heard:
+    """A connection that only remembers what it is told; every question has the answer 0."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+
+    def execute(self, sql: str) -> Answer:
+        self.statements.append(sql)
+        return Answer(rows=((0,),))
+
+
 def shown(operation: Operation) -> str:
     match operation:
         case Statement(sql, label):
@@ -91,6 +103,10 @@ def shown(operation: Operation) -> str:
             return f"{label}\n-- load {rows.num_rows} rows into {relation}\n"
         case Check(sql, _, label):
             return f"{label}\n{sql};\n"
+        case Call(run, label):
+            heard = Heard()
+            run(heard)  # type: ignore[arg-type]
+            return f"{label}\n" + "".join(f"{sql};\n" for sql in heard.statements)
         case Seize(sql, _, _, _, then, otherwise, label):
             locks = sql.partition("array[")[2].partition("];")[0]
             head = f"{label}\n-- {locks.replace(chr(39), '')}\n"

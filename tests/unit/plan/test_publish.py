@@ -15,7 +15,9 @@ from eltbuild.plan.extras import grants, stored, too_long
 from eltbuild.plan.materialize import MATERIALIZATIONS, asks_columns, warnings
 from eltbuild.plan.nouns import Facts
 from eltbuild.plan.publish import ASIDE, WORKING, leftover
-from eltbuild.relation import Belongings, Column, Dependant, Grant, Index, Relation, RelationInfo
+from eltbuild.project.resources import ColumnSpec
+from eltbuild.relation import Belongings, Column, Dependant, Grant, Index, Relation, RelationInfo, Rule
+from eltbuild.sql import rights
 
 PLACE = Relation("shop", "main", "orders")
 POSTGRES = writer("postgres")
@@ -92,6 +94,40 @@ def test_an_index_goes_with_its_column_and_that_is_told() -> None:
     assert not warnings(replace(facts({"materialized": "table"}, hangs, (Column("id"),)), existing=None), POSTGRES)
 
 
+RULES = (Rule("positive", "CHECK ((amount > 0))", ("amount",)), Rule("orders_id_check", "CHECK ((id > 1))", ("id",)))
+PROMISE = {"materialized": "table", "contract": {"enforced": True}}
+
+
+def promised(config: dict[str, Any], belongings: Belongings, *constraints: dict[str, Any]) -> Facts:
+    """A model with a contract for its column, over a table that stands."""
+    given = facts(config, belongings, (Column("id", "integer"),))
+    spec = ColumnSpec("id", data_type="integer", constraints=constraints)
+    existing = RelationInfo(PLACE, "table", (Column("id", "integer", nullable=True),))
+    return replace(given, node=replace(given.node, columns={"id": spec}), existing=existing)
+
+
+def told_of(given: Facts) -> list[str]:
+    return [problem.message for problem in warnings(given, POSTGRES)]
+
+
+def test_a_constraint_that_the_new_table_cannot_have_is_told() -> None:
+    start = "the constraint `positive` goes with the old `shop.main.orders`: "
+    without = facts({"materialized": "table"}, Belongings(rules=RULES), (Column("id", "integer"),))
+    assert told_of(without) == [f"{start}the new one has no `amount`"]
+    assert told_of(promised(PROMISE, Belongings(rules=RULES))) == [f"{start}the contract does not name it"]
+
+
+def test_what_a_table_that_stays_does_not_get_is_told() -> None:
+    fast = Belongings(bound=("trigger audit",))
+    constraints = [{"type": kind, "expression": "id > 0"} for kind in ("check", "not_null", "primary_key")]
+    (told,) = told_of(promised({**PROMISE, "unlogged": True}, fast, *constraints))
+    for part in ("`check`", "`not_null` of its column `id`", "`primary_key`", "`unlogged: true`", "is not applied"):
+        assert part in told
+    key = Index("orders_pkey", "", True, ("id",), "PRIMARY KEY (id)")
+    assert not told_of(promised(PROMISE, replace(fast, indexes=(key,)), {"type": "primary_key"}))
+    assert not told_of(promised(PROMISE, replace(fast, rules=RULES[1:]), {"type": "check", "expression": "id > 1"}))
+
+
 def test_a_materialized_view_that_is_left_as_it_is_is_told_of() -> None:
     config = {
         "materialized": "materialized_view",
@@ -129,13 +165,15 @@ def test_roles_of_configs_are_those_of_the_catalogue(config: str, role: str, sam
     ],
 )  # fmt: skip
 def test_roles_of_any_name_can_be_given_rights(grantee: str, written: str) -> None:
-    assert POSTGRES.grant("select", PLACE, "table", [grantee]).endswith(f" to {written}")
+    assert rights.grant(POSTGRES, "select", PLACE, "table", [grantee]).endswith(f" to {written}")
 
 
 def test_a_privilege_is_words() -> None:
     with pytest.raises(CompileError, match="is no privilege"):
-        POSTGRES.grant("select on x to y; grant all", PLACE, "table", ["reader"])
-    assert writer("bigquery").grant("roles/bigquery.dataViewer", PLACE, "table", ["a"]).startswith("grant `roles/")
+        rights.grant(POSTGRES, "select on x to y; grant all", PLACE, "table", ["reader"])
+    assert rights.grant(writer("bigquery"), "roles/bigquery.dataViewer", PLACE, "table", ["a"]).startswith(
+        "grant `roles/"
+    )
 
 
 # Names

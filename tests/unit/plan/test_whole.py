@@ -112,9 +112,9 @@ def test_a_contract_orders_and_constrains_the_table() -> None:
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("select 1 as id", "missing in query"),
+        ("select 1 as id", "missing in definition"),
         ("select 1 as id, 'a' as name, 2 as more", "missing in contract"),
-        ("select 1::bigint as id, 'a' as name", "other type"),
+        ("select 1::bigint as id, 'a' as name", "data type mismatch"),
     ],
 )
 @pytest.mark.parametrize("kind", ["table", "view", "incremental"])
@@ -147,7 +147,7 @@ def test_types_of_contracts(promised: str, given: str, kept: bool) -> None:
     if kept:
         warehouse.build(model, f"select {given} as x")
     else:
-        with pytest.raises(CompileError, match="other type"):
+        with pytest.raises(CompileError, match="data type mismatch"):
             warehouse.build(model, f"select {given} as x")
 
 

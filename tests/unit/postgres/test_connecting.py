@@ -67,6 +67,17 @@ def test_role_and_search_path(opened: Opened, server: Server) -> None:
     assert options.execute(r"select 'a\b'").scalar() == r"a\b"
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [("Elt_Lower", "elt_lower"), ("elt_lower", "elt_lower"), ('"Elt Mixed"', "Elt Mixed"), ("Elt Mixed", "Elt Mixed")],
+)
+def test_a_role_is_written_as_in_sql(opened: Opened, server: Server, given: str, found: str) -> None:
+    for name in ("elt_lower", "Elt Mixed"):
+        server.execute(f'drop role if exists "{name}"')
+        server.execute(f'create role "{name}"')
+    assert opened(role=given).connect().execute("select current_user").scalar() == found
+
+
 def test_a_role_that_is_not_there(opened: Opened) -> None:
     error = refused(opened, role="nobody_such")
     assert error.message == "there is no role `nobody_such` on the server, which `role` of the profile names"

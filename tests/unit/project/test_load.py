@@ -13,7 +13,8 @@ from eltbuild.adapter import Target
 from eltbuild.errors import ProjectError
 from eltbuild.project.load import load
 from eltbuild.project.names import base_names, with_target
-from eltbuild.project.resources import Node, Project, Source
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node, Source
 from eltbuild.project.settings import load_settings
 from eltbuild.relation import Relation
 
@@ -309,7 +310,7 @@ sources:
     assert c.freshness == {**a.freshness, "error_after": {"count": 2, "period": "hour"}}
     assert (c.loaded_at_field, c.loaded_at_query) == (None, "q")
     assert c.quoting == {"schema": True, "identifier": True}
-    assert d.freshness == {"filter": "f"}
+    assert d.freshness == a.freshness, "half a rule replaces none"
     assert isinstance(d, Source)
 
 
@@ -386,12 +387,12 @@ def test_described_in_the_wrong_section_the_tests_hold(project: Load) -> None:
 
 def test_a_description_shows_docs_blocks(project: Load) -> None:
     files = {
-        "models/d.md": "{% docs x %} **bold** {{ not jinja }} {% enddocs %}",
+        "models/d.md": "{% docs x %} **bold** {% raw %}{{ jinja }}{% endraw %}{{ nothing }} {% enddocs %}",
         "models/a.sql": "select 1",
         "models/s.yml": "models: [{name: a, description: \"1 {{ doc('x') }} 2 {{ doc('p', 'x') }} {{ var('n') }}\"}]",
     }
     loaded = project(files, vars={"n": 3})
-    assert loaded.nodes["model.p.a"].description == "1 **bold** {{ not jinja }} 2 **bold** {{ not jinja }} 3"
+    assert loaded.nodes["model.p.a"].description == "1 **bold** {{ jinja }} 2 **bold** {{ jinja }} 3"
 
 
 # What is wrong -----------------------------------------------------------------------------------------------
@@ -490,7 +491,14 @@ def test_with_a_cache_the_project_is_the_same(tmp_path: Path) -> None:
     cold = load_project(root)
     assert load_project(root, tmp_path / "cache") == cold
     written = {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()}
-    assert written.keys() == {"blocks.json", "docs.json", "mentions.json", "properties.json", "python.json"}
+    assert written.keys() == {
+        "blocks.json",
+        "docs.json",
+        "mentions.json",
+        "macros.json",
+        "properties.json",
+        "python.json",
+    }
     assert load_project(root, tmp_path / "cache") == cold
     assert {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()} == written
 

@@ -9,7 +9,7 @@ from eltbuild.adapter import Target
 from eltbuild.errors import EltbuildError, Problem, ProjectError, UsageError
 from eltbuild.project.names import target_fields
 from eltbuild.project.profile import load_target
-from eltbuild.project.resources import Settings
+from eltbuild.project.project import Settings
 
 DEV = "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: data/shop.duckdb}\n"
 

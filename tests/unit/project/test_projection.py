@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from eltbuild.adapter import Target
+from eltbuild.project.project import Project, Settings
 from eltbuild.project.projection import (
     CONFIG_DEFAULTS,
     Frame,
@@ -21,7 +22,7 @@ from eltbuild.project.projection import (
 )
 from eltbuild.project.projection.configs import hooks_list
 from eltbuild.project.projection.nodes import moment
-from eltbuild.project.resources import ColumnSpec, Node, Project, Settings, TestCase
+from eltbuild.project.resources import ColumnSpec, Node, TestCase
 from eltbuild.relation import Relation
 
 ORDERS = Node(

@@ -209,7 +209,7 @@ def test_the_other_kinds() -> None:
         metrics: [{name: me, filter: "{{ Dimension('x') }} = 1"}]
         semantic_models: [{name: sm, model: ref('m')}]
         saved_queries: [{name: sq}]
-        functions: [{name: fu}]
+        functions: [{name: fu, arguments: [{name: x, data_type: int}], returns: {data_type: int}, config: {type: table}}]
         """
     )
     assert file.seeds[0].config == {"column_types": {"a": "int"}}
@@ -223,7 +223,13 @@ def test_the_other_kinds() -> None:
     assert first == {"input": "ref('a')", "rows": [{"x": 1}], "format": "dict", "fixture": None}
     assert second == {"input": "this", "rows": None, "format": "csv", "fixture": "f"}
     assert file.unit_tests[0].expect == {"rows": "select 1", "format": "sql", "fixture": None}
-    assert [entry.kind for entry in file.others] == ["metric", "semantic_model", "saved_query", "function"]
+    assert [entry.kind for entry in file.others] == ["metric", "semantic_model", "saved_query"]
+    (function,) = file.functions
+    assert function.config == {"type": "table"}
+    assert function.extra["arguments"][0] == {
+        "name": "x", "data_type": "int", "description": None, "default_value": None,
+    }  # fmt: skip
+    assert function.extra["returns"]["data_type"] == "int"
     assert file.others[0].body["filter"] == "{{ Dimension('x') }} = 1"
 
 
@@ -337,6 +343,7 @@ def test_a_file_with_jinja_says_that_it_needs_names() -> None:
         "models: [{name: a, columns: [{name: b, description: \"{{ doc('x') }}\"}]}]",
         "models: [{name: a, data_tests: [{x: {to: \"{{ ref('b') }}\", config: {where: \"{{ var('n') }}\"}}}]}]",
         "models: [{name: a, versions: [{v: 1, description: \"{{ doc('x') }}\"}]}]",
+        'models: [{name: a, config: {post_hook: "grant select on {{ this }} to x", "pre-hook": ["{{ log(this) }}"]}}]',
         'sources: [{name: s, loaded_at_query: "select {{ this }}"}]',
         "exposures: [{name: e, type: ml, owner: {name: n}, depends_on: [\"{{ ref('a') }}\"]}]",
         "metrics: [{name: m, filter: \"{{ Dimension('x') }}\"}]",

@@ -8,7 +8,7 @@ import pytest
 
 from eltbuild.errors import Problem, ProjectError
 from eltbuild.project.names import base_names
-from eltbuild.project.resources import Settings
+from eltbuild.project.project import Settings
 from eltbuild.project.settings import load_head, load_selectors, load_settings
 
 NAMES: Mapping[str, Any] = {

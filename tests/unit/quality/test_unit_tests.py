@@ -12,7 +12,8 @@ from eltbuild.adapter import Target
 from eltbuild.compile.given import input_id
 from eltbuild.compile.lookup import Lookup
 from eltbuild.errors import CompileError, Place, Problem
-from eltbuild.project.resources import Node, Project, Settings, Source, UnitTest
+from eltbuild.project.project import Project, Settings
+from eltbuild.project.resources import Node, Source, UnitTest
 from eltbuild.quality import unit_tests
 from eltbuild.quality.unit_tests import Fixture, Input, fixture_of
 from eltbuild.relation import Column
@@ -150,7 +151,7 @@ def test_a_column_that_the_relation_lacks_is_refused_with_the_nearest_one():
     with pytest.raises(CompileError) as caught:
         rows_of(Fixture(("idd", "nothing"), ((1, 2),)))
     first, second = caught.value.problems
-    assert first.message == "unit test `works`: ref('raw') has no column `idd`"
+    assert first.message == ("Invalid column name: 'idd' in unit test fixture for 'raw'. ref('raw') has no such column")
     assert first.hint == "did you mean `id`?"
     assert second.hint == "its columns: id, Name, day"
 
@@ -195,7 +196,7 @@ def test_an_expected_query_may_name_some_columns_only():
 def test_an_expected_column_that_the_model_lacks_is_refused():
     with pytest.raises(CompileError) as caught:
         asked({"rows": [{"nam": 1}]})
-    assert "expects column `nam`, which model `orders` does not give" in str(caught.value)
+    assert "'nam' in unit test fixture for expected output. Model `orders` gives" in str(caught.value)
     assert caught.value.problems[0].hint == "did you mean `name`?"
 
 

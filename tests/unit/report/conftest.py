@@ -9,6 +9,7 @@ import pytest
 from eltbuild.adapter import Target
 from eltbuild.compile.compiled import Compiled, Cte
 from eltbuild.errors import Place, Problem
+from eltbuild.project.project import Project, Settings
 from eltbuild.project.resources import (
     ColumnSpec,
     Doc,
@@ -16,9 +17,7 @@ from eltbuild.project.resources import (
     Group,
     Macro,
     Node,
-    Project,
     Ref,
-    Settings,
     Source,
     SourceRef,
     TestCase,
@@ -92,6 +91,14 @@ def nodes() -> dict[str, Node]:
             path="hooks/shop-on-run-end-0.sql", original_path="./dbt_project.yml",
             fqn=("shop", "hooks", "shop-on-run-end-0"), checksum="11", code="select 1", extra={"index": 1},
         ),
+        Node(
+            id="function.shop.area", resource_type="function", name="area", package="shop", path="area.sql",
+            original_path="functions/area.sql", fqn=("shop", "area"), relation=at("area"), code="x * x",
+            extra={
+                "arguments": [{"name": "x", "data_type": "int"}], "returns": {"data_type": "int"},
+                "overloads": [{"defined_in": "b", "arguments": [], "returns": {"data_type": "int"}, "raw_body": "1"}],
+            },
+        ),
     ]  # fmt: skip
     return {node.id: node for node in made}
 
@@ -121,11 +128,6 @@ def unmanaged() -> dict[str, Unmanaged]:
                 "query_params": {"metrics": ["n"], "where": ["{{ a }}", "{{ b }}"]},
                 "exports": [{"name": "out", "config": {"export_as": "table", "schema": "x"}}],
             },
-        ),
-        Unmanaged(
-            id="function.shop.area", resource_type="function", name="area", package="shop", path="area.sql",
-            original_path="functions/area.sql", fqn=("shop", "area"),
-            body={"arguments": [{"name": "x", "data_type": "int"}], "returns": {"data_type": "int"}, "code": "x * x"},
         ),
     ]  # fmt: skip
     return {resource.id: resource for resource in made}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eltbuild.compile.compiled import Compiled
-from eltbuild.project.resources import Project
+from eltbuild.project.project import Project
 from eltbuild.relation import Column, RelationInfo
 from eltbuild.report.catalog import catalog
 from eltbuild.report.invocation import Invocation

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import pytest
 
 from eltbuild.errors import Place, Problem
-from eltbuild.project.resources import Project
+from eltbuild.project.project import Project
 from eltbuild.report.console import ALIKE, Console, Verbosity
 from eltbuild.report.labels import labels
 from eltbuild.report.terminal import Terminal, terminal_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from eltbuild.project.resources import Project
+from eltbuild.project.project import Project
 from eltbuild.report.listing import at_path, listing
 
 

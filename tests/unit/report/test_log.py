@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from eltbuild.errors import Place, Problem
-from eltbuild.project.resources import Project
+from eltbuild.project.project import Project
 from eltbuild.report.invocation import Invocation
 from eltbuild.report.log import Log
 from eltbuild.report.recorder import Recorder

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from eltbuild.compile.compiled import Compiled
-from eltbuild.project.resources import Node, Project
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node
 from eltbuild.relation import Relation
 from eltbuild.report.invocation import Invocation, custom_environment
 from eltbuild.report.manifest import criterion_dict, manifest, write_manifest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from eltbuild.plan.nouns import Decision, Plan
-from eltbuild.project.resources import Project
+from eltbuild.project.project import Project
 from eltbuild.report.labels import Label, labels
 from eltbuild.report.plan_text import plan_json, plan_text
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from eltbuild.project.project import Project
 from eltbuild.project.projection.frame import quoted
-from eltbuild.project.resources import Project
 from eltbuild.relation import Column, Relation, RelationInfo
 from eltbuild.report.catalog import catalog
 from eltbuild.report.invocation import Invocation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from dataclasses import replace
@@ -56,7 +57,6 @@ def test_who_lives_keeps_its_claims_and_who_ends_gives_them_back(tmp_path: Path)
 def test_a_run_whose_lock_is_free_is_lost(tmp_path: Path) -> None:
     first = store(tmp_path)
     run = begun(first)
-    import os
 
     assert first._held is not None
     os.close(first._held)  # as when its process ends
@@ -103,3 +103,23 @@ def test_a_large_file_is_written_anew(tmp_path: Path, monkeypatch: pytest.Monkey
     found = made.read()
     assert made.file.stat().st_size < size / 4
     assert (len(found.built), list(found.runs), found.damaged) == (1, [run.number], 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")
+@pytest.mark.parametrize("suffix", [".jsonl", ".lock"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, kind: str, suffix: str) -> None:
+    made = LocalStore(tmp_path, "dev")
+    made.folder.mkdir(parents=True)
+    place = made.file.with_suffix(suffix)
+    match kind:
+        case "pipe":
+            os.mkfifo(place)
+        case "folder":
+            place.mkdir()
+        case _:
+            place.symlink_to("/dev/zero")
+    with pytest.raises(OSError, match="it is no file"):
+        made.prepare()
+        with made.exclusively():
+            made.read()

@@ -86,3 +86,14 @@ def test_the_letter_case_of_a_place_does_not_matter() -> None:
     memory = Known("shop", [Built(run=5, project="shop", relation=DAILY, kind="table")], known((0, 1)))
     assert memory.owner(DAILY.named("DAILY")) == "shop"
     assert memory.intervals(DAILY.named("Daily"))
+
+
+def test_names_that_differ_in_letter_case_are_two_where_the_engine_says_so() -> None:
+    mine, theirs = DAILY.named("Orders"), DAILY.named("orders")
+    events = [
+        Built(run=1, project="shop", relation=mine, kind="table"),
+        Built(run=2, project="other", relation=theirs, kind="table"),
+    ]
+    exact = Known("shop", events, exact=True)
+    assert (exact.owner(mine), exact.owner(theirs)) == ("shop", "other")
+    assert Known("shop", events).owner(mine) == "other"

@@ -225,7 +225,7 @@ def test_an_input_that_the_model_does_not_use_is_told(root):
     [
         (("joined", ORDERS, "{rows: []}"), "models/joined.sql:1:58", "ref('eph') has no rows", "- input: ref('eph')"),
         (("broken", ORDERS, "{rows: []}"), "models/broken.sql:2:3", '"nosuch" not found', ""),
-        (("large", ORDERS, "{rows: [{idd: 1}]}"), "models/u.yml:2:5", "column `idd`, which model `large`", "`id`"),
+        (("large", ORDERS, "{rows: [{idd: 1}]}"), "models/u.yml:2:5", "'idd' in unit test fixture for expected output. Model `large`", "`id`"),
         (("large", ORDERS, "{rows: [{id: x}]}"), "models/u.yml:2:5", "the expected rows cannot be used: ", ""),
         (("large", ORDERS, "{format: sql, rows: selec}"), "models/u.yml:2:5", "the expected rows cannot be used: ", ""),
         (

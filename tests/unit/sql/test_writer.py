@@ -20,6 +20,7 @@ from sqlglot.dialects.dialect import Dialects
 from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError
 from eltbuild.relation import Column, Relation
+from eltbuild.sql import rights
 from eltbuild.sql.types import is_zoned, same_type, wider_text
 from eltbuild.sql.writer import Writer
 
@@ -189,8 +190,14 @@ def test_null_safe_equality_in_every_dialect_is_sqlglots_own() -> None:
 
 
 def test_grants_name_their_object_as_the_dialect_does() -> None:
-    assert writer("postgres").grant("select", PLACE, "view", ["a", "b"]) == 'grant select on "db"."sch"."t" to a, b'
-    assert writer("spark").revoke("select", PLACE, "view", ["a"]) == "revoke select on view `db`.`sch`.`t` from `a`"
+    assert (
+        rights.grant(writer("postgres"), "select", PLACE, "view", ["a", "b"])
+        == 'grant select on "db"."sch"."t" to a, b'
+    )
+    assert (
+        rights.revoke(writer("spark"), "select", PLACE, "view", ["a"])
+        == "revoke select on view `db`.`sch`.`t` from `a`"
+    )
 
 
 def test_the_writer_does_not_load_the_parser() -> None:

@@ -1,0 +1,76 @@
+"""What must be there before the first node: schemas, what the catalogue tells, the files that sources lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from eltbuild.commands.claiming import writes
+from eltbuild.errors import DatabaseError, EltbuildError
+from eltbuild.project.resources import Node, NodeId
+from eltbuild.relation import Relation
+from eltbuild.run.leftovers import clear
+from eltbuild.run.sessions import Commented
+from eltbuild.run.work import Work
+from eltbuild.sql.writer import Writer
+
+
+def prepare(work: Work, nodes: Sequence[Node]) -> Work:
+    """Create the schemas that will be written to, ask what stands in them (one question each), load Arrow files."""
+    connection = work.connections.here()
+    connection.comment = connection.after = ""
+    store = work.session.flag("STORE_FAILURES")
+    written = [node.relation for node in nodes if node.relation is not None and writes(node, store)]
+    exact = work.writer.capabilities.exact_names
+    schemas = {place.key_where(exact)[:2]: Relation(place.database, place.schema, None) for place in written}
+    if schemas and work.session.capabilities.schemas:
+        create_schemas(connection, list(schemas.values()), work.writer)
+    if schemas:
+        work.catalogue.learn(connection, schemas.values())
+        clear(work, connection)
+    return replace(work, unreadable=load_arrow_sources(work, nodes, connection))
+
+
+def create_schemas(connection: Commented, schemas: Sequence[Relation], writer: Writer) -> None:
+    """Create those of the schemas that do not exist."""
+    for schema in schemas:
+        try:
+            with connection.passing():
+                connection.execute(writer.create_schema(schema))
+        except DatabaseError as error:
+            if not error.transient and not error.lost and _is_there(connection, schema, writer):
+                continue
+            raise DatabaseError(
+                f"schema {writer.relation(schema)} cannot be created: {error.message}",
+                sql=error.sql,
+                code=error.code,
+                transient=error.transient,
+                lost=error.lost,
+                hint=error.problems[0].hint if error.problems else "",
+            ) from error
+
+
+def _is_there(connection: Commented, schema: Relation, writer: Writer) -> bool:
+    """Whether a schema exists, of which some engines say so only to those who may make one."""
+    name = writer.literal(schema.schema or "")
+    try:
+        return bool(connection.execute(f"select 1 from information_schema.schemata where schema_name = {name}").rows)
+    except DatabaseError:
+        return False
+
+
+def load_arrow_sources(work: Work, nodes: Sequence[Node], connection: Commented) -> dict[NodeId, EltbuildError]:
+    """Load the Arrow files that sources of these nodes lie in, each into the source's table; what failed, and why."""
+    from eltbuild.run.loading.arrow_sources import load_source
+
+    project = work.session.project
+    wanted = {parent for node in nodes for parent in node.parents if parent in project.sources}
+    failed: dict[NodeId, EltbuildError] = {}
+    for id in sorted(wanted):
+        try:
+            load_source(work, project.sources[id], connection)
+        except EltbuildError as error:
+            if isinstance(error, DatabaseError) and (error.transient or error.lost):
+                raise
+            failed[id] = error
+    return failed

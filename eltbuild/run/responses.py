@@ -1,0 +1,24 @@
+"""What a warehouse said to a statement, as artifacts keep it for whoever reads them. Nothing is asked."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from eltbuild.adapter import Answer
+
+TAG = re.compile(r"([A-Z]+(?: [A-Z]+)*)(?: \d+)*")
+"""The words of a command's tag, before its numbers: `INSERT 0 3`, `CREATE VIEW`."""
+WELL = "OK"
+
+
+def response_of(answer: Answer) -> dict[str, Any]:
+    """The engine's word, the command that it names, and the number of rows where the engine tells one."""
+    message = answer.message or WELL
+    found: dict[str, Any] = {"_message": message}
+    tag = TAG.fullmatch(message)
+    if tag is not None and message != WELL:
+        found["code"] = tag[1]
+    if answer.affected is not None:
+        found["rows_affected"] = answer.affected
+    return found
