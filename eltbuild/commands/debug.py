@@ -7,11 +7,12 @@ import sys
 
 from eltbuild._version import __version__
 from eltbuild.adapter import open_adapter
-from eltbuild.commands.opening import PROJECT_FILES, Ground, Surroundings, find_root, folders_of, ground
+from eltbuild.commands.opening import Ground, Surroundings, find_root, folders_of, ground
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT
 from eltbuild.errors import EltbuildError
 from eltbuild.project.profile import FILES, profile_folders
+from eltbuild.project.project import PROJECT_FILES
 from eltbuild.run.aside import foreground
 from eltbuild.secrecy import STARS, hidden, without_secrets
 

@@ -16,13 +16,11 @@ from eltbuild.commands.options import Options
 from eltbuild.compile.session import Say, Session, silent
 from eltbuild.disk import read_whole
 from eltbuild.errors import Place, Problem, ProjectError, UsageError, did_you_mean
-from eltbuild.project.project import Project, Settings
+from eltbuild.project.project import PROJECT_FILES, Project, Settings
 from eltbuild.secrecy import Mask, given_secrets, mask_secrets, remember, secrets_of, unmasked
 
 if TYPE_CHECKING:
     from eltbuild.project.fingerprint import Fingerprint
-
-PROJECT_FILES = ("eltbuild.yml", "dbt_project.yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

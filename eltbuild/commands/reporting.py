@@ -37,6 +37,8 @@ class Exit:
 
 
 EXIT = Exit()
+NOT_RETRIED = frozenset({"clone", "freshness"})
+"""Commands with results of nodes that `retry` does not go on with."""
 
 
 def exit_code(results: Results | None) -> int:
@@ -104,15 +106,17 @@ class Reporter:
         from eltbuild.report.terminal import terminal_of
 
         opened, options = self._opened, self._opened.options
+        command = opened.session.invocation.command
         quiet = bool(options.quiet) or options.log_level in ("error", "none")
         debug = bool(options.debug) or options.log_level == "debug" or options.log_format == "debug"
         self.console = Console(
             self._stream,
-            labels(opened.project, "view" if opened.session.invocation.command == "clone" else ""),
+            labels(opened.project, "view" if command == "clone" else ""),
             terminal_of(self._stream, opened.project.environment, colours=options.use_colors),
             verbosity="quiet" if quiet else "debug" if debug else "normal",
             mask=masking(opened),
             out=sys.stdout,
+            program="" if command in NOT_RETRIED else "eltbuild",
         )
         return self.console
 

@@ -77,8 +77,10 @@ def unfinished(opened: Opened) -> Unfinished:
 def last_results(folder: Path) -> dict[str, Any]:
     """The results of the last run that built something. Raises `UsageError` where there is none that can be read."""
     path = folder / RESULTS
-    if which(path) in BUILDS_NOTHING:
+    missing = f"there is no {path}"
+    if (command := which(path)) in BUILDS_NOTHING:
         # What `compile` and its like have written says nothing of the run before them.
+        missing = f"{path} is of `{command}`, with no run before it"
         path = folder / LAST_RUN
     try:
         value = json.loads(read_whole(path))
@@ -86,7 +88,7 @@ def last_results(folder: Path) -> dict[str, Any]:
             return value
     except FileNotFoundError:
         hint = "retry needs the results of a run: eltbuild build"
-        raise UsageError(Problem(f"there is no {path}, and no run in the target's state", hint=hint)) from None
+        raise UsageError(Problem(f"{missing}, and no run in the target's state", hint=hint)) from None
     except (OSError, ValueError, RecursionError):
         pass
     raise UsageError(Problem(f"{path} is damaged", hint="run again: eltbuild build"))

@@ -25,9 +25,8 @@ from eltbuild.jinja.native import has_jinja
 from eltbuild.jinja.template import load, render
 from eltbuild.jinja.unknown import unanswered
 from eltbuild.project.resources import Macro, Node, NodeId
+from eltbuild.project.test_names import BUILT_IN
 from eltbuild.sql.ctes import with_ctes
-
-BUILT_IN_TESTS = frozenset({"unique", "not_null", "accepted_values", "relationships"})
 
 LANGUAGE_NAMES = frozenset(
     {"ref", "source", "config", "var", "env_var", "execute", "is_incremental", "builtins", "sql", "compiled_code",
@@ -68,7 +67,7 @@ class Compiler:
             return frozenset()
         return frozenset(
             name
-            for name in BUILT_IN_TESTS
+            for name in BUILT_IN
             if not any(f"test_{name}" in macros.by_package[p] for p in macros.by_package)
             and macros.overridden(f"test_{name}") is None
         )
@@ -172,9 +171,14 @@ class Compiler:
         arguments: Mapping[str, Any],
         names: Mapping[str, Any] | None = None,
         node: Node | None = None,
+        results: dict[str, Any] | None = None,
     ) -> Any:
-        """Call one macro: what it returns, or its text. Raises `CompileError`."""
+        """Call one macro: what it returns, or its text. Raises `CompileError`.
+
+        `results` holds afterwards what its statements gave, by their names.
+        """
         rendering = Rendering(self.session, node, introspector, package=node.package if node else macro.package)
+        rendering.results = {} if results is None else results
         rendering.extra_names.update(names or {})
         open_scope(rendering)
         try:

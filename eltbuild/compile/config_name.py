@@ -9,13 +9,9 @@ from eltbuild.compile.rendering import Rendering
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.sandbox import own
 from eltbuild.project.projection import config_dict
-
-HOOK_KEYS = {"pre_hook": "pre-hook", "post_hook": "post-hook"}
-
+from eltbuild.project.projection.configs import HOOK_KEYS
 
 ADDITIVE = frozenset({"tags", "pre-hook", "post-hook", "packages"})
-
-
 MERGED = frozenset({"meta", "column_types", "docs", "contract", "quoting"})
 
 

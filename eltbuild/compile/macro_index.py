@@ -93,6 +93,11 @@ class MacroIndex:
                     return found
         return None
 
+    def test_materialization(self) -> Macro | None:
+        """What the project itself puts in the place of the built-in materialization of data tests."""
+        macros = self.by_package.get(self.root, {})
+        return next((macros[key] for p in self.prefixes if (key := f"materialization_test_{p}") in macros), None)
+
     def find(self, dotted: str, package: str) -> Macro | None:
         """The macro that a name means as written in a template: `name`, `package.name`, `adapter.dispatch:name`."""
         if dotted.startswith("adapter.dispatch:"):

@@ -1,4 +1,4 @@
-"""A project's own `generate_schema_name` and its like, as functions of a config value and a node."""
+"""A `generate_schema_name` of a project or a package and its like, as functions of a config value and a node."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from eltbuild.project.projection import node_dict
 from eltbuild.project.resources import Macro, Node
 
 
-def caller(session: Session, macro: Macro) -> Callable[[Any, Node], str | None]:
-    """The macro as a function, which raises `CompileError` with the place in its file."""
-    rendering = Rendering(session, None, BLANK)
+def caller(session: Session, macro: Macro, package: str) -> Callable[[Any, Node], str | None]:
+    """The macro as a function for nodes of that package, which raises `CompileError` with the place in its file."""
+    rendering = Rendering(session, None, BLANK, package)
     open_scope(rendering)
 
     def called(custom: Any, node: Node) -> str | None:

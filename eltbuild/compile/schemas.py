@@ -22,22 +22,32 @@ Generator = Callable[[Any, Node], str | None]
 
 
 class Naming:
-    """The three naming rules of a project: its own macros where it has them, dbt's defaults where not."""
+    """The three naming rules: a package's own macros for what it holds, else the project's, else dbt's defaults."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._schema = self._rule("generate_schema_name", self._default_schema)
-        self._database = self._rule("generate_database_name", self._default_database)
-        self._alias = self._rule("generate_alias_name", default_alias)
+        self._defaults: dict[str, Generator] = {
+            "generate_schema_name": self._default_schema,
+            "generate_database_name": self._default_database,
+            "generate_alias_name": default_alias,
+        }
+        self._rules: dict[tuple[str, str], Generator] = {}
 
-    def _rule(self, name: str, default: Generator) -> Generator:
+    def _named(self, rule: str, custom: Any, node: Node) -> Any:
+        key = (rule, node.package)
+        found = self._rules.get(key)
+        if found is None:
+            found = self._rules[key] = self._rule(rule, node.package)
+        return found(custom, node)
+
+    def _rule(self, name: str, package: str) -> Generator:
         macros = self._session.macros
-        macro = macros.visible(name, macros.root) or macros.overridden(name)
+        macro = macros.visible(name, package) or macros.overridden(name)
         if macro is None:
-            return default
+            return self._defaults[name]
         from eltbuild.compile.naming_macros import caller
 
-        return caller(self._session, macro)
+        return caller(self._session, macro, package)
 
     def _default_schema(self, custom: Any, node: Node) -> str:
         own = self._session.project.target.schema
@@ -72,16 +82,17 @@ class Naming:
         """Where the result of a node stands; None for what has none. Raises `CompileError`."""
         config = node.config
         if node.resource_type in ("analysis", "operation"):
-            return Relation(self._session.project.target.database, self._schema(config.get("schema"), node), node.name)
+            schema = self._named("generate_schema_name", config.get("schema"), node)
+            return Relation(self._session.project.target.database, schema, node.name)
         custom = config.get("schema")
         if node.resource_type == "test" and custom is None:
             custom = TEST_SCHEMA
-        database = self._database(config.get("database"), node)
-        schema = self._schema(custom, node)
+        database = self._named("generate_database_name", config.get("database"), node)
+        schema = self._named("generate_schema_name", custom, node)
         if node.resource_type == "snapshot":
             schema = str(config.get("target_schema") or schema)
             database = str(config.get("target_database") or database)
-        return Relation(database, schema, self._alias(config.get("alias"), node))
+        return Relation(database, schema, self._named("generate_alias_name", config.get("alias"), node))
 
 
 def default_alias(custom: Any, node: Node) -> str:

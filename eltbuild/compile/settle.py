@@ -38,14 +38,13 @@ from eltbuild.project.resources import (
     UnitTest,
     Unmanaged,
 )
+from eltbuild.project.test_names import BUILT_IN
 from eltbuild.project.variables import has_templated_vars
 from eltbuild.relation import Relation
 from eltbuild.sql.quoting import kept_as, quoted_parts
 
 QUERIES = frozenset({"view", "ephemeral", "materialized_view"})
 """The materializations that keep a query and no rows."""
-
-BUILT_IN_TESTS = frozenset({"unique", "not_null", "accepted_values", "relationships"})
 
 
 @dataclass(slots=True)
@@ -204,7 +203,7 @@ def _clear(node: Node, reach: Reach) -> bool:
     if node.resource_type == "seed":
         return True
     if node.test is not None:
-        if node.test.namespace is None and node.test.name in BUILT_IN_TESTS:
+        if node.test.namespace is None and node.test.name in BUILT_IN:
             return _plain_arguments(node)
         return False
     if not node.complete or (reach.templated_vars and "var(" in node.code):

@@ -109,13 +109,23 @@ KNOWN: Mapping[str, frozenset[str]] = {
 """Known configs by section, as the sections are called in `Settings.configs`."""
 
 
+MATERIALIZATIONS = words_of(
+    """
+    view table incremental ephemeral materialized_view external seed snapshot test unit function clone dynamic_table
+    streaming_table
+    """
+)
+"""Those of eltbuild and of known adapters. Any other is one that somebody has written."""
+
+
 def check_keys(section: str, config: Mapping[str, Any], place: Place | None) -> list[Problem]:
-    """A warning for each key that no part of eltbuild and no known adapter reads.
+    """A warning for each key that no part of eltbuild and no known adapter reads; what a materialization of the
+    project's or a package's may read is unknown, so that nothing is said of its configs.
 
     `place` is that of the config, used for its path where the keys know their own lines.
     """
     known = KNOWN.get(section)
-    if known is None or known.issuperset(config):
+    if known is None or known.issuperset(config) or str(config.get("materialized") or "view") not in MATERIALIZATIONS:
         return []
     return [_unknown(section, str(key), _place(config, key, place)) for key in config if key not in known]
 

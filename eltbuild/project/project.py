@@ -10,6 +10,9 @@ from eltbuild.adapter import Target
 from eltbuild.errors import Problem
 from eltbuild.project.resources import Doc, Exposure, Group, Macro, Node, NodeId, Resource, Source, UnitTest, Unmanaged
 
+PROJECT_FILES = ("eltbuild.yml", "dbt_project.yml")
+"""What a project file is called."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

@@ -12,12 +12,11 @@ from typing import Any
 
 from eltbuild.errors import Place, Problem, ProjectError
 from eltbuild.project.names import render_places, with_vars
-from eltbuild.project.project import Settings
+from eltbuild.project.project import PROJECT_FILES, Settings
 from eltbuild.project.project_file import ProjectFile, text_or_none
 from eltbuild.project.read import read_file
 from eltbuild.project.yaml import Listed, Mapped, load_yaml
 
-PROJECT_FILES = ("eltbuild.yml", "dbt_project.yml")
 SELECTORS_FILES = ("selectors.yml", "selectors.yaml")
 
 _UNRENDERED = frozenset({"vars", "on-run-start", "on-run-end", "query-comment"})

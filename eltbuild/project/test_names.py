@@ -38,6 +38,7 @@ CONFIG_KEYS = (
 """Keys that are config even where they stand beside the arguments; in the order of a test's code."""
 
 BUILT_IN = frozenset({"unique", "not_null", "accepted_values", "relationships"})
+"""The generic tests that are there without any package."""
 
 
 @dataclass(frozen=True, slots=True)

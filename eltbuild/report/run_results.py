@@ -92,9 +92,9 @@ def timing_dict(timing: Timing) -> dict[str, str]:
 
 
 def adapter_response(finished: Finished) -> dict[str, Any]:
-    """What the warehouse said, with the number of rows under the key that readers look for."""
+    """What the warehouse said, with the number of rows under the key that readers look for; nothing of hooks."""
     response = dict(finished.response)
-    if finished.rows is not None:
+    if finished.rows is not None and not finished.node.startswith("operation."):
         response.setdefault("rows_affected", finished.rows)
     return response
 

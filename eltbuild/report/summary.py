@@ -84,7 +84,7 @@ def summary_lines(
     text, style = headline(finished, event, planned)
     yield styled(text, style, colour)
     again = any(one.status in FAILED or one.status == "skipped" for one in finished)
-    if again or event.interrupted:
+    if program and (again or event.interrupted):
         yield f"To run again only what failed or was skipped: {styled(f'{program} retry', 'bold', colour)}"
     yield done_line(finished)
 

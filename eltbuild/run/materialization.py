@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from eltbuild.adapter import Answer
 from eltbuild.compile.introspect import Live
 from eltbuild.compile.strategy import strategy_sql
-from eltbuild.errors import CompileError, Problem
+from eltbuild.errors import CompileError, Place, Problem
 from eltbuild.plan.incremental import is_whole
 from eltbuild.plan.nouns import Facts, Operation, Recipe, Statement
 from eltbuild.plan.reconcile import mode_of, reconcile
@@ -53,11 +54,12 @@ def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> F
     assert node.relation is not None
     place = (node, *placed(node), work.fingerprint(node))
     facts = admitted(work, facts_of(work, node, connection, OPAQUE, sql), connection)
+    results: dict[str, Any] = {}
     work.ledger.announced(*place[:3])
     with published(work, node, connection):
         perform(connection, facts.adoption)
         with executing(work, node, connection):
-            work.compiler.call_macro(macro, live, {}, names, node)
+            work.compiler.call_macro(macro, live, {}, names, node, results)
         perform(connection, (*facts.adopted, *work.ledger.recording(*place)))
     work.ledger.recorded(*place)
     work.catalogue.forget(node.relation)
@@ -65,7 +67,29 @@ def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> F
     if info is not None:
         record(work, node)
         work.catalogue.record(node.relation, info.kind)
-    return succeeded(work, node, Answer(), sql)
+    return succeeded(work, node, _main_answer(results), sql)
+
+
+def _main_answer(results: Mapping[str, Any]) -> Answer:
+    """What the statement `main` said, or what the materialization has stored in its place."""
+    main = results.get("main")
+    if main is None:
+        return Answer()
+    response = main["response"]
+    affected = getattr(response, "rows_affected", None)
+    return Answer(affected=affected if isinstance(affected, int) else None, message=str(response))
+
+
+def asked_by(work: Work, node: Node, macro: Macro, live: Live, sql: str) -> Answer:
+    """What the statement `main` gave in the project's own materialization of a data test. Raises `CompileError`."""
+    results: dict[str, Any] = {}
+    work.compiler.call_macro(macro, live, {}, {"sql": sql, "compiled_code": sql}, node, results)
+    main = results.get("main")
+    if main is None or not main["table"].rows:
+        problem = "the materialization of tests has no statement `main` that counts failures"
+        hint = "call dbt.materialization_test_default(), or statement('main', fetch_result=True)"
+        raise CompileError(Problem(problem, Place(macro.project_path, macro.line), hint))
+    return Answer(rows=tuple(tuple(row) for row in main["table"].rows))
 
 
 def own_strategy(work: Work, facts: Facts, live: Live) -> tuple[Operation, ...] | None:

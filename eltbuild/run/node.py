@@ -26,7 +26,7 @@ from eltbuild.run.failure.effort import attempted
 from eltbuild.run.functions import run_function, run_table_function
 from eltbuild.run.locate import explained, fault_of
 from eltbuild.run.locations import with_location
-from eltbuild.run.materialization import decided, run_materialization
+from eltbuild.run.materialization import asked_by, decided, run_materialization
 from eltbuild.run.microbatch import run_batches
 from eltbuild.run.ownership.owner import admitted, refuse_foreign
 from eltbuild.run.performing import perform
@@ -210,13 +210,11 @@ def run_test(work: Work, node: Node, clock: Clock) -> Finished:
     check_query(node, sql)
     data_tests.check_kept(node)
     kept = data_tests.stores_failures(node, work.session.flag("STORE_FAILURES"))
-    name = None
-    if kept is None:
-        with executing(work, node, connection):
-            answer = connection.execute(data_tests.question(node, sql))
-    else:
-        name = store_failures(work, node, connection, sql, kept)
-        answer = connection.execute(data_tests.question_of_stored(node, name))
+    name = None if kept is None else store_failures(work, node, connection, sql, kept)
+    own = work.session.macros.test_materialization()
+    question = data_tests.question(node, sql) if name is None else data_tests.question_of_stored(node, name)
+    with executing(work, node, connection):
+        answer = connection.execute(question) if own is None else asked_by(work, node, own, Live(connection), sql)
     outcome = data_tests.verdict(node, answer)
     return Finished(
         node=node.id,
@@ -254,7 +252,7 @@ def run_operation(work: Work, node: Node, clock: Clock) -> Finished:
     clock.mark(sql)
     answer = connection.execute(sql) if sql.strip() else Answer()
     result = succeeded(work, replace(node, relation=None), answer, sql)
-    return replace(result, message=f"{hook_name(node)} passed", response={}, rows=None)
+    return replace(result, message=f"{hook_name(node)} passed", response={})
 
 
 def hook_name(node: Node) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 from eltbuild.adapter import Answer
 
-TAG = re.compile(r"([A-Z]+(?: [A-Z]+)*)(?: \d+)*")
-"""The words of a command's tag, before its numbers: `INSERT 0 3`, `CREATE VIEW`."""
+TAG = re.compile(r"([A-Z]+(?: [A-Z]+)*)(?: \d+)*?(?: (\d+))?")
+"""The words of a command's tag and the last of its numbers, which are its rows: `INSERT 0 3`, `CREATE VIEW`."""
 WELL = "OK"
 
 
@@ -19,6 +19,8 @@ def response_of(answer: Answer) -> dict[str, Any]:
     tag = TAG.fullmatch(message)
     if tag is not None and message != WELL:
         found["code"] = tag[1]
+        if tag[2]:
+            found["rows_affected"] = int(tag[2])
     if answer.affected is not None:
         found["rows_affected"] = answer.affected
     return found

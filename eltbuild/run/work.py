@@ -17,7 +17,7 @@ from eltbuild.compile.introspect import Introspector
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem, did_you_mean
 from eltbuild.plan import decide
-from eltbuild.plan.materialize import MATERIALIZATIONS
+from eltbuild.plan.materialize import KINDS, MATERIALIZATIONS
 from eltbuild.plan.nouns import Batch, Call, Operation, Recipe
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation, RelationKind
@@ -29,9 +29,6 @@ from eltbuild.run.performing import perform
 from eltbuild.run.responses import WELL, response_of
 from eltbuild.run.sessions import Commented, Connections, Kept
 from eltbuild.sql.writer import Writer
-
-KINDS: Mapping[str, RelationKind] = {"view": "view", "materialized_view": "materialized_view", "external": "view"}
-"""What a materialization leaves, where it is not a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

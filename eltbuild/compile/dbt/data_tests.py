@@ -85,9 +85,20 @@ def get_test_sql(
     )
 
 
+def materialization_test_default(rendering: Rendering) -> dict[str, Any]:
+    """Ask how many failures the test has, as the statement `main`: what a materialization of the project's calls."""
+    scope = rendering.scope
+    words = {"fail_calc": "count(*)", "warn_if": "!= 0", "error_if": "!= 0", "limit": None}
+    given = {key: scope["config"].get(key) for key in words}
+    asked = {key: words[key] if value in (None, "") else value for key, value in given.items()}
+    scope["statement"]("main", fetch_result=True, caller=lambda: scope["get_test_sql"](scope["sql"], **asked))
+    return {"relations": []}
+
+
 DATA_TESTS: Mapping[str, Callable[..., Any]] = {
     "get_test_sql": get_test_sql,
     "get_where_subquery": get_where_subquery,
+    "materialization_test_default": materialization_test_default,
     "should_store_failures": should_store_failures,
     "test_accepted_values": accepted_values,
     "test_not_null": not_null,

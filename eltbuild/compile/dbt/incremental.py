@@ -8,9 +8,7 @@ from typing import Any
 from eltbuild.compile.rendering import Rendering
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.sql.quoting import quote_identifier
-
-TARGET = "DBT_INTERNAL_DEST"
-SOURCE = "DBT_INTERNAL_SOURCE"
+from eltbuild.sql.writer import SOURCE, TARGET
 
 DEFAULT_STRATEGY: Mapping[str, str] = {
     "snowflake": "merge", "bigquery": "merge", "databricks": "merge", "athena": "insert_overwrite",

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eltbuild.relation import Relation
-from eltbuild.sql.quoting import kept_as, quote_identifier
+from eltbuild.sql.quoting import PARTS, kept_as, quote_identifier
 from eltbuild.sql.spelling import SCHEMA_ALONE
-
-PARTS = ("database", "schema", "identifier")
 
 
 class TemplateRelation:

@@ -31,7 +31,7 @@ from eltbuild.project.packages.wishes import (
     TarballWish,
     Wish,
 )
-from eltbuild.project.settings import PROJECT_FILES
+from eltbuild.project.project import PROJECT_FILES
 
 WORKSHOP_PREFIX = ".eltbuild-packages-"
 

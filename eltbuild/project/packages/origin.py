@@ -33,7 +33,7 @@ from eltbuild.project.packages.wishes import (
     read_wishes,
     rendered_wishes,
 )
-from eltbuild.project.settings import PROJECT_FILES
+from eltbuild.project.project import PROJECT_FILES
 
 HUB_VARIABLES = ("ELTBUILD_PACKAGE_HUB_URL", "DBT_PACKAGE_HUB_URL")
 DEFAULT_HUB = "https://hub.getdbt.com/"

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from eltbuild.errors import Place, Problem, ProjectError, did_you_mean
 from eltbuild.project.packages.versions import Bound, read_bounds
-from eltbuild.project.settings import PROJECT_FILES
+from eltbuild.project.project import PROJECT_FILES
 
 PACKAGES_FILE = "packages.yml"
 DEPENDENCIES_FILE = "dependencies.yml"

@@ -148,6 +148,29 @@ def test_two_models_for_one_relation(tmp_path):
     assert "would both stand at shop.main.x" in found
 
 
+CASES = {"models/a.sql": "select 1 as i", "models/b.sql": "{{ config(alias='A') }} select 1 as i"}
+SERVER = "host: h, user: u, password: p, dbname: shop, schema: main"
+
+
+@pytest.mark.parametrize(
+    ("kind", "quoting", "clashes"),
+    [
+        ("type: duckdb, path: shop.duckdb", "{}", True),
+        (f"type: postgres, {SERVER}", "{}", False),
+        (f"type: postgres, {SERVER}", "{identifier: false}", True),
+    ],
+)
+def test_two_names_that_differ_in_letter_case_are_one_where_the_engine_folds_them(tmp_path, kind, quoting, clashes):
+    profile = f"shop:\n  target: dev\n  outputs:\n    dev: {{{kind}}}\n"
+    project = PROJECT + f"profile: shop\nquoting: {quoting}\n"
+    files = {**CASES, "dbt_project.yml": project, "profiles.yml": profile}
+    if clashes:
+        (found,) = mistakes(tmp_path, files)
+        assert "would both stand at" in found
+    else:
+        assert {str(node.relation) for node in load(tmp_path, files).nodes.values()} == {"shop.main.a", "shop.main.A"}
+
+
 def test_a_private_model_is_not_for_others(tmp_path):
     (found,) = mistakes(
         tmp_path,

@@ -181,6 +181,15 @@ def test_printed_text_is_data_and_goes_to_the_other_stream(project: Project) -> 
     assert (stream.getvalue(), out.getvalue()) == ("", "version: 2\n")
 
 
+def test_nothing_is_said_of_retry_where_that_is_of_no_use(project: Project, events: list[Event]) -> None:
+    stream = io.StringIO()
+    with Console(stream, labels(project, "view"), program="") as console:
+        for event in events:
+            console.handle(event)
+    assert "retry" not in stream.getvalue()
+    assert "view         main.orders_v2" in stream.getvalue() or "view  main.orders_v2" in stream.getvalue()
+
+
 def test_an_interrupted_run_says_what_was_not_begun(told: Told, events: list[Event]) -> None:
     text = told(*events[:3], RunFinished(1.0, FIXED, interrupted=True))
     assert "Interrupted: 1 succeeded and 5 not begun" in text
