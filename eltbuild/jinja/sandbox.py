@@ -15,7 +15,7 @@ OPEN = frozenset({
     "jinja2.runtime", "jinja2.utils", "jinja2.sandbox", "jinja2.environment", "markupsafe",
     "eltbuild.compile.names", "eltbuild.compile.config_name", "eltbuild.compile.variables", "eltbuild.compile.results",
     "eltbuild.jinja.patterns", "eltbuild.jinja.iterators", "eltbuild.jinja.sandbox", "eltbuild.jinja.unknown",
-    "eltbuild.project.names",
+    "eltbuild.project.names", "eltbuild.project.yaml",
 })  # fmt: skip
 """Modules whose types a template may look into."""
 

@@ -11,19 +11,17 @@ from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.extras import extras
 from eltbuild.plan.in_place import refusal
 from eltbuild.plan.keeping import let_go, referenced
-from eltbuild.plan.keys import WORD
 from eltbuild.plan.nouns import Facts, Load, Operation, Statement
 from eltbuild.plan.rows import columns_of
 from eltbuild.plan.whole import rows_table
 from eltbuild.relation import Column
+from eltbuild.sql.quoting import read_bare
 from eltbuild.sql.writer import Writer
 
 DELIMITERS = re.compile(r"[,;|\t]")
 """Characters that stand between values where the one that is looked for does not."""
 UPPER = frozenset({"snowflake", "oracle", "teradata"})
 """Dialects that store a name without quotes in upper case."""
-KEEPING = frozenset({"duckdb", "bigquery", "spark", "spark2", "databricks", "sqlite", "mysql", "tsql", "fabric"})
-"""Dialects that store a name without quotes as it is written."""
 
 
 def seed(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
@@ -65,7 +63,10 @@ def seed_columns(facts: Facts, writer: Writer) -> tuple[Column, ...]:
 
 
 def stored_names(facts: Facts, writer: Writer) -> Any:
-    """The rows with the names that the table is to have: `quote_columns: false` lets the engine fold letter case.
+    """The rows with the names that the table is to have.
+
+    With `quote_columns: false` they are as SQL reads them: the engine folds their letter case, unless the file has them
+    between quotes.
 
     Raises `CompileError` where the file looks as if it had another delimiter than it is read with.
     """
@@ -74,11 +75,9 @@ def stored_names(facts: Facts, writer: Writer) -> Any:
         _refuse_undivided(facts)
     if quoted is None:
         quoted = writer.dialect not in UPPER
-    if quoted or writer.dialect in KEEPING:
+    if quoted:
         return facts.rows
-    fold = str.upper if writer.dialect in UPPER else str.lower
-    names = facts.rows.schema.names
-    return facts.rows.rename_columns([fold(name) if WORD.fullmatch(name) else name for name in names])
+    return facts.rows.rename_columns([read_bare(name, writer.dialect) for name in facts.rows.schema.names])
 
 
 def _refuse_undivided(facts: Facts) -> None:
