@@ -178,7 +178,7 @@ def _node(session: Session, node: Node, reach: Reach, configs: Configs, found: _
     node = _with_constraints(node)
     texts = partial(hook_texts, reach=reach)
     if not texts(node) and _clear(node, reach):
-        return node
+        return _with_where(node, reach)
     # Rendering needs Jinja and all that templates can call: a project without a template that needs it does not pay.
     from eltbuild.compile.unclear import rendered
 
@@ -187,6 +187,14 @@ def _node(session: Session, node: Node, reach: Reach, configs: Configs, found: _
     if node.resource_type == "seed":
         _refuse_parents(settled)
     return settled
+
+
+def _with_where(node: Node, reach: Reach) -> Node:
+    """A generic test with the macro that narrows its model, as a rendering would have noted; others as they are."""
+    if node.test is None or _is_built_in(node):
+        return node
+    found = reach.macros.find("get_where_subquery", node.package)
+    return replace(node, macros=(found.id if found is not None else "macro.dbt.get_where_subquery",))
 
 
 def _refuse_parents(seed: Node) -> None:
@@ -203,14 +211,42 @@ def _clear(node: Node, reach: Reach) -> bool:
     if node.resource_type == "seed":
         return True
     if node.test is not None:
-        if node.test.namespace is None and node.test.name in BUILT_IN:
-            return _plain_arguments(node)
-        return False
+        return _plain_arguments(node) if _is_built_in(node) else _follows_from_arguments(node, reach)
     if not node.complete or (reach.templated_vars and "var(" in node.code):
         return False
     if any(reach.unclear(name, node.package) for name in node.macro_names):
         return False
     return not depends_on_path(node, reach.macros)
+
+
+def _is_built_in(node: Node) -> bool:
+    return node.test is not None and node.test.namespace is None and node.test.name in BUILT_IN
+
+
+def _follows_from_arguments(node: Node, reach: Reach) -> bool:
+    """Whether a generic test of a package or of the project refers to nothing but the model that it tests.
+
+    A call that does not fit the macro is rendered, too, so that it is told with all other mistakes.
+    """
+    assert node.test is not None
+    macro = reach.macros.find(node.macro_names[0], node.package) if node.macro_names else None
+    if macro is None or reach.touches(macro) or has_jinja(str(node.config.get("where"))):
+        return False
+    given = {key: value for key, value in node.test.kwargs.items() if key != "model"}
+    known = {argument["name"] for argument in macro.arguments}
+    return given.keys() <= known and _holds_no_call(list(given.values()))
+
+
+MAY_CALL = re.compile(r"\{[{%#]|\b(?:ref|source|var|env_var|function|metric|doc)\s*\(")
+"""What Jinja would read in an argument, or dbt evaluate though it stands without braces."""
+
+
+def _holds_no_call(value: object) -> bool:
+    if isinstance(value, str):
+        return not MAY_CALL.search(value)
+    if isinstance(value, Mapping):
+        return all(map(_holds_no_call, (*value.keys(), *value.values())))
+    return not isinstance(value, (list, tuple)) or all(map(_holds_no_call, value))
 
 
 def _plain_arguments(node: Node) -> bool:
@@ -282,7 +318,7 @@ def _linked(
     for id, node in project.nodes.items():
         parents, problems = parents_of(node, lookup, project)
         if problems and node.resource_type == "test":
-            found.disabled.append(node)
+            found.disabled.append(linked_node(node, places[id], parents, used_by(node, macros)))
             found.problems += [replace(p, severity="warning", name="NodeNotFoundOrDisabled") for p in problems]
             continue
         found.problems += problems
@@ -291,6 +327,13 @@ def _linked(
         written = place if kept != place else None
         nodes[id] = linked_node(node, kept, parents, used_by(node, macros), written)
     project = replace(project, nodes=nodes)
+    # A test of something that is not there has been put aside by the loader; what else it refers to is told.
+    found.disabled[:] = [
+        linked_node(item, item.relation, parents_of(item, lookup, project)[0], used_by(item, macros))
+        if isinstance(item, Node) and item.test is not None and not item.parents
+        else item
+        for item in found.disabled
+    ]
     return replace(
         project,
         exposures={id: _with_parents(item, lookup, project, found) for id, item in project.exposures.items()},

@@ -128,6 +128,37 @@ def test_a_name_that_is_not_there_is_told_and_what_follows_it_is_seen(tmp_path):
     assert project.nodes["model.shop.c"].parents == ("model.shop.b",)
 
 
+def test_generic_tests_have_the_same_links_whether_they_were_rendered_or_not(tmp_path):
+    """One whose macro refers to nothing and whose arguments hold no Jinja is not rendered."""
+    project = load(
+        tmp_path,
+        {
+            "models/a.sql": "select 1 as id",
+            "models/b.sql": "select 1 as id",
+            "models/s.yml": (
+                "models:\n- name: a\n  columns:\n  - name: id\n    data_tests:\n"
+                "    - above: {arguments: {low: 1}, name: plain}\n"
+                "    - above: {arguments: {low: '{{ 1 }}'}, name: templated}\n"
+                "    - above: {arguments: {low: ref('b')}, name: referring}\n"
+                "    - above: {arguments: {low: [{deep: \"ref('b')\"}]}, name: deep}\n"
+            ),
+            "tests/generic/above.sql": (
+                "{% test above(model, column_name, low) %}"
+                "select * from {{ model }} where {{ column_name }} <= {{ low }}{% endtest %}"
+            ),
+        },
+    )
+    by_name = {node.name: node for node in project.nodes.values()}
+    called = ("macro.shop.test_above", "macro.dbt.get_where_subquery")
+    assert {name: by_name[name].macros for name in ("plain", "templated")} == {
+        "plain": called,
+        "templated": called,
+    }
+    assert by_name["plain"].parents == by_name["templated"].parents == ("model.shop.a",)
+    assert set(by_name["referring"].parents) == {"model.shop.a", "model.shop.b"}
+    assert set(by_name["deep"].parents) == {"model.shop.a", "model.shop.b"}
+
+
 def test_a_cycle_is_named_as_a_path(tmp_path):
     (found,) = mistakes(
         tmp_path,
