@@ -70,6 +70,11 @@ def is_whole(facts: Facts) -> bool:
     return facts.existing is None or facts.existing.kind != "table" or facts.full_refresh
 
 
+def is_microbatch(node: Node) -> bool:
+    """Whether the node is built slice by slice: a view may have that strategy, too, from the configs of its folder."""
+    return node.materialized == "incremental" and node.config.get("incremental_strategy") == "microbatch"
+
+
 def strategy_name(facts: Facts, writer: Writer) -> str:
     """The strategy of the node, by default the engine's. Raises `CompileError` where it cannot be used."""
     return strategy_of(facts.node, writer.capabilities)

@@ -17,7 +17,7 @@ from eltbuild.plan.incremental import increased
 from eltbuild.plan.nouns import Batch, Operation, Recipe
 from eltbuild.plan.publish import working_place
 from eltbuild.project.resources import Node
-from eltbuild.relation import Relation, RelationInfo
+from eltbuild.relation import Relation
 from eltbuild.run.batches import as_results
 from eltbuild.run.changes import anew
 from eltbuild.run.events import Finished, Status
@@ -58,7 +58,7 @@ def run_batches(work: Work, node: Node, recipe: Recipe, clock: Clock) -> Finishe
     if incremental or not planned or existing is None:
         course = followed(work, node, planned, partial(_added, work, node, recipe, clock, len(planned)))
     else:
-        course = _remade(work, node, recipe, clock, planned, existing)
+        course = _remade(work, node, recipe, clock, planned)
     if course.anew is not None:
         return run_batches(replace(work, window=(None, None), batches={}, continues=0), course.anew, recipe, clock)
     return _finished(work, node, course, clock)
@@ -146,24 +146,20 @@ def _added(
 # Beside what stands there
 
 
-def _remade(
-    work: Work, node: Node, recipe: Recipe, clock: Clock, planned: tuple[Batch, ...], existing: RelationInfo | None
-) -> Course:
-    """All slices in a table beside, which then takes its place in one step.
+def _remade(work: Work, node: Node, recipe: Recipe, clock: Clock, planned: tuple[Batch, ...]) -> Course:
+    """All slices in a table beside what stands there, which then takes its place in one step.
 
-    What stands there has rows that readers shall not miss: then it is all slices or none. Else those that could be
-    built are a beginning, unless somebody wanted it to end.
+    What stands there has rows that readers shall not miss: it is all slices or none.
     """
     assert node.relation is not None
     place = working_place(node.relation, work.temporary, work.writer)
-    stands = existing is not None
-    course = followed(work, node, planned, partial(_set_beside, work, node, recipe, clock, place), whole=stands)
+    course = followed(work, node, planned, partial(_set_beside, work, node, recipe, clock, place), whole=True)
     try:
-        if not course.done or course.halted or (course.failed and stands):
-            return _in_vain(node, course, planned, stands)
+        if course.failed or course.halted:
+            return _in_vain(node, course, planned)
         retried(work, node, partial(_take_place, work, node, recipe, place, tuple(course.done)))
     except (CompileError, DatabaseError) as error:
-        return _in_vain(node, Course(problem=explained(work.session, node, error)), planned, stands)
+        return _in_vain(node, Course(problem=explained(work.session, node, error)), planned)
     finally:
         work.catalogue.forget(place)
         work.connections.mine().dismiss(work.writer.drop(place, cascade=False))
@@ -171,10 +167,10 @@ def _remade(
     return course
 
 
-def _in_vain(node: Node, course: Course, planned: tuple[Batch, ...], stands: bool) -> Course:
-    """The course of a model of which nothing is to be seen; told, where the old table is still there for that."""
+def _in_vain(node: Node, course: Course, planned: tuple[Batch, ...]) -> Course:
+    """The course of a model of which nothing new is to be seen, and why the old one stays."""
     problem = course.problem
-    if problem is not None and stands and course.failed and not course.halted:
+    if problem is not None and course.failed and not course.halted:
         failed = course.failed[0]
         text = f"the batch of {failed.start:%Y-%m-%d %H:%M} failed, and `{node.relation}` stays as it was: it is"
         problem = replace(problem, message=f"{problem.message}\n{text} replaced whole or not at all")

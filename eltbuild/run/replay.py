@@ -17,6 +17,7 @@ from eltbuild.compile.introspect import Live
 from eltbuild.compile.relations import read_instead
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, DatabaseError, Problem
+from eltbuild.plan.incremental import is_microbatch
 from eltbuild.plan.keys import column_named, keys_of
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.quality.row_comparison import Row, compare
@@ -128,7 +129,7 @@ class Stage:
 
     def played(self) -> Verdict:
         """Step by step, then compared; then once more over the same rows, and compared again."""
-        is_batched = self.node.config.get("incremental_strategy") == "microbatch"
+        is_batched = is_microbatch(self.node)
         self.show(None, None)
         if is_batched:
             found, steps = self.batched()

@@ -50,6 +50,7 @@ class Commented:
         self._connect = connect
         self._inner: Connection | None = None
         self._depth = 0
+        self._unjudged = False
         self._log = log
         self._cancelling: threading.Thread | None = None
         self._sent: list[str] | None = None
@@ -120,17 +121,26 @@ class Commented:
     @contextmanager
     def _alone(self, sql: str) -> Iterator[None]:
         """Notes what is done outside of a transaction, where each statement that writes commits by itself."""
-        if self._depth or only_reads(sql):
+        if self._depth or (not self._unjudged and only_reads(sql)):
             yield
             return
         before, self.kept = self.kept, "unknown"
         try:
             yield
         except DatabaseError as error:
-            if error.transient or not error.lost:
+            if not error.lost or (error.transient and not self._unjudged):
                 self.kept = "something" if ";" in sql.strip().rstrip(";") else before
             raise
         self.kept = "something"
+
+    @contextmanager
+    def unjudged(self) -> Iterator[None]:
+        """What is done inside may leave something behind whatever it looks like: a hook may call what writes."""
+        before, self._unjudged = self._unjudged, True
+        try:
+            yield
+        finally:
+            self._unjudged = before
 
     @contextmanager
     def passing(self) -> Iterator[None]:
@@ -274,14 +284,17 @@ def _cancel(connection: Connection) -> None:
 
 _LEAD = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)
 _READS = re.compile(
-    r"(?:select|from|values|table|show|describe|desc|summarize|explain|pragma|set|reset|use|load|\Z)\b|\Z"
-    r"|with\b(?!.*\b(?:insert|update|delete|merge)\b)",
+    r"(?:from|values|table|show|describe|desc|summarize|pragma|set|reset|use|load|\Z)\b|\Z"
+    r"|select\b(?!.*\binto\b)|explain\b(?!.*\banalyze\b)|with\b(?!.*\b(?:insert|update|delete|merge|into)\b)",
     re.IGNORECASE | re.DOTALL,
 )
 
 
 def only_reads(sql: str) -> bool:
-    """Whether every statement of a text surely leaves nothing behind but in its own session."""
+    """Whether every statement of a text leaves nothing behind but in its own session, unless a function in it does.
+
+    A word such as `into` that stands in a value makes it count as writing: then it is not repeated.
+    """
     return all(_READS.match(part, _lead(part)) for part in sql.split(";"))
 
 

@@ -156,7 +156,10 @@ def hooks(work: Work, node: Node, key: str, live: Introspector) -> tuple[list[Op
 def _hook(work: Work, node: Node, text: str, live: Introspector) -> Callable[[Connection], Answer | None]:
     def run(connection: Connection) -> Answer | None:
         sql = work.compiler.render_hook(node, text, live, _compiled_names(work, node, text, live))
-        return connection.execute(sql) if sql.strip() else None
+        if not sql.strip():
+            return None
+        with connection.unjudged() if isinstance(connection, Commented) else nullcontext():
+            return connection.execute(sql)
 
     return run
 

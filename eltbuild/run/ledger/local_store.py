@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from eltbuild.adapter import Connection
-from eltbuild.errors import DatabaseError, Problem, UsageError
+from eltbuild.errors import DatabaseError, EltbuildError, Problem, UsageError
 from eltbuild.relation import Relation
 from eltbuild.state.lines import Remembered, condensed, end_line, line, read_lines
 from eltbuild.state.records import Built, Ended, Interval, Run
@@ -228,17 +228,18 @@ class LocalLease:
         return [run for run in self._store.read().runs.values() if run.invocation.startswith(prefix)]
 
     def ended(self, ended: Ended) -> None:
-        """How the node ended is written, soon."""
+        """How the node ended is written, soon; where that fails, with what ends later. Never raises."""
         with self._guard:
             self._endings.append(replace(ended, at=datetime.now(UTC)))
             if time.monotonic() - self._told > TOLD:
-                self._tell()
+                with suppress(EltbuildError):
+                    self._tell()
 
     def _tell(self) -> None:
-        endings, self._endings = self._endings, []
         self._told = time.monotonic()
-        if endings:
-            self._store.add([line(one) for one in endings])
+        if self._endings:
+            self._store.add([line(one) for one in self._endings])
+            self._endings.clear()
 
     def close(self, status: str) -> str:
         """The run has ended so; why that could not be written, or ""."""
@@ -246,8 +247,8 @@ class LocalLease:
             with self._guard:
                 self._tell()
             self._store.end(self.run, status)
-        except DatabaseError as error:
-            return error.message
+        except EltbuildError as error:
+            return error.problems[0].message
         return ""
 
 

@@ -86,7 +86,7 @@ class Ledger(Protocol):
         ...
 
     def ended(self, finished: Finished) -> None:
-        """A node ended."""
+        """A node ended. Never raises: what cannot be written now is written later, or told when the run ends."""
         ...
 
     def close(self, status: str) -> None:

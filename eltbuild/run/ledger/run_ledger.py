@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from eltbuild.adapter import Answer, Connection
+from eltbuild.plan.incremental import is_microbatch
 from eltbuild.plan.nouns import Batch, Call, Operation
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation, RelationKind
@@ -80,7 +81,7 @@ class RunLedger:
         self._told = told
         self._closed = False
         self._done: set[str] = set()
-        self._sliced: set[tuple[str, str, str]] = set()
+        self._sliced: set[str] = set()
 
     def owner(self, relation: Relation) -> str | None:
         """The project that built what stands at that place; None where no project is known to have done so."""
@@ -130,7 +131,7 @@ class RunLedger:
             else:
                 self._known.happened(one)
         if batches:
-            self._sliced.add(relation.key)
+            self._sliced.add(node.id)
         elif not is_in_parts(node):
             self._done.add(node.id)
 
@@ -224,12 +225,12 @@ class RunLedger:
             )
             for batch in batches
         ]
-        return tuple(intervals) if relation.key in self._sliced else (built, *intervals)
+        return tuple(intervals) if node.id in self._sliced else (built, *intervals)
 
 
 def is_in_parts(node: Node) -> bool:
     """Whether doing the node takes more than one transaction."""
-    if node.config.get("incremental_strategy") == "microbatch":
+    if is_microbatch(node):
         return True
     hooks = node.config.get("post-hook") or ()
     return any(isinstance(hook, dict) and not hook.get("transaction", True) for hook in hooks)

@@ -242,6 +242,10 @@ def test_a_transaction_whose_answer_is_lost_may_have_been_committed(connections:
         ("-- select\ndelete from t", False),
         ("create table t (i int)", False),
         ("selection()", False),
+        ("select * into t from x", False),
+        ("with a as (select 1) select * into t from a", False),
+        ("explain select 1", True),
+        ("explain analyze delete from t", False),
         ("", True),
     ],
 )
@@ -297,3 +301,24 @@ def test_who_finds_the_warehouse_away_after_all_that_waiting_does_not_wait_again
     connections.here().lost = True
     assert tried(connections, ask)[0] == "here"
     connections.close()
+
+
+def test_a_hook_that_calls_what_writes_is_not_done_twice(connections: Connections) -> None:
+    """`select nextval(...)` looks as if it read; where it is a hook's, it counts as done, and nothing is repeated."""
+    connection = connections.mine()
+    connection.execute("create sequence calls")
+    connection.kept = "nothing"
+    errors: list[Exception] = [in_the_way()]
+
+    def node() -> str:
+        with connection.unjudged():
+            connection.execute("select nextval('calls')")
+        return failing(errors)()
+
+    result, told = tried(connections, node)
+    assert (result.splitlines()[0], told) == ("failed: another session was in the way", [])
+    assert connection.execute("select nextval('calls')").rows == ((2,),)
+    connection.kept = "nothing"
+    errors.append(in_the_way())
+    connection.execute("select 1")
+    assert connection.kept == "nothing"

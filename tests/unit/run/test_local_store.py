@@ -123,3 +123,20 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, kind: str
         made.prepare()
         with made.exclusively():
             made.read()
+
+
+def test_endings_that_cannot_be_written_are_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node's end is told by the run itself: that its record has to wait ends nothing."""
+    monkeypatch.setattr(local_store, "TOLD", -1.0)
+    made = store(tmp_path)
+    run = begun(made)
+    lease = LocalLease(made, run)
+    hidden = made.folder.with_name("hidden")
+    made.folder.rename(hidden)
+    made.folder.write_text("a file in the place of the folder")
+    lease.ended(Ended(run=run.number, node="a", status="success"))
+    assert lease.close("success")
+    made.folder.unlink()
+    hidden.rename(made.folder)
+    lease.ended(Ended(run=run.number, node="b", status="error"))
+    assert [(one.node, one.status) for one in made.of_run(run)[2]] == [("a", "success"), ("b", "error")]
