@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from eltbuild.errors import Problem, UsageError, did_you_mean
-from eltbuild.relation import Belongings, Column, Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Constraint, Relation, RelationInfo
+from eltbuild.values import dataclass, field
 
 if TYPE_CHECKING:
     import pyarrow
@@ -79,6 +80,8 @@ class Capabilities:
     """`Connection.hold` gives locks that end with their session, however that ends, and that all other sessions see."""
     single_process: bool = False
     """Only one process at a time can have the database open."""
+    holds_referenced: bool = False
+    """A table that a foreign key points to can be neither dropped nor replaced: such keys are checked, and not made."""
     merge_checks_keys: bool = False
     """MERGE itself refuses two source rows for one target row, before anything is written."""
     reads_csv: bool = False
@@ -138,6 +141,14 @@ class Connection(Protocol):
         """What hangs on a relation that stands there and would go when it is dropped."""
         ...
 
+    def constraints(self, relation: Relation) -> Sequence[Constraint]:
+        """The constraints that a table enforces by itself, but for NOT NULL, which its columns tell."""
+        ...
+
+    def loaded_at(self, relation: Relation) -> datetime | None:
+        """When rows last came into a table, by what the engine notes of itself; None where it does not tell."""
+        ...
+
     def hold(self, name: str) -> bool:
         """Take the lock of that name for this session, without waiting; False where another session holds it.
 
@@ -193,7 +204,9 @@ class Adapter(Protocol):
 class AdapterFactory(Protocol):
     """What an entry point names: a function from a target to an adapter, and what it asks of a profile.
 
-    It may have a text `example`: lines of YAML that a new profile has besides type, schema and threads.
+    It may have a text `example`: lines of YAML that a new profile has besides type, schema and threads. It may have a
+    function `in_memory` from a target, of whatever type, to one of its own: a database within this process that is
+    empty, writes no file, and does as that target asks as far as that is of its type.
     """
 
     def __call__(self, target: Target) -> Adapter: ...
@@ -248,6 +261,20 @@ def _declared(path: str) -> Iterator[tuple[str, str]]:
 def open_adapter(target: Target) -> Adapter:
     """The adapter for a target. Raises `UsageError` when none of that type is installed, or it cannot be loaded."""
     return adapter_factory(target.type, f" (target `{target.name}` of profile `{target.profile}`)")(target)
+
+
+def open_in_memory(like: Target) -> Adapter:
+    """An empty database within this process, of the target's own engine where that can be had so, else of another's.
+
+    Nothing is connected to. Raises `UsageError` where no installed adapter has such databases.
+    """
+    others = [name for name in adapter_types() if name != like.type]
+    for name in (like.type, *others):
+        factory = adapter_factory(name)
+        make = getattr(factory, "in_memory", None)
+        if make is not None:
+            return factory(make(like))
+    raise UsageError(Problem("no installed adapter has databases in memory", hint="install eltbuild with its adapters"))
 
 
 def adapter_factory(type: str, where: str = "") -> AdapterFactory:

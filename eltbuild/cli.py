@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -14,11 +14,13 @@ from eltbuild.flags import (
     GLOBAL,
     ORPHANS,
     OUTPUT,
+    PUBLISH,
     REFRESH,
     SELECTION,
     SHARED,
     STORE,
     TYPES,
+    UNIT,
     Decorator,
     Words,
     YamlMapping,
@@ -31,13 +33,27 @@ VERSION = click.version_option(__version__, "-V", "-v", "--version", message="el
 
 
 class Commands(click.Group):
-    """The group, which also answers to names that dbt has for the same command."""
+    """The group, which also answers to names that dbt has for the same command.
+
+    A command is made when it is asked for: its flags are some fifty, and a call needs one command.
+    """
 
     ALIASES = {"list": "ls", "snapshot-freshness": "freshness"}  # noqa: RUF012
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.later: dict[str, Callable[[], click.Command]] = {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted({*super().list_commands(ctx), *self.later})
+
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of that name or alias."""
-        return super().get_command(ctx, self.ALIASES.get(name, name))
+        name = self.ALIASES.get(name, name)
+        if name in self.later:
+            self.add_command(self.later.pop(name)(), name)
+        return super().get_command(ctx, name)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """The context of a call. That whoever read its output has gone, as `head` does, is nobody's fault."""
@@ -95,14 +111,19 @@ def _apply(command: Any, groups: Sequence[Sequence[Decorator]]) -> Any:
 _apply(cli, (GLOBAL, FOLDERS))
 
 
-def command(name: str, *groups: Sequence[Decorator], examples: str, group: click.Group = cli) -> Callable[[Any], Any]:
+def command(
+    name: str, *groups: Sequence[Decorator], examples: str, group: click.Group | None = None
+) -> Callable[[Any], Any]:
     """Register a command: its own flags, those of `groups`, and the common ones."""
 
-    def register(function: Any) -> click.Command:
-        made = VERSION(click.command(name, epilog=f"\b\nExamples:\n{examples}")(click.pass_context(function)))
-        _apply(made, (*groups, FOLDERS, GLOBAL))
-        group.add_command(made)
-        return made
+    def register(function: Any) -> Any:
+        def made() -> click.Command:
+            epilog = f"\b\nExamples:\n{examples}"
+            found: click.Command = VERSION(click.command(name, epilog=epilog)(click.pass_context(function)))
+            return cast(click.Command, _apply(found, (*groups, FOLDERS, GLOBAL)))
+
+        cast(Commands, group or cli).later[name] = made
+        return function
 
     return register
 
@@ -119,10 +140,11 @@ def _run(ctx: click.Context, recipe: str, flags: dict[str, Any], **more: Any) ->
     ctx.exit(module.command(Options(**merged)))
 
 
-@command("build", SELECTION, TYPES, REFRESH, EMPTY, STORE, SHARED, examples="""\
+@command("build", SELECTION, TYPES, REFRESH, EMPTY, STORE, UNIT, PUBLISH, SHARED, examples="""\
   eltbuild build
   eltbuild build --select +fct_orders --full-refresh
-  eltbuild build --select state:modified+ --state prod-artifacts""")  # fmt: skip
+  eltbuild build --select state:modified+ --state prod-artifacts
+  eltbuild build --publish audited""")  # fmt: skip
 @click.option("--show/--no-show", default=None, hidden=True)
 @click.option("--include-saved-query/--no-include-saved-query", default=None, hidden=True, expose_value=False)
 @click.option("--export-saved-queries/--no-export-saved-queries", default=None, hidden=True, expose_value=False)
@@ -131,7 +153,7 @@ def build(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "build", flags)
 
 
-@command("run", SELECTION, REFRESH, EMPTY, SHARED, examples="""\
+@command("run", SELECTION, REFRESH, EMPTY, PUBLISH, SHARED, examples="""\
   eltbuild run
   eltbuild run --select tag:nightly --exclude orders
   eltbuild run --select events --event-time-start 2013-01-01 --event-time-end 2013-02-01""")  # fmt: skip
@@ -140,7 +162,7 @@ def run(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "run", flags)
 
 
-@command("test", SELECTION, TYPES, STORE, SHARED, examples="""\
+@command("test", SELECTION, TYPES, STORE, UNIT, SHARED, examples="""\
   eltbuild test
   eltbuild test --select orders --store-failures
   eltbuild test --select test_type:singular""")  # fmt: skip
@@ -149,7 +171,7 @@ def test(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "test", flags)
 
 
-@command("seed", SELECTION, REFRESH, SHARED, examples="""\
+@command("seed", SELECTION, REFRESH, PUBLISH, SHARED, examples="""\
   eltbuild seed
   eltbuild seed --select countries --full-refresh""")  # fmt: skip
 @click.option("--show/--no-show", default=None, help="Show the first rows of each seed.")
@@ -159,7 +181,7 @@ def seed(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "seed", flags)
 
 
-@command("snapshot", SELECTION, SHARED, examples="""\
+@command("snapshot", SELECTION, PUBLISH, SHARED, examples="""\
   eltbuild snapshot
   eltbuild snapshot --select customers_history""")  # fmt: skip
 @click.option("--empty/--no-empty", default=None, help="Record no rows.")
@@ -181,13 +203,29 @@ def clone(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "clone", flags)
 
 
-@command("plan", SELECTION, TYPES, REFRESH, examples="""\
+@command("plan", SELECTION, TYPES, REFRESH, PUBLISH, examples="""\
   eltbuild plan
   eltbuild plan --select state:modified+ --state prod-artifacts --output json""")  # fmt: skip
 @click.option("--output", type=click.Choice(["text", "json"]), default=None, help="How to print.")
 def plan(ctx: click.Context, **flags: Any) -> None:
     """Show what a build would do, and why, without doing it."""
     _run(ctx, "plan", flags)
+
+
+@command("diff", TYPES, examples="""\
+  eltbuild diff --state prod-artifacts
+  eltbuild diff --state prod-artifacts --fail-on breaking
+  eltbuild diff --state prod-artifacts --resource-type model --output json""")  # fmt: skip
+@click.option("--output", type=click.Choice(["text", "json"]), default=None, help="How to print.")
+@click.option("--fail-on", type=click.Choice(["breaking", "change"]), default=None,
+              help="Leave with 1 where a contract is broken, or where anything differs.")  # fmt: skip
+def diff(ctx: click.Context, **flags: Any) -> None:
+    """Show what differs from another run, and which contracts that breaks: its manifest.json lies in --state.
+
+    \b
+    The warehouse is not asked. What is compared is what `--select state:modified` compares.
+    """
+    _run(ctx, "diff", flags)
 
 
 @command("compile", SELECTION, TYPES, REFRESH, OUTPUT, examples="""\
@@ -253,8 +291,8 @@ def deps(
     ctx: click.Context, upgrade: bool, lock_only: bool, add_package: str | None, source: str, **flags: Any
 ) -> None:
     """Install the packages that the project names."""
+    from eltbuild.commands.deps import command as recipe
     from eltbuild.commands.options import Options
-    from eltbuild.commands.packages import command as recipe
 
     given = {**(ctx.find_root().obj or {}), **{k: v for k, v in flags.items() if _is_given(v)}}
     ctx.exit(recipe(Options(**given), upgrade=upgrade, lock_only=lock_only, add=add_package, source=source))
@@ -268,7 +306,7 @@ def deps(
 @click.pass_context
 def init(ctx: click.Context, name: str | None, adapter: str, project_dir: str | None) -> None:
     """Write a small project to start from."""
-    from eltbuild.commands.start import command as recipe
+    from eltbuild.commands.init import command as recipe
 
     ctx.exit(recipe(name, adapter, project_dir))
 
@@ -278,10 +316,10 @@ def init(ctx: click.Context, name: str | None, adapter: str, project_dir: str | 
 @click.option("--clean-project-files-only/--no-clean-project-files-only", default=True, hidden=True, expose_value=False)
 def clean(ctx: click.Context, **flags: Any) -> None:
     """Delete the folders that clean-targets names."""
-    _run(ctx, "sweep", flags)
+    _run(ctx, "clean", flags)
 
 
-@command("retry", REFRESH, SHARED, examples="""\
+@command("retry", REFRESH, UNIT, SHARED, examples="""\
   eltbuild retry
   eltbuild retry --state previous-run""")  # fmt: skip
 def retry(ctx: click.Context, **flags: Any) -> None:
@@ -309,6 +347,47 @@ def check_incremental(ctx: click.Context, models: tuple[str, ...], **flags: Any)
     _run(ctx, "check_incremental", {**flags, "select": (*models, *flags["select"])})
 
 
+@command("unit-test", SELECTION, UNIT, examples="""\
+  eltbuild unit-test
+  eltbuild unit-test orders tag:billing
+  eltbuild unit-test --on-target
+  eltbuild unit-test --record orders --rows 3 --mask email phone""")  # fmt: skip
+@click.argument("models", nargs=-1)
+@words("record", "Write a unit test of these models with rows that stand in the warehouse now.")
+@click.option("--rows", type=click.IntRange(1), default=None,
+              help="With --record: how many rows of an input are kept, about. [default: 5]")  # fmt: skip
+@words("mask", "With --record: columns whose texts and numbers are replaced.")
+@click.option("--output", "-o", default=None, metavar="FILE",
+              help="With --record: the properties file, in place of one of its own beside the model.")  # fmt: skip
+def unit_test(ctx: click.Context, models: tuple[str, ...], **flags: Any) -> None:
+    """Run unit tests: in memory, without the warehouse, in milliseconds each.
+
+    \b
+    MODELS are words of --select; without any, all unit tests are run. With --record, the warehouse is read, nothing is
+    written to it, and the test is run once.
+    """
+    _run(ctx, "unit_test", {**flags, "select": (*models, *flags["select"])})
+
+
+@command("mutate", SELECTION, UNIT, examples="""\
+  eltbuild mutate orders
+  eltbuild mutate --select tag:billing --min-score 80
+  eltbuild mutate orders --output json""")  # fmt: skip
+@click.argument("models", nargs=-1)
+@click.option("--min-score", type=click.FloatRange(0, 100), default=None, metavar="PERCENT",
+              help="Leave with 1 where the tests of a model notice less of its changes.")  # fmt: skip
+@click.option("--output", type=click.Choice(["text", "json"]), default=None, help="How to print.")
+def mutate(ctx: click.Context, models: tuple[str, ...], **flags: Any) -> None:
+    """Change models in small ways, one at a time, and tell which changes their unit tests do not notice.
+
+    \b
+    `<` becomes `<=`, INNER JOIN becomes LEFT JOIN, a predicate is dropped, sum becomes max, and so on. No file is
+    changed. What no test notices is a case that no test covers, or a change that changes nothing.
+    A change that ends in an error counts as noticed.
+    """
+    _run(ctx, "mutate", {**flags, "select": (*models, *flags["select"])})
+
+
 @command("orphans", ORPHANS, examples="""\
   eltbuild orphans
   eltbuild orphans --drop --select 'stg_*'
@@ -317,6 +396,55 @@ def check_incremental(ctx: click.Context, models: tuple[str, ...], **flags: Any)
 def orphans(ctx: click.Context, **flags: Any) -> None:
     """List relations that the project built and no longer contains."""
     _run(ctx, "orphans", flags)
+
+
+@command("profile", SELECTION, examples="""\
+  eltbuild profile fct_orders
+  eltbuild profile fct_orders --columns amount status
+  eltbuild profile --select source:raw --sample 100000
+  eltbuild profile fct_orders --output json""")  # fmt: skip
+@click.argument("models", nargs=-1)
+@words("columns", "Only these columns, in detail.")
+@click.option("--sample", "sample_rows", type=int, default=None, metavar="ROWS", help="Draw so many rows.")
+@click.option("--output", type=click.Choice(["text", "json"]), default=None, help="How to print.")
+def profile(
+    ctx: click.Context, models: tuple[str, ...], columns: tuple[str, ...], sample_rows: int | None, **flags: Any
+) -> None:
+    """Show what stands in the columns of models, seeds, snapshots and sources.
+
+    \b
+    Types, NULLs, distinct values, ranges, quantiles, the most frequent values and histograms: one query for all
+    columns, and one for what is frequent. Written to target/profiles/, too.
+    """
+    from eltbuild.commands.options import Options
+    from eltbuild.commands.profile import command as recipe
+
+    given = {**flags, "select": (*models, *flags["select"])}
+    merged = {**(ctx.find_root().obj or {}), **{k: v for k, v in given.items() if _is_given(v)}}
+    ctx.exit(recipe(Options(**merged), sample_rows, columns))
+
+
+@command("history", OUTPUT, examples="""\
+  eltbuild history
+  eltbuild history tests --since 30d
+  eltbuild history fct_orders --limit 50
+  eltbuild history --sql "select name, avg(seconds) from nodes group by 1 order by 2 desc" """)  # fmt: skip
+@click.argument("what", default="runs", metavar="[runs|nodes|tests|metrics]")
+@click.argument("name", required=False)
+@click.option("--limit", type=int, default=None, help="How many runs are looked at. [default: 20]")
+@click.option("--since", default=None, metavar="TIME", help="Only what came since then: 7d, 12h, 2013-01-31.")
+@click.option("--sql", default=None, help="Ask the tables runs, nodes, tests and metrics with this query.")
+def history(ctx: click.Context, what: str, name: str | None, **flags: Any) -> None:
+    """Show how runs, nodes and tests went, and what tests observed: slower than usual, flaky, failing since when.
+
+    \b
+    NAME is a node's, with * for any letters; `eltbuild history NAME` shows its results. Nothing is changed.
+    """
+    from eltbuild.commands.history import command as recipe
+    from eltbuild.commands.options import Options
+
+    given = {**(ctx.find_root().obj or {}), **{k: v for k, v in flags.items() if _is_given(v)}}
+    ctx.exit(recipe(Options(**given), what, name))
 
 
 @command("run-operation", examples="""\
@@ -332,6 +460,52 @@ def run_operation(ctx: click.Context, macro: str | None, **flags: Any) -> None:
 
     given = {**(ctx.find_root().obj or {}), **{k: v for k, v in flags.items() if _is_given(v)}}
     ctx.exit(recipe(Options(**given), macro))
+
+
+@cli.group("gx", cls=Commands)
+def gx() -> None:
+    """Exchange suites with Great Expectations."""
+
+
+@gx.command(
+    "import",
+    epilog="""\b
+Examples:
+  eltbuild gx import expectations/orders.json --model orders
+  eltbuild gx import suite.json --source raw.orders --write models/raw_expectations.yml""",
+)
+@click.argument("suite")
+@click.option("--model", default=None, help="The model, seed or snapshot that the suite is about.")
+@click.option("--source", default=None, metavar="NAME.TABLE", help="The table of a source that it is about.")
+@click.option("--write", default=None, metavar="FILE", help="Write the properties to this new file.")
+@click.pass_context
+def gx_import(ctx: click.Context, suite: str, model: str | None, source: str | None, write: str | None) -> None:
+    """Print the properties that say the same as a suite of expectations."""
+    from eltbuild.commands.gx import import_command as recipe
+
+    ctx.exit(recipe(suite, model, source, write))
+
+
+@command("export", SELECTION, group=gx, examples="""\
+  eltbuild gx export --select orders
+  eltbuild gx export --output-dir suites""")  # fmt: skip
+@click.option("--output-dir", default=None, metavar="DIR", help="Write a file for each suite into this folder.")
+def gx_export(ctx: click.Context, output_dir: str | None, **flags: Any) -> None:
+    """Print the expectations of the selected models as suites of Great Expectations."""
+    from eltbuild.commands.gx import export_command as recipe
+    from eltbuild.commands.options import Options
+
+    given = {**(ctx.find_root().obj or {}), **{k: v for k, v in flags.items() if _is_given(v)}}
+    ctx.exit(recipe(Options(**given), output_dir))
+
+
+@command("freshness", SELECTION, TYPES, examples="""\
+  eltbuild freshness
+  eltbuild freshness --select source:raw+ --resource-type model""")  # fmt: skip
+@click.option("--output", "-o", default=None, help="Write the results to this file in place of target/freshness.json.")
+def freshness_of_everything(ctx: click.Context, **flags: Any) -> None:
+    """Check how long ago sources were loaded, and models, seeds and snapshots that say how fresh they must be."""
+    _run(ctx, "freshness", flags, everything=True)
 
 
 @cli.group("source", cls=Commands)

@@ -98,6 +98,22 @@ def write_whole(path: str | Path, data: bytes, *, mode: int | None = PRIVATE, du
         file.write(data)
 
 
+def holds(path: str | Path, data: bytes) -> bool:
+    """Whether a file at `path` has these bytes already and is its owner's alone, so that it need not be written."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _FLAGS)
+    except OSError:
+        return False
+    try:
+        status = os.fstat(handle)
+        own = stat.S_ISREG(status.st_mode) and (os.name == "nt" or stat.S_IMODE(status.st_mode) == PRIVATE)
+        return own and status.st_size == len(data) and os.read(handle, len(data) + 1) == data
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
 def sweep(folder: str | Path) -> None:
     """Delete what killed writers left in a folder; what is being written stays. Never raises."""
     with suppress(OSError), os.scandir(folder) as entries:

@@ -7,7 +7,8 @@ together. The tree of exceptions::
     ├── UsageError       the call is wrong (flags, names, paths)            exit code 2
     ├── ProjectError     the project is wrong (YAML, SQL, Jinja, graph)     exit code 2
     ├── CompileError     one node's template failed at its turn             the node fails
-    │   └── InlinedError     that of an ephemeral model it refers to
+    │   ├── InlinedError     that of an ephemeral model it refers to
+    │   └── AuditError       its tests failed on what was to be published
     ├── DatabaseError    the warehouse refused a statement                  the node fails
     └── Interrupted      the user asked to stop                             exit code 130
 """
@@ -15,9 +16,9 @@ together. The tree of exceptions::
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Literal
+
+from eltbuild.values import dataclass, replace
 
 Severity = Literal["error", "warning"]
 
@@ -90,6 +91,10 @@ class InlinedError(CompileError):
         self.node = node
 
 
+class AuditError(CompileError):
+    """Tests failed on the rows that were to be published: nothing of them is seen."""
+
+
 class DatabaseError(EltbuildError):
     """The warehouse refused a statement. `sql` is what was sent; `line`/`column` are positions in it, 0 if unknown.
 
@@ -125,6 +130,8 @@ class Interrupted(EltbuildError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the nearest of `known`, or an empty string when nothing is near."""
+    from difflib import get_close_matches
+
     names = sorted({name for name in known if name != word})
     near = get_close_matches(word, names, n=1, cutoff=0.6)
     if not near:

@@ -166,10 +166,14 @@ ORPHANS: Sequence[Decorator] = (
     words("exclude", "Which not, in the same words."),
     click.option("--drop", is_flag=True, default=None, help="Write each to a file in .eltbuild/archive, then drop it."),
     click.option("--kept", is_flag=True, default=None,
-                 help="With --drop: also those that were put aside when the project took over."),
+                 help="With --drop: also those put aside when the project took over, and rows that failed an audit."),
     click.option("--restore", metavar="FILE", default=None, help="Make again what was dropped, from its file."),
     click.option("--output", type=click.Choice(["text", "json"]), default=None, help="How to print."),
     SHARED[1],
+)  # fmt: skip
+PUBLISH: Sequence[Decorator] = (
+    click.option("--publish", type=click.Choice(["immediate", "audited", "run"]), envvar=names("publish"), default=None,
+                 help="When readers see what is built: at once, once its tests have passed, or all of it together."),
 )  # fmt: skip
 EMPTY: Sequence[Decorator] = (
     flag("empty", "Build with no rows, to check that everything fits."),
@@ -177,7 +181,15 @@ EMPTY: Sequence[Decorator] = (
     value("event-time-start", "The first time of the batches to build."),
     value("event-time-end", "The time before which the batches to build end."),
 )
-STORE: Sequence[Decorator] = (flag("store-failures", "Keep the failing rows of tests as tables."),)
+UNIT: Sequence[Decorator] = (
+    click.option("--on-target/--in-memory", default=None, envvar=names("on-target"),
+                 help="Where unit tests run: in the warehouse, or in memory without it. [default: in memory]"),
+)  # fmt: skip
+STORE: Sequence[Decorator] = (
+    flag("store-failures", "Keep the failing rows of tests as tables."),
+    flag("skip-proven", "Do not ask tests of which the SQL of their model proves that they pass."),
+    value("gx-results", "A folder for the results of expectations, as JSON of Great Expectations."),
+)
 OUTPUT: Sequence[Decorator] = (
     click.option("--output", type=click.Choice(["text", "json", "csv"]), default=None, help="How to print."),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from eltbuild.values import dataclass, replace
 
 RelationKind = Literal["table", "view", "materialized_view", "external", "cte", "function"]
 
@@ -52,6 +53,8 @@ class RelationInfo:
     columns: tuple[Column, ...] = ()
     comment: str = ""
     owner: str = ""
+    rows: int | None = None
+    """About how many rows it has; None where that is not known without looking at them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,14 @@ class Rule:
 
     name: str
     definition: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A constraint that a table enforces: `check`, `unique`, `primary_key` or `foreign_key`, and its own columns."""
+
+    kind: str
     columns: tuple[str, ...] = ()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from eltbuild.commands.deps import deps
-from eltbuild.project.packages import Installed
+from eltbuild.project.packages.install import Installed
 
 GIT_ENVIRONMENT = {
     "PATH": os.environ["PATH"],

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eltbuild.adapter import Capabilities, Target
 from eltbuild.errors import Problem, ProjectError
+from eltbuild.values import replace
 
 if TYPE_CHECKING:
     from eltbuild_duckdb.connection import DuckDBConnection
@@ -36,10 +36,14 @@ CAPABILITIES = Capabilities(
     default_incremental_strategy="delete+insert",
     incremental_strategies=frozenset({"append", "delete+insert", "merge", "microbatch"}),
     belongings=True,
+    holds_referenced=True,
     session_locks=True,
     single_process=True,
     reads_csv=True,
 )
+
+MANNERS = frozenset({"extensions", "settings", "config_options"})
+"""Fields of a profile that tell how a session behaves, and nothing of what it reads or writes."""
 
 SHARED = replace(CAPABILITIES, belongings=False, session_locks=False, single_process=False)
 """MotherDuck: other processes write to the same database, and it has no indexes."""
@@ -59,6 +63,22 @@ class DuckDBAdapter:
         self._opening: Opening | None = None
         self._database: Database | None = None
         self._connections: set[DuckDBConnection] = set()
+
+    @staticmethod
+    def in_memory(like: Target) -> Target:
+        """An empty database in memory that knows the extensions and settings of `like`, where that is a DuckDB.
+
+        A second one, as empty, has the name of the database of `like`, for names with three parts.
+        """
+        own = like.fields if like.type == "duckdb" else {}
+        kept: dict[str, Any] = {key: value for key, value in own.items() if key in MANNERS}
+        if "config_options" in kept and isinstance(kept["config_options"], dict):
+            kept["config_options"] = {key: v for key, v in kept["config_options"].items() if key != "access_mode"}
+        if like.type != "duckdb":
+            kept["settings"] = {"TimeZone": "UTC"}
+        if like.database and like.database.lower() not in ("memory", "system", "temp"):
+            kept["attach"] = [{"path": ":memory:", "alias": like.database}]
+        return replace(like, type="duckdb", fields={**kept, "path": ":memory:"})
 
     @property
     def capabilities(self) -> Capabilities:

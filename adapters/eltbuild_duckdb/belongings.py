@@ -32,6 +32,16 @@ def indexes_query(place: tuple[str, str], identifier: str) -> str:
     )
 
 
+def constraints_query(place: tuple[str, str], identifier: str) -> str:
+    """Rows `(kind, columns)` of the constraints of a table, NOT NULL left out; a DuckLake has no others."""
+    database, schema, table = (quote_string(name, "duckdb") for name in (*place, identifier))
+    return (
+        "select constraint_type, constraint_column_names from duckdb_constraints()"
+        f" where lower(table_name) = lower({table}) and lower(schema_name) = lower({schema})"
+        f" and lower(database_name) = lower({database}) and constraint_type <> 'NOT NULL' order by constraint_index"
+    )
+
+
 def belongings_of(rows: Iterable[tuple[Any, ...]]) -> Belongings:
     """What the rows of `indexes_query` tell."""
     return Belongings(indexes=tuple(_index(name, unique, sql) for name, unique, sql in rows))

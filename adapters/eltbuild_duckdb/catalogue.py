@@ -26,12 +26,13 @@ _KINDS: dict[str, RelationKind] = {"table": "table", "view": "view"}
 
 
 def relations_query(places: Iterable[tuple[str, str]], identifier: str | None = None) -> str:
-    """Rows `(database, schema, name, kind, comment)` of what stands in the schemas, sorted."""
+    """Rows `(database, schema, name, kind, comment, size)` of what stands in the schemas, sorted."""
     return (
         "\nunion all\n".join(
-            f"select database_name, schema_name, {kind}_name, '{kind}', coalesce(comment, '') from duckdb_{kind}s()"
+            f"select database_name, schema_name, {kind}_name, '{kind}', coalesce(comment, ''), {size}"
+            f" from duckdb_{kind}s()"
             f" where not internal and {_within(places, f'{kind}_name', identifier)}"
-            for kind in _KINDS
+            for kind, size in (("table", "estimated_size"), ("view", "null"))
         )
         + "\norder by all"
     )
@@ -64,8 +65,8 @@ def spelled(relation: Relation) -> str:
 
 def relation_of(row: Sequence[Any], columns: Iterable[Column] = ()) -> RelationInfo:
     """What a row of `relations_query` tells."""
-    database, schema, name, kind, comment = row
-    return RelationInfo(Relation(database, schema, name), _KINDS[kind], tuple(columns), comment)
+    database, schema, name, kind, comment, size = row
+    return RelationInfo(Relation(database, schema, name), _KINDS[kind], tuple(columns), comment, rows=size)
 
 
 def column_of(row: Sequence[Any]) -> Column:

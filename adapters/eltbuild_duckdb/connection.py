@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from eltbuild.adapter import Answer, Target
 from eltbuild.errors import DatabaseError
-from eltbuild.relation import Belongings, Column, Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Constraint, Relation, RelationInfo
 from eltbuild_duckdb import catalogue
 from eltbuild_duckdb.arrow import loadable
 from eltbuild_duckdb.databases import LONGEST_PAUSE, Database, run_step
@@ -288,6 +289,14 @@ class DuckDBConnection:
         """What hangs on a table and would go with it: its indexes."""
         return self._standing.belongings(relation)
 
+    def constraints(self, relation: Relation) -> Sequence[Constraint]:
+        """The constraints that a table enforces, but for NOT NULL."""
+        return self._standing.constraints(relation)
+
+    def loaded_at(self, relation: Relation) -> datetime | None:
+        """DuckDB keeps no times of tables."""
+        return None
+
     # Transactions
 
     @contextmanager
@@ -376,8 +385,32 @@ class DuckDBConnection:
                 self._session.execute("set python_enable_replacements = true")
             return self._session
 
+    def sqlalchemy(self) -> tuple[str, Mapping[str, Any]]:
+        """The URL and the arguments of `sqlalchemy.create_engine` for an engine that is this very session.
+
+        Raises `ImportError` where there is no SQLAlchemy.
+        """
+        from eltbuild_duckdb.alchemy import arguments
+
+        def ask(sql: str, values: Sequence[Any]) -> tuple[Sequence[Any], list[tuple[Any, ...]]]:
+            try:
+                with self._at_work():
+                    self._cursor.execute(sql, values or None)
+                    return self._cursor.description or (), self._cursor.fetchall()
+            except duckdb.Error as error:
+                # Whoever asks wants the driver's own error; a transaction is spoiled by it all the same.
+                self._refused(error, sql)
+                raise
+
+        return arguments(ask)
+
     def table(self, query: str) -> duckdb.DuckDBPyRelation:
-        """The rows of a query as a table of DuckDB's, computed when they are needed. Raises `DatabaseError`."""
+        """The rows of a query as a table of DuckDB's, computed when they are needed. Raises `DatabaseError`.
+
+        Within a transaction they are read at once: the session for Python sees nothing of it.
+        """
+        if self._depth:
+            return self.session.from_arrow(self.read(query))
         try:
             return self.session.sql(query)
         except duckdb.Error as error:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from unicodedata import category, combining, east_asian_width
 
 from eltbuild.errors import DatabaseError
+from eltbuild.values import dataclass
 
 _PICTURE = re.compile(r"\nLINE (?P<line>\d+): (?P<shown>.*)\n(?P<lead> *)\^[\^ ]*\s*\Z")
 _NEAR = re.compile(r'\nDid you mean:? (?P<names>".*")\??\s*\Z', re.DOTALL)

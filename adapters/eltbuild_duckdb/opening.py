@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from eltbuild.errors import Problem
+from eltbuild.values import dataclass
 
 MEMORY = ":memory:"
 MOTHERDUCK = re.compile(r"(?:md|motherduck):", re.IGNORECASE)

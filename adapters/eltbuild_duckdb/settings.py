@@ -353,7 +353,8 @@ UNSUPPORTED: Mapping[str, str] = {
 """Fields that dbt-duckdb knows and this adapter does not act on, and what to do instead."""
 
 KNOWN: frozenset[str] = frozenset({
-    "type", "threads", "path", "database", "schema", "state_schema", "read_only", "config_options", "extensions",
+    "type", "threads", "path", "database", "schema", "state_schema", "history_runs",
+    "history_days", "read_only", "config_options", "extensions",
     "settings", "secrets",
     "external_root", "use_credential_provider", "attach", "filesystems", "disable_transactions", "keep_open",
     "module_paths", "retries", "is_ducklake", "motherduck_token", *UNSUPPORTED,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
-from eltbuild.relation import Belongings, Column, Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Constraint, Relation, RelationInfo
+from eltbuild.values import dataclass, replace
 from eltbuild_duckdb import catalogue
-from eltbuild_duckdb.belongings import belongings_of, indexes_query
+from eltbuild_duckdb.belongings import belongings_of, constraints_query, indexes_query
 from eltbuild_duckdb.databases import Database
 
 Fetch = Callable[[str], list[tuple[Any, ...]]]
@@ -88,6 +88,13 @@ class Standing:
             return Belongings(commented=commented)
         question = indexes_query(self._places(relation)[-1], relation.identifier)
         return replace(belongings_of(self.fetch(question)), commented=commented)
+
+    def constraints(self, relation: Relation) -> Sequence[Constraint]:
+        """The constraints of a table, but for NOT NULL."""
+        if not relation.identifier:
+            return ()
+        rows = self.fetch(constraints_query(self._places(relation)[-1], relation.identifier))
+        return tuple(Constraint(str(kind).lower().replace(" ", "_"), tuple(columns or ())) for kind, columns in rows)
 
     def _has_indexes(self) -> bool:
         """Whether anything has an index: asked of one table, DuckDB looks at all of them, too."""

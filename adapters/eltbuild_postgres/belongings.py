@@ -59,6 +59,29 @@ def belongings_query(schema: str, identifier: str) -> str:
     return f"execute {NAME}({text(schema)}, {text(identifier)})"
 
 
+def constraints_query(schema: str, identifier: str) -> str:
+    """Rows `(kind, columns)` of the valid constraints of a table, NOT NULL left out."""
+    kinds = (
+        "case k.contype when 'c' then 'check' when 'u' then 'unique' when 'p' then 'primary_key' else 'foreign_key' end"
+    )
+    columns = "select a.attname::text from pg_attribute as a where a.attrelid = k.conrelid and a.attnum = any(k.conkey)"
+    return (
+        f"select {kinds}, array({columns}) from pg_constraint as k join pg_class as c on c.oid = k.conrelid"
+        " join pg_namespace as n on n.oid = c.relnamespace"
+        f" where n.nspname = {text(schema)} and c.relname = {text(identifier)}"
+        " and k.contype in ('c', 'u', 'p', 'f') and k.convalidated order by k.conname"
+    )
+
+
+def commits_query(schema: str, identifier: str) -> str:
+    """One row where the server keeps the times of commits and that is a table whose rows have them; else none."""
+    return (
+        "select 1 from pg_class as c join pg_namespace as n on n.oid = c.relnamespace"
+        f" where n.nspname = {text(schema)} and c.relname = {text(identifier)} and c.relkind in ('r', 'm')"
+        " and current_setting('track_commit_timestamp') = 'on'"
+    )
+
+
 NAME = "eltbuild_belongings"
 UNPREPARED = frozenset({"26000", "42P05"})
 """SQLSTATEs that say of a prepared statement that it is not there, or is there already."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -12,11 +13,18 @@ from psycopg.pq import ExecStatus, Format, TransactionStatus
 
 from eltbuild.adapter import Answer, Target
 from eltbuild.errors import DatabaseError
-from eltbuild.relation import Belongings, Column, Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Constraint, Relation, RelationInfo
 from eltbuild.secrecy import mask_secrets
 from eltbuild.sql.scan import without_end
 from eltbuild_postgres import catalogue, wire
-from eltbuild_postgres.belongings import PREPARED, UNPREPARED, belongings_of, belongings_query
+from eltbuild_postgres.belongings import (
+    PREPARED,
+    UNPREPARED,
+    belongings_of,
+    belongings_query,
+    commits_query,
+    constraints_query,
+)
 from eltbuild_postgres.cancelling import Interruptible
 from eltbuild_postgres.connecting import Session, connected
 from eltbuild_postgres.doubt import MARK, Mark, fate_of
@@ -160,6 +168,15 @@ class PostgresConnection:
             except psycopg.Error:
                 self._session.close()
 
+    def sqlalchemy(self) -> tuple[str, Mapping[str, Any]]:
+        """The URL and the arguments of `sqlalchemy.create_engine` for an engine that is this very session.
+
+        Raises `ImportError` where there is no SQLAlchemy.
+        """
+        from eltbuild_postgres.alchemy import arguments
+
+        return arguments(self._session, self._working)
+
     # Rows in bulk
 
     def read(self, sql: str) -> pyarrow.Table:
@@ -297,6 +314,28 @@ class PostgresConnection:
             self._prepared = not self._prepared
             rows = self._ask_bare(question)
         return belongings_of(rows[0][0], relation) if rows else Belongings()
+
+    def constraints(self, relation: Relation) -> Sequence[Constraint]:
+        """The constraints that a table enforces, but for NOT NULL; those that are not valid yet do not count."""
+        if not relation.identifier or self._standing.is_elsewhere(relation):
+            return ()
+        schema = relation.schema or self._standing.default[1]
+        rows = self._fetch(constraints_query(schema, relation.identifier))
+        return tuple(Constraint(kind, tuple(columns or ())) for kind, columns in rows)
+
+    def loaded_at(self, relation: Relation) -> datetime | None:
+        """When the newest row of a table was written; None where the server keeps no times of commits, and for a view.
+
+        Every row is looked at, and rows that were deleted leave no trace.
+        """
+        schema = relation.schema or self._standing.default[1]
+        if not relation.identifier or self._standing.is_elsewhere(relation):
+            return None
+        if not self._fetch(commits_query(schema, relation.identifier)):
+            return None
+        place = catalogue.spelled(Relation(None, schema, relation.identifier))
+        found = self._fetch(f"select max(pg_xact_commit_timestamp(xmin)) from {place}")[0][0]
+        return found if isinstance(found, datetime) else None
 
     def _ask_bare(self, question: str) -> list[tuple[Any, ...]]:
         """The rows of what was prepared, asked with an empty search path, by one round trip."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import psycopg
 
 from eltbuild.errors import DatabaseError
+from eltbuild.values import dataclass
 from eltbuild_postgres.connecting import PATIENCE, Session, connected
 from eltbuild_postgres.settings import Opening
 

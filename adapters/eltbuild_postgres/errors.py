@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from eltbuild.errors import DatabaseError
 from eltbuild.secrecy import Mask
+from eltbuild.values import dataclass
 from eltbuild_postgres.statements import MAKES_ONCE, first_word, position
 
 LONGEST = 20_000

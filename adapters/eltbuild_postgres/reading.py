@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import pyarrow
 from pyarrow import compute, csv
+
+from eltbuild.values import dataclass
 
 Loader = Callable[[int], Callable[[bytes], Any]]
 """What reads the text of a value, by the number of its type."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from eltbuild.adapter import Target
 from eltbuild.errors import Problem, did_you_mean
+from eltbuild.values import dataclass, field
 
 APPLICATION = "eltbuild"
 CONNECT_TIMEOUT = 10
@@ -32,7 +32,7 @@ NUMBERS: Mapping[str, int] = {
 }  # fmt: skip
 """Fields that hold a number from 0 up to the one given."""
 OTHERS = (
-    "type", "threads", "port", "schema", "state_schema", "database", "pass", "role", "search_path", "retries",
+    "type", "threads", "port", "schema", "state_schema", "history_runs", "history_days", "database", "pass", "role", "search_path", "retries",
     "autocommit",
 )  # fmt: skip
 KNOWN: frozenset[str] = frozenset({*TEXTS, *FILES, *NUMBERS, *OTHERS})

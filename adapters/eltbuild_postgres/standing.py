@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from eltbuild.errors import DatabaseError, did_you_mean
 from eltbuild.relation import Relation, RelationInfo
+from eltbuild.values import dataclass, field
 from eltbuild_postgres import catalogue
 
 Fetch = Callable[[str], list[tuple[Any, ...]]]

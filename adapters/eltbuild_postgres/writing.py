@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow
@@ -13,6 +12,7 @@ from pyarrow import compute, csv, types
 
 from eltbuild.errors import DatabaseError
 from eltbuild.relation import Relation
+from eltbuild.values import dataclass
 
 ROWS = 65_536
 """How many rows are written as one piece."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from eltbuild.commands.execution import Execution
+from eltbuild.commands.freshness import EVERYTHING, watched
 from eltbuild.commands.opening import Opened, Surroundings, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import write_manifest, write_results
@@ -19,6 +19,7 @@ from eltbuild.plan.nouns import Plan
 from eltbuild.project import project
 from eltbuild.run.aside import foreground
 from eltbuild.run.events import Event, Results
+from eltbuild.values import dataclass, replace
 
 COMMANDS = frozenset({"build", "run", "test", "seed", "snapshot", "freshness"})
 
@@ -115,7 +116,12 @@ class Project:
             raise UsageError(Problem(f"`{command}` gives no events", hint=f"use one of {', '.join(sorted(COMMANDS))}"))
         opened = self._again(command, select=select, exclude=exclude, **flags)
         try:
-            chosen = choose(opened, command) if ids is None else of_ids(opened, ids)
+            chosen = (
+                choose(opened, EVERYTHING if opened.options.everything else command)
+                if ids is None
+                else of_ids(opened, ids)
+            )
+            chosen = watched(opened, chosen) if command == "freshness" else chosen
             execution = Execution(opened=opened, command=command, chosen=chosen)
             yield from execution.events()
             if opened.options.write_json is not False and execution.results is not None:

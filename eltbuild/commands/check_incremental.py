@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from eltbuild.commands.claiming import books_of, run_of
 from eltbuild.commands.execution import time_of
@@ -29,6 +28,7 @@ from eltbuild.run.sessions import Connections
 from eltbuild.run.stop import Stop
 from eltbuild.run.work import Work
 from eltbuild.sql.writer import Writer
+from eltbuild.values import replace
 
 NAME = "check-incremental"
 SCHEMA = "eltbuild_check_"

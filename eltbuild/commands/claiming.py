@@ -10,6 +10,7 @@ from typing import Any
 
 from eltbuild._version import __version__
 from eltbuild.commands.opening import Opened, mask_of
+from eltbuild.errors import Problem, UsageError
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.quality.data_tests import stores_failures
@@ -20,7 +21,7 @@ from eltbuild.run.stop import Stop
 from eltbuild.run.work import placed
 from eltbuild.sql.files import is_arrow
 from eltbuild.sql.writer import Writer
-from eltbuild.state.records import Key, Run
+from eltbuild.state.records import Key, Retention, Run
 
 JOURNALED = frozenset({"build", "run", "test", "seed", "snapshot", "clone"})
 """The commands that are written down; `orphans --drop` is, too."""
@@ -28,8 +29,14 @@ HIDDEN = "hidden"
 """The key of the names of arguments that are not kept, because a secret stands in them."""
 
 
-def books_of(opened: Opened, *, stop: Stop | None = None, tell: Callable[[str], None] = lambda text: None) -> Books:
-    """Where the state of the project's target is kept."""
+def books_of(
+    opened: Opened,
+    *,
+    stop: Stop | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+    observing: bool = False,
+) -> Books:
+    """Where the state of the project's target is kept. Raises `UsageError` for a setting that means nothing."""
     target, options = opened.project.target, opened.options
     return Books(
         adapter=opened.adapter,
@@ -43,13 +50,30 @@ def books_of(opened: Opened, *, stop: Stop | None = None, tell: Callable[[str], 
         tell=tell,
         now=opened.session.invocation.started_at,
         whole=not (options.empty or options.sample),
+        retention=retention_of(opened),
+        observing=observing,
     )
 
 
 def state_schema(opened: Opened) -> str:
     """The schema that holds the state: as the profile's target says, else the project's flags."""
-    project = opened.project
-    return str(project.target.fields.get("state_schema") or project.settings.flags.get("state_schema") or SCHEMA)
+    return str(_setting(opened, "state_schema") or SCHEMA)
+
+
+def retention_of(opened: Opened) -> Retention:
+    """How long history is kept: as the profile's target says, else the project's flags. Raises `UsageError`."""
+    given = {name: _setting(opened, f"history_{name}") for name in ("runs", "days")}
+    for name, value in given.items():
+        if value is not None and (isinstance(value, bool) or not str(value).isdecimal() or int(value) < 1):
+            hint = "it says how much history is kept; leave it out for the default"
+            raise UsageError(Problem(f"`history_{name}: {value}` must be a whole number above 0", hint=hint))
+    return Retention(**{name: int(value) for name, value in given.items() if value is not None})
+
+
+def _setting(opened: Opened, name: str) -> Any:
+    """What the profile's target says, else the project's flags."""
+    found = opened.project.target.fields.get(name)
+    return opened.project.settings.flags.get(name) if found is None else found
 
 
 def run_of(opened: Opened, command: str, nodes: Sequence[NodeId], claims: Iterable[Key]) -> Run:

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from eltbuild.commands.opening import Surroundings, ground
+from eltbuild.commands.options import Options
+from eltbuild.commands.reporting import EXIT
 from eltbuild.errors import Place, Problem, ProjectError
 from eltbuild.project.project import Settings
 
 KEPT = frozenset(
     {".git", ".eltbuild", "eltbuild.yml", "dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml"}
 )
+
+
+def command(options: Options) -> int:
+    """Delete the clean-targets and say which; the exit code."""
+    base = ground(options, Surroundings.here())
+    for path in clean(base.root, base.settings):
+        if not options.quiet:
+            sys.stderr.write(f"deleted {path}\n")
+    return EXIT.ok
 
 
 def clean(root: Path, settings: Settings) -> tuple[Path, ...]:

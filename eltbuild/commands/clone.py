@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from eltbuild.commands.execution import Execution
 from eltbuild.commands.opening import Opened, folder_of, open_project
@@ -15,6 +14,7 @@ from eltbuild.graph.graph import Graph
 from eltbuild.graph.state import load_state
 from eltbuild.project.resources import NodeId
 from eltbuild.relation import Relation
+from eltbuild.values import replace
 
 
 def command(options: Options) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
 from eltbuild.commands.opening import Opened, folder_of
@@ -13,6 +12,7 @@ from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation
 from eltbuild.run.aside import foreground
 from eltbuild.sql.quoting import kept_as, quoted_parts
+from eltbuild.values import replace
 
 DEFERRED = frozenset({"model", "seed", "snapshot", "function"})
 

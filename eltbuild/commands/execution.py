@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -14,6 +14,7 @@ from eltbuild.commands.opening import Opened
 from eltbuild.commands.preparing import prepare
 from eltbuild.commands.run_hooks import cancelled, hook_names, operations
 from eltbuild.commands.selecting import Chosen
+from eltbuild.commands.watching import freshness_together, last_built
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.session import Session
@@ -22,11 +23,14 @@ from eltbuild.plan.nouns import Batch
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation
+from eltbuild.report.terminal import terminal_of
+from eltbuild.run.auditing import audit_result, tests_of, waits
 from eltbuild.run.batches import moment
 from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.comments import commenter
 from eltbuild.run.events import FAILED, Event, Finished, Message, Results, RunFinished, RunStarted, Started
 from eltbuild.run.failure.attempts import AT_START, Attempts, repeated, trying
+from eltbuild.run.ledger.deferred import Deferred
 from eltbuild.run.ledger.lease import LOST, LOST_HINT, mark
 from eltbuild.run.ledger.opening import claimed
 from eltbuild.run.ledger.port import Forgetful, Ledger
@@ -34,12 +38,26 @@ from eltbuild.run.leftovers import tidy
 from eltbuild.run.marked import Marked
 from eltbuild.run.node import do
 from eltbuild.run.ownership.owner import FOREIGN, is_foreign
+from eltbuild.run.publishing import is_together, published
 from eltbuild.run.schedule import schedule
 from eltbuild.run.sessions import Connections
 from eltbuild.run.stop import INTERRUPT, Asked, Stop
+from eltbuild.run.testing.alone import asks_itself
+from eltbuild.run.testing.expectations import begin_library
+from eltbuild.run.testing.remembered import is_compared
+from eltbuild.run.testing.running import run_together
+from eltbuild.run.testing.together import groups_of
+from eltbuild.run.unit_tests.bench import Bench, open_bench, runs_on_target
+from eltbuild.run.whole import Whole
 from eltbuild.run.work import Work
+from eltbuild.run.workers import Begin, Tell, Together
 from eltbuild.sql.writer import Writer
+from eltbuild.values import dataclass, field, replace
 
+WHOLE = frozenset({"build", "run", "seed", "snapshot"})
+"""The commands whose nodes can be published together."""
+INDENT = 16
+"""How far the tables of messages are moved to the right when they are shown, at most."""
 TESTED = frozenset({"build"})
 """The commands in which a failing test stops what stands on the tested node."""
 
@@ -69,11 +87,13 @@ class Execution:
         self._inbox: SimpleQueue[Message | int] = SimpleQueue()
         self._sessions = Marked(self.opened.adapter)
         self._connections = Connections(self._sessions, self._told if self.statements else None, self.stop)
+        self._bench: Bench | None = None
         self._stopped = False
         self._compiler: Compiler | None = None
         self._ledger: Ledger = Forgetful()
         self._complete = False
         self._is_lost = False
+        self._chosen_ids = frozenset(self.chosen.ids)
 
     def inlined(self) -> Mapping[NodeId, Compiled]:
         """The texts of ephemeral models that were put into others."""
@@ -82,6 +102,8 @@ class Execution:
     def cancel(self) -> None:
         """Stop what runs now; safe from any thread."""
         self._connections.cancel()
+        if self._bench is not None:
+            self._bench.connections.cancel()
 
     def _say(self, text: str, level: str, kind: str, node: NodeId | None) -> None:
         self._inbox.put(Message(text, level, node, kind))  # type: ignore[arg-type]
@@ -122,6 +144,8 @@ class Execution:
         finally:
             self._connections.close()
             self._ledger.close(self._ending())
+            if self._bench is not None:
+                self._bench.close()
         yield from self._said()
         ended = datetime.now(UTC)
         seconds = (ended - began).total_seconds()
@@ -139,8 +163,12 @@ class Execution:
         if self.command not in JOURNALED or not ids:
             return work
         opened = self.opened
+        nodes = opened.project.nodes
         books = books_of(
-            opened, stop=self._connections.stop, tell=lambda text: self._say(text, "warn", "warning", None)
+            opened,
+            stop=self._connections.stop,
+            tell=lambda text: self._say(text, "warn", "warning", None),
+            observing=any((node := nodes.get(id)) is not None and is_compared(node) for id in ids),
         )
         claims = claims_of(opened.project, ids, work.session.flag("STORE_FAILURES"))
         run = run_of(opened, self.command, ids, claims)
@@ -180,27 +208,45 @@ class Execution:
         work = self._work(session)
         threads = max(1, opened.options.threads or project.target.threads or 1)
         call = session.invocation
-        work = yield from self._claimed(work, ids)
+        apart = self._needs_no_target(work, ids)
+        whole = self.command in WHOLE and is_together(work, ids)
+        threads = 1 if whole else threads
+        if not apart:
+            work = yield from self._claimed(work, ids)
         self.begun = True
         yield RunStarted(self.command, ids, threads, began, call.invocation_id, project.target.name)
         if not ids:
             return
-        work = self._prepared(work, [project.nodes[id] for id in ids if id in project.nodes])
+        if apart:
+            yield from self._nodes(work, self._scheduled(work, ids, threads))
+            self._complete = True
+            return
+        watches = self.command == "freshness"
+        if watches:
+            work = replace(work, built_at=last_built(opened, self._connections))
+        work = self._prepared(work, [project.nodes[id] for id in ids if id in project.nodes and not watches])
         yield from self._said()
         before = operations(project, "on-run-start")
         yield from self._hooks(work, before, {})
         if self._broken(before):
             yield from self._skipped(ids, "an on-run-start hook failed")
         else:
-            yield from self._nodes(work, ids, threads)
+            yield from self._built(work, ids, threads, whole)
             yield from self._foreign(work, ids)
             if not self._stopped:
                 # After a failure that ended the run early.
                 self._connections.go_on()
             self._tidied(work, ids)
         if not self._stopped and not self._is_lost:
-            yield from self._hooks(work, operations(project, "on-run-end"), hook_names(work, self.finished))
+            after = operations(project, "on-run-end")
+            yield from self._hooks(work, after, hook_names(work, self.finished) if after else {})
         self._complete = True
+
+    def _needs_no_target(self, work: Work, ids: Sequence[NodeId]) -> bool:
+        """Whether there are unit tests in memory alone: then no session is opened, and no hook runs."""
+        tests = self.opened.project.unit_tests
+        flag = work.session.flag("ON_TARGET")
+        return bool(ids) and all(id in tests and not runs_on_target(tests[id], flag) for id in ids)
 
     def _tidied(self, work: Work, ids: Sequence[NodeId]) -> None:
         """Relations that were put aside for the views on them are dropped, now that these have had their turn."""
@@ -241,9 +287,23 @@ class Execution:
 
         return repeated(lambda: prepare(work, nodes), self._connections, self._at_start(work), tell)
 
-    def _nodes(self, work: Work, ids: Sequence[NodeId], threads: int) -> Generator[Event, None, None]:
+    def _built(self, work: Work, ids: Sequence[NodeId], threads: int, whole: bool) -> Generator[Event, None, None]:
+        """The events of the nodes, each published by itself or all of them together."""
+        if not whole:
+            yield from self._nodes(work, self._scheduled(work, ids, threads))
+            return
+        run = Whole(self._connections.share())
+        work = replace(work, ledger=Deferred(work.ledger, self.opened.project.settings.name), whole=run)
+        try:
+            scheduled = self._scheduled(work, ids, threads)
+            yield from self._nodes(
+                work, published(work, run, scheduled, lambda: self._stopped or bool(self.stop.number))
+            )
+        finally:
+            self._connections.leave()
+
+    def _nodes(self, work: Work, scheduled: Generator[Event, None, None]) -> Generator[Event, None, None]:
         """The events of the schedule, the endings kept; an interrupt that is thrown in here is handed on to it."""
-        scheduled = self._scheduled(work, ids, threads)
         interrupt = False
         while True:
             try:
@@ -252,12 +312,18 @@ class Execution:
                 return
             interrupt = False
             if isinstance(event, Finished):
+                event = self._audited(work, event)
                 self.finished.append(replace(event, executed=None))
                 self._ledger.ended(event)
             try:
                 yield event
             except KeyboardInterrupt:
                 interrupt = True
+
+    def _audited(self, work: Work, event: Finished) -> Finished:
+        """How a test went that was skipped because it, or another one, had failed before its model was published."""
+        asked = work.audits.take(event.node) if event.status == "skipped" else None
+        return event if asked is None else audit_result(work, self.opened.project.nodes[event.node], asked, event)
 
     def _work(self, session: Session) -> Work:
         opened = self.opened
@@ -271,7 +337,9 @@ class Execution:
         # As in dbt, the span of a sample is that of the batches, whatever the other flags ask for.
         window = session.flag("SAMPLE_WINDOW") or window
         self._compiler = Compiler(session)
-        return Work(
+        if any(id in opened.project.unit_tests for id in self.chosen.ids):
+            self._bench = open_bench(opened.project.target, self.stop)
+        work = Work(
             session=session,
             compiler=self._compiler,
             connections=self._connections,
@@ -287,18 +355,24 @@ class Execution:
             below=self._below,
             continues=self.continues,
             clones=self.clones,
+            tests=self._tests,
+            bench=self._bench,
+            width=(terminal_of(sys.stdout, opened.project.environment).width or 120) - INDENT,
         )
+        begin_library(work, (opened.project.nodes[id] for id in self.chosen.ids if id in opened.project.nodes))
+        return work
+
+    def _tests(self, id: NodeId) -> tuple[Node, ...]:
+        """The error tests of a node that can be asked before it is published, whether they are chosen or not."""
+        return tests_of(self.opened.project, self.chosen.graph, id)
 
     def _below(self, id: NodeId) -> frozenset[NodeId]:
         """What the run builds of that which comes from a node."""
-        return self.chosen.graph.descendants([id]) & frozenset(self.chosen.ids)
+        return self.chosen.graph.descendants([id]) & self._chosen_ids
 
     def _scheduled(self, work: Work, ids: Sequence[NodeId], threads: int) -> Generator[Event, None, None]:
         project = work.session.project
         graph = self.chosen.graph
-
-        def one(id: NodeId, started: Started) -> Finished:
-            return do(work, id, started)
 
         on_error = {
             id: node.config["on_error"] for id in ids if (node := project.nodes.get(id)) and node.config.get("on_error")
@@ -306,16 +380,52 @@ class Execution:
         self._stopped = yield from schedule(
             graph,
             ids,
-            one,
+            self._doing(work),
             threads=threads,
             fail_fast=bool(self.opened.options.fail_fast),
             tests=[id for id in ids if _is_test(project, id)] if self.command in TESTED else (),
             cancel=self.cancel,
             now=lambda: datetime.now(UTC),
             on_error=on_error,
+            after=waits(work, graph, ids),
             inbox=self._inbox,
             stop=self.stop,
+            together=self._together(work, ids, threads),
         )
+
+    def _doing(self, work: Work) -> Callable[[NodeId, Started], Finished]:
+        """What does one node."""
+
+        def one(id: NodeId, started: Started) -> Finished:
+            return do(work, id, started)
+
+        return one if work.whole is None else work.whole.guarded(one, self.opened.project.nodes)
+
+    def _together(self, work: Work, ids: Sequence[NodeId], threads: int) -> Together | None:
+        """The tests of one relation are one piece of work, but where the project asks tests in its own way.
+
+        So are several questions for freshness.
+        """
+        doing = self._doing(work)
+
+        def one(id: NodeId) -> Finished:
+            # The schedule knows the rest.
+            return doing(id, Started(id, 0, 0, "", datetime.now(UTC)))
+
+        if self.command == "freshness":
+            return freshness_together(work, ids, threads, one)
+        if work.clones is not None or asks_itself(work):
+            return None
+
+        def several(ids: Sequence[NodeId], begin: Begin, tell: Tell) -> Sequence[NodeId]:
+            if work.whole is None:
+                return run_together(work, ids, begin, tell, one)
+            if work.whole.spoiled:
+                begin(())
+                return ()
+            return run_together(work, ids, begin, work.whole.noting(tell), one)
+
+        return Together(groups_of(work.session.project, ids), several)
 
     def _hooks(self, work: Work, hooks: Sequence[Node], names: Mapping[str, Any]) -> Iterator[Event]:
         """The hooks of the whole run, one after another."""

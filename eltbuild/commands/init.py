@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import indent
 from unicodedata import combining, normalize
 
 from eltbuild.adapter import adapter_factory, adapter_types
+from eltbuild.commands.reporting import EXIT
 from eltbuild.errors import Problem, UsageError, did_you_mean
 
 DEFAULT_ADAPTER = "duckdb"
 STARTER = Path(__file__).parent / "starter"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 TAKEN = frozenset({"dbt", "eltbuild", "this", "model", "source"})
+
+
+def command(name: str | None, adapter: str, project_dir: str | None) -> int:
+    """Write a new project's files and say how to go on; the exit code."""
+    if not name:
+        raise UsageError(Problem("which name shall the project have?", hint="eltbuild init shop"))
+    folder = Path(project_dir or ".") / name
+    for path in init(folder, name, adapter):
+        sys.stderr.write(f"wrote {path}\n")
+    sys.stderr.write(f"\nnext:\n  cd {folder}\n  eltbuild build\n")
+    return EXIT.ok
 
 
 def init(folder: Path, name: str, adapter: str = DEFAULT_ADAPTER) -> tuple[Path, ...]:

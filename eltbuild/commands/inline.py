@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eltbuild.commands.opening import Opened
 from eltbuild.compile.settle import settle
 from eltbuild.errors import Place
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node
+from eltbuild.values import replace
 
 NAME = "inline_query"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING
 from eltbuild.adapter import Adapter, Target, open_adapter
 from eltbuild.commands.invocation import invocation_of
 from eltbuild.commands.options import Options
+from eltbuild.compile.deprecations import deprecations
 from eltbuild.compile.session import Say, Session, silent
 from eltbuild.disk import read_whole
 from eltbuild.errors import Place, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.project import PROJECT_FILES, Project, Settings
 from eltbuild.secrecy import Mask, given_secrets, mask_secrets, remember, secrets_of, unmasked
+from eltbuild.values import dataclass, replace
 
 if TYPE_CHECKING:
     from eltbuild.project.fingerprint import Fingerprint
@@ -37,6 +38,8 @@ class Opened:
     """The names of the environment variables that the project's files name; empty where that was not looked at."""
     own: Project | None = None
     """The project with every node in its own place, where some of `project` stand where `--defer` has them."""
+    kept_at: Path | None = None
+    """The file in which the settled project is kept for the next call; None where nothing is kept."""
 
     @property
     def project(self) -> Project:
@@ -170,7 +173,8 @@ def open_project(options: Options, command: str, *, around: Surroundings | None 
         raise ProjectError(*error.problems, *base.problems, *told) from None
     # What an adapter finds odd in a target; what it cannot work with is raised when it connects.
     odd = [problem for problem in getattr(adapter, "problems", ()) if problem.severity == "warning"]
-    problems = judged(tuple(dict.fromkeys((*base.problems, *odd, *told, *project.problems))), options)
+    over = deprecations(project, around.now)
+    problems = judged(tuple(dict.fromkeys((*base.problems, *odd, *told, *project.problems, *over))), options)
     project = replace(project, problems=problems)
     return Opened(
         session=replace(session, project=project, phase="compile"),
@@ -179,6 +183,7 @@ def open_project(options: Options, command: str, *, around: Surroundings | None 
         root=base.root,
         fresh=fresh,
         environment_read=shelf.mark.environment if shelf is not None else (),
+        kept_at=shelf.path if shelf is not None else None,
     )
 
 
@@ -307,8 +312,7 @@ def check_packages(base: Ground) -> None:
     """
     import yaml
 
-    from eltbuild.project.packages.install import installed_packages
-    from eltbuild.project.packages.lockfile import LOCK_FILE
+    from eltbuild.project.packages.present import LOCK_FILE, installed_packages
 
     lists = ("packages.yml", "dependencies.yml")
     for name in (LOCK_FILE,) if (base.root / LOCK_FILE).is_file() else lists:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from eltbuild.errors import CompileError, DatabaseError, Problem, ProjectError, 
 from eltbuild.project.resources import Macro, Node
 from eltbuild.run.aside import foreground
 from eltbuild.run.events import Finished, Message, Results, Timing
+from eltbuild.values import replace
 
 
 def command(options: Options, macro: str | None) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from typing import Any
+
+from eltbuild.values import dataclass, field, fields, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class Options:
 
     full_refresh: bool | None = None
     adopt: bool | None = None
+    publish: str | None = None
     wait: str | None = None
     fail_fast: bool | None = None
     empty: bool | None = None
@@ -40,6 +42,9 @@ class Options:
     event_time_start: str | None = None
     event_time_end: str | None = None
     store_failures: bool | None = None
+    skip_proven: bool | None = None
+    gx_results: str | None = None
+    on_target: bool | None = None
     introspect: bool | None = None
     warn_error: bool | None = None
     warn_error_options: Mapping[str, Any] | None = None
@@ -71,7 +76,14 @@ class Options:
     empty_catalog: bool | None = None
     deltas: int | None = None
     cut: str | None = None
+    since: str | None = None
     exclude_columns: tuple[str, ...] = ()
+    min_score: float | None = None
+    record: tuple[str, ...] = ()
+    rows: int | None = None
+    mask: tuple[str, ...] = ()
+    fail_on: str | None = None
+    everything: bool | None = None
 
     def given(self) -> dict[str, Any]:
         """The flags that were given, by name."""
@@ -98,7 +110,7 @@ FROM_PROJECT = frozenset(
         "indirect_selection", "fail_fast", "full_refresh", "store_failures", "introspect", "warn_error",
         "warn_error_options", "write_json", "version_check", "partial_parse", "log_format", "log_level",
         "log_format_file", "log_level_file", "use_colors", "quiet", "debug", "print", "defer", "favor_state", "empty",
-        "log_path", "target_path",
+        "log_path", "target_path", "on_target", "publish", "skip_proven",
     }
 )  # fmt: skip
 """Flags that a project file may set."""

@@ -21,7 +21,7 @@ from eltbuild.report.text import clean, count
 from eltbuild.run.aside import foreground
 from eltbuild.run.events import Message
 from eltbuild.run.ledger.opening import claimed, reading
-from eltbuild.run.ledger.port import Ledger
+from eltbuild.run.ledger.port import Ledger, Memory
 from eltbuild.run.ownership import restoring
 from eltbuild.run.ownership.archive_file import FOLDER
 from eltbuild.run.ownership.orphans import Dropped, Orphan, Orphans, drop, found
@@ -105,7 +105,7 @@ def lines(rows: Sequence[Row]) -> Iterator[str]:
 
 def advice(rows: Sequence[Row], orphans: Orphans) -> Iterator[str]:
     """What to do about them, and what was not looked at."""
-    numbers = {status: sum(row["status"] == status for row in rows) for status in ("orphan", "kept")}
+    numbers = {status: sum(row["status"] == status for row in rows) for status in ("orphan", "kept", "failed")}
     if not rows:
         yield "no orphans: the project contains all that it has built"
     if numbers["orphan"]:
@@ -113,6 +113,9 @@ def advice(rows: Sequence[Row], orphans: Orphans) -> Iterator[str]:
     if numbers["kept"]:
         relations = count(numbers["kept"], "relation was", "relations were")
         yield f"{relations} put aside when the project took over: --drop --kept writes these to files, too"
+    if numbers["failed"]:
+        tables = count(numbers["failed"], "table holds", "tables hold")
+        yield f"{tables} rows that failed an audit, until the next one passes: --drop --kept writes these to files, too"
     for home, number in sorted(orphans.elsewhere.items()):
         yield f"{count(number, 'relation')} of {home} {'is' if number == 1 else 'are'} not looked at"
 
@@ -143,10 +146,10 @@ def _counted(opened: Opened, orphan: Orphan, connection: Connection) -> int | No
 def dropped_rows(opened: Opened, reporter: Reporter) -> list[Row]:
     """Archive and drop the orphans, under a claim on them; each is told as it goes. The rows."""
     rows: list[Row] = []
-    standings = ("orphan", "kept") if opened.options.kept else ("orphan",)
+    standings = ("orphan", "kept", "failed") if opened.options.kept else ("orphan",)
 
-    def wanted(ledger: Ledger, connection: Connection) -> list[Orphan]:
-        orphans = found(opened.project, home_of(opened), ledger, connection).all
+    def wanted(memory: Memory, connection: Connection) -> list[Orphan]:
+        orphans = found(opened.project, home_of(opened), memory, connection).all
         return chosen((one for one in orphans if one.standing in standings), opened.options)
 
     with _session(opened) as connection:

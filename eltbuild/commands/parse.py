@@ -6,17 +6,16 @@ from collections import Counter
 
 from eltbuild.commands.opening import open_project
 from eltbuild.commands.options import Options
-from eltbuild.commands.reporting import EXIT, Reporter, write_manifest
+from eltbuild.commands.reporting import EXIT, Reporter, has_manifest, write_manifest
 from eltbuild.project.project import Project
 
 
 def command(options: Options) -> int:
     """Read and check the project, and write its manifest; the exit code."""
     opened = open_project(options, "parse")
-    path = opened.target_folder / "manifest.json"
     with Reporter(opened) as reporter:
         reporter.problems(opened.project.problems)
-        if opened.fresh or not path.is_file():
+        if not has_manifest(opened):
             write_manifest(opened, {})
         if reporter.console is not None:
             reporter.console.note(summary(opened.project, opened.fresh))

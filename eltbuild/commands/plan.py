@@ -14,15 +14,17 @@ from eltbuild.commands.selecting import Chosen, choose
 from eltbuild.errors import DatabaseError, Problem
 from eltbuild.plan.decide import Standing, as_selected, plan
 from eltbuild.plan.nouns import Plan
+from eltbuild.plan.showing import SHOWN, is_whole, mode_of
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation, RelationInfo
 from eltbuild.report.labels import labels
 from eltbuild.report.plan_text import plan_json, plan_text
 from eltbuild.report.terminal import terminal_of
 from eltbuild.run.aside import foreground
+from eltbuild.run.auditing import tests_of
 from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.ledger.opening import reading
-from eltbuild.run.ledger.port import Ledger
+from eltbuild.run.ledger.port import Memory
 
 
 def command(options: Options) -> int:
@@ -66,7 +68,8 @@ def plan_of(opened: Opened, chosen: Chosen) -> tuple[Plan, tuple[Problem, ...]]:
                 name="PlanWithoutWarehouse",
             ),
         )
-    decided = plan(chosen.resources(opened.project), as_selected(standing, bool(opened.options.full_refresh), why))
+    told = joined(why, published(opened, chosen))
+    decided = plan(chosen.resources(opened.project), as_selected(standing, bool(opened.options.full_refresh), told))
     return decided, problems
 
 
@@ -82,12 +85,34 @@ def _standing(opened: Opened, chosen: Chosen, connection: Connection) -> Standin
     return standing
 
 
+def published(opened: Opened, chosen: Chosen) -> Mapping[NodeId, str]:
+    """What to say of nodes that are not seen at once."""
+    flag = opened.options.publish
+    nodes = [node for node in chosen.resources(opened.project) if isinstance(node, Node) and not node.ephemeral]
+    if is_whole(nodes, flag):
+        return {node.id: TOGETHER for node in nodes if node.resource_type in SHOWN}
+    return {
+        node.id: AUDITED if tests_of(opened.project, chosen.graph, node.id) else UNTESTED
+        for node in nodes
+        if mode_of(node, flag) == "audited"
+    }
+
+
+def joined(*many: Mapping[NodeId, str]) -> Mapping[NodeId, str]:
+    """All that is said of each node."""
+    ids = {id for one in many for id in one}
+    return {id: "; ".join(one[id] for one in many if id in one) for id in ids}
+
+
+TOGETHER = "published together with all else, or not at all"
+AUDITED = "published once its tests have passed"
+UNTESTED = "to be audited, and has no test that could be asked: published at once"
 FOREIGN = "not built by this project, so refused without --adopt"
 
 
-def _foreign(opened: Opened, chosen: Chosen, standing: Standing, ledger: Ledger) -> Mapping[NodeId, str]:
+def _foreign(opened: Opened, chosen: Chosen, standing: Standing, memory: Memory) -> Mapping[NodeId, str]:
     """What to say of nodes in whose place something stands that the project has not built."""
     store, own = opened.options.store_failures, opened.project.settings.name
     nodes = [node for node in chosen.resources(opened.project) if isinstance(node, Node) and writes(node, store)]
     stands = {node.id: standing(node) for node in nodes if not node.config.get("adopt")}
-    return {id: FOREIGN for id, info in stands.items() if info is not None and ledger.owner(info.relation) != own}
+    return {id: FOREIGN for id, info in stands.items() if info is not None and memory.owner(info.relation) != own}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress
 
 from eltbuild.commands.claiming import writes
 from eltbuild.errors import DatabaseError, EltbuildError
@@ -11,8 +11,11 @@ from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation
 from eltbuild.run.leftovers import clear
 from eltbuild.run.sessions import Commented
+from eltbuild.run.testing.together import anchor_of
 from eltbuild.run.work import Work
+from eltbuild.sql.counting import SIZED
 from eltbuild.sql.writer import Writer
+from eltbuild.values import replace
 
 
 def prepare(work: Work, nodes: Sequence[Node]) -> Work:
@@ -28,7 +31,21 @@ def prepare(work: Work, nodes: Sequence[Node]) -> Work:
     if schemas:
         work.catalogue.learn(connection, schemas.values())
         clear(work, connection)
+    weigh(work, nodes, connection)
     return replace(work, unreadable=load_arrow_sources(work, nodes, connection))
+
+
+def weigh(work: Work, nodes: Sequence[Node], connection: Commented) -> None:
+    """Learn how large the tested tables are, where the cheapest way to test them depends on that."""
+    if work.writer.dialect not in SIZED:
+        return
+    project = work.session.project
+    anchors = {anchor_of(node) for node in nodes if node.resource_type == "test"}
+    found = [project.nodes.get(id) or project.sources.get(id) for id in anchors]
+    places = [one.relation for one in found if one is not None and one.relation is not None]
+    schemas = {place.key[:2]: Relation(place.database, place.schema, None) for place in places}
+    with suppress(DatabaseError):
+        work.catalogue.weigh(connection, schemas.values())
 
 
 def create_schemas(connection: Commented, schemas: Sequence[Relation], writer: Writer) -> None:

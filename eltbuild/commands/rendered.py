@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from eltbuild.errors import EltbuildError
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.run.events import Finished, Results, Timing
 from eltbuild.run.locate import fault_of
+from eltbuild.values import replace
 
 BUILDS_NOTHING = frozenset({"compile", "show", "generate", "run-operation"})
 """The commands, as results name them, after which `retry` goes on with the run before."""

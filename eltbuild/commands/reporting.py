@@ -6,15 +6,15 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from eltbuild.commands.opening import Opened, folder_of, mask_of
 from eltbuild.commands.signals import heeding
 from eltbuild.compile.compiled import Compiled
-from eltbuild.disk import PRIVATE, sweep, write_whole
+from eltbuild.disk import PRIVATE, holds, read_whole, sweep, write_whole
 from eltbuild.errors import Problem, UsageError
 from eltbuild.project.resources import NodeId
 from eltbuild.report.artifacts import write_artifact
@@ -22,6 +22,7 @@ from eltbuild.report.invocation import Invocation, custom_environment
 from eltbuild.run.events import Event, Finished, Results
 from eltbuild.run.stop import INTERRUPT
 from eltbuild.secrecy import Mask
+from eltbuild.values import dataclass
 
 if TYPE_CHECKING:
     from eltbuild.commands.execution import Execution
@@ -184,13 +185,11 @@ def follow(execution: Execution, opened: Opened) -> Results:
         reporter.problems((*opened.project.problems, *execution.chosen.warnings))
         files = CompiledFiles(opened)
         # Those who follow a run want to know its nodes before the first of them begins.
-        if opened.options.write_json is not False and (
-            opened.fresh or not (opened.target_folder / "manifest.json").is_file()
-        ):
+        if opened.options.write_json is not False and not has_manifest(opened):
             # Where it cannot be written the run goes on all the same; that is told at its end.
             with suppress(UsageError):
                 write_manifest(opened, {})
-        with heeding(execution.stop, execution.cancel):
+        with heeding(execution.stop, execution.cancel), files:
             for event in execution.events():
                 files.handle(event)
                 reporter.handle(event)
@@ -198,6 +197,11 @@ def follow(execution: Execution, opened: Opened) -> Results:
             assert results is not None
             if opened.options.write_json is not False:
                 write_results(opened, execution, results)
+            if opened.options.gx_results:
+                from eltbuild.commands.validations import validations
+
+                for path, value in validations(opened, results, opened.options.gx_results).items():
+                    keep_artifact(opened, path, value)
         reporter.completed(results.success)
     return results
 
@@ -205,7 +209,7 @@ def follow(execution: Execution, opened: Opened) -> Results:
 class CompiledFiles:
     """Writes the compiled text of each node under `target/compiled` as it ends, and what was executed of it under
 
-    `target/run`.
+    `target/run`. Those of tests that pass are written when all is over: nobody waits for them, and there are many.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -213,11 +217,26 @@ class CompiledFiles:
         self._mask = masking(opened)
         self._folder = opened.options.target_path or opened.project.settings.target_path
         self._made: set[str] = set()
+        self._later: list[Finished] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        later, self._later = self._later, []
+        for event in later:
+            self._write(event)
 
     def handle(self, event: Event) -> None:
         """The texts of a node that ended."""
         if not isinstance(event, Finished):
             return
+        if event.status == "pass":
+            self._later.append(event)
+        else:
+            self._write(event)
+
+    def _write(self, event: Finished) -> None:
         if event.compiled_code is not None:
             self.write(event.node, event.compiled_code)
         node = self._opened.project.nodes.get(event.node)
@@ -249,7 +268,9 @@ class CompiledFiles:
                 os.makedirs(folder, exist_ok=True)
                 sweep(folder)
                 self._made.add(folder)
-            write_whole(full, self._mask(code).encode("utf-8", "backslashreplace"))
+            data = self._mask(code).encode("utf-8", "backslashreplace")
+            if not holds(full, data):
+                write_whole(full, data)
 
     def _inside(self, folder: str) -> bool:
         """Whether the folder is one of the target folder, and no link on the way leads elsewhere."""
@@ -271,7 +292,31 @@ def write_manifest(opened: Opened, compiled: Mapping[NodeId, Compiled]) -> Path:
         mask=masking(opened),
         mode=artifact_mode(opened.project.environment),
     )
+    if opened.kept_at is not None:
+        # Where that cannot be kept, the manifest is written again.
+        with suppress(OSError):
+            write_whole(_manifest_mark(opened.kept_at), _mark_of(path))
     return path
+
+
+def has_manifest(opened: Opened) -> bool:
+    """Whether `manifest.json` is there as the project is now: written for it, and by nobody else since."""
+    if opened.fresh or opened.kept_at is None:
+        return False
+    try:
+        return read_whole(_manifest_mark(opened.kept_at)) == _mark_of(opened.target_folder / "manifest.json")
+    except OSError:
+        return False
+
+
+def _manifest_mark(kept_at: Path) -> Path:
+    return kept_at.with_suffix(".manifest")
+
+
+def _mark_of(path: Path) -> bytes:
+    """What another file at that place would have otherwise."""
+    found = path.lstat()
+    return f"{path} {found.st_size} {found.st_mtime_ns} {found.st_ino}\n".encode(errors="surrogateescape")
 
 
 def keep_artifact(opened: Opened, path: Path, value: Any) -> None:
@@ -302,8 +347,13 @@ def write_results(opened: Opened, execution: Execution, results: Results) -> Non
         if event.compiled_code is not None
     }
     if execution.command == "freshness":
-        path = folder_of(opened.root, opened.options.output) if opened.options.output else folder / "sources.json"
-        keep_artifact(opened, path, sources(results, project=opened.project, invocation=invocation, now=now))
+        given, everything = opened.options.output, bool(opened.options.everything)
+        path = folder_of(opened.root, given) if given else folder / ("freshness.json" if everything else "sources.json")
+        made = partial(sources, results, project=opened.project, invocation=invocation, now=now)
+        keep_artifact(opened, path, made(everything=everything))
+        if everything and not given and any(event.node in opened.project.sources for event in results.finished):
+            # What reads sources.json expects sources, and nothing else.
+            keep_artifact(opened, folder / "sources.json", made())
     else:
         value = run_results(results, project=opened.project, invocation=invocation, now=now)
         keep_artifact(opened, folder / "run_results.json", value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Required, TypedDict, TypeGuard
@@ -26,6 +25,7 @@ from eltbuild.run.ledger.claims import described, host, is_dead
 from eltbuild.run.ledger.opening import Waiting, journal
 from eltbuild.run.ledger.run_ledger import is_in_parts
 from eltbuild.state.records import Run
+from eltbuild.values import replace
 
 
 def command(options: Options) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from eltbuild.jinja.native import has_jinja, render_native
 from eltbuild.project.names import base_names, with_target
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, NodeId, Resource
+from eltbuild.values import dataclass
 
 BUILDABLE = ("model", "seed", "snapshot", "test", "unit_test", "exposure", "saved_query", "function")
 LISTED = (
@@ -42,9 +42,15 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "compile": ("model", "snapshot", "test", "analysis", "seed", "function"),
     "show": ("model", "snapshot", "test", "analysis", "seed"),
     "plan": BUILDABLE,
+    "profile": ("model", "seed", "snapshot", "source"),
+    "diff": LISTED,
     "check-incremental": ("model",),
+    "unit-test": ("unit_test",),
+    "record": ("model",),
+    "mutate": ("model",),
     "ls": LISTED,
     "freshness": ("source",),
+    "freshness of everything": ("source", "model", "seed", "snapshot"),
     "docs": LISTED,
 }
 """The types of resources that each command takes."""
@@ -172,11 +178,15 @@ def context_of(opened: Opened, selector: Selector) -> SelectionContext:
             state["results"] = load_results(folder)
         if "source_status" in methods:
             state["sources_before"] = load_sources(folder)
-            state["sources_now"] = load_sources(opened.target_folder)
+    if "source_status" in methods and (opened.target_folder / "sources.json").is_file():
+        from eltbuild.graph.state import load_sources
+
+        state["sources_now"] = load_sources(opened.target_folder)
     return SelectionContext(
         indirect=options.indirect_selection or "eager",  # type: ignore[arg-type]
         root=str(opened.root),
         package=opened.project.settings.name,
+        now=opened.session.invocation.started_at,
         **state,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,12 +11,14 @@ from eltbuild.plan.nouns import Batch
 from eltbuild.project.resources import NodeId
 from eltbuild.run.batches import batch_id
 from eltbuild.state.records import Built, Ended, Run
+from eltbuild.values import dataclass, field
 
 AGAIN = frozenset({"error", "fail", "skipped", "runtime error", "partial success", "cancelled"})
 """The statuses of nodes that are tried again."""
-COMMANDS = frozenset({"build", "run", "test", "seed", "snapshot", "compile"})
+COMMANDS = frozenset({"build", "run", "test", "unit-test", "seed", "snapshot", "compile"})
 KEPT_FLAGS: Mapping[str, type] = {
     "full_refresh": bool, "store_failures": bool, "empty": bool, "fail_fast": bool, "adopt": bool, "sample": str,
+    "publish": str, "skip_proven": bool,
     "event_time_start": str, "event_time_end": str, "vars": dict,
 }  # fmt: skip
 """The flags of the run that its retry takes over where it is given no other, and what they must be."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from eltbuild.compile.anomalies import anomaly_in
+from eltbuild.compile.anomalies import text_of as anomaly_text
 from eltbuild.compile.compiled import Compiled, Cte
 from eltbuild.compile.dbt.builtins import BUILTINS
 from eltbuild.compile.dbt.context import CALLS, ON_DEMAND, open_scope
@@ -18,14 +20,16 @@ from eltbuild.compile.relations import cte_name
 from eltbuild.compile.rendering import Assumed, MacroReturn, Rendering
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, InlinedError, Place, Problem, did_you_mean
-from eltbuild.jinja.environment import native_environment
+from eltbuild.jinja.environment import Scope, native_environment
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.literal import expression
 from eltbuild.jinja.native import has_jinja
-from eltbuild.jinja.template import load, render
+from eltbuild.jinja.template import call, load, render
 from eltbuild.jinja.unknown import unanswered
+from eltbuild.project.expectation_types import EXPECTATIONS
 from eltbuild.project.resources import Macro, Node, NodeId
 from eltbuild.project.test_names import BUILT_IN
+from eltbuild.relation import Relation
 from eltbuild.sql.ctes import with_ctes
 
 LANGUAGE_NAMES = frozenset(
@@ -78,10 +82,12 @@ class Compiler:
         introspector: Introspector | None = None,
         batch: tuple[datetime, datetime] | None = None,
         assumed: Assumed | None = None,
+        places: Mapping[NodeId, Relation] | None = None,
     ) -> Compiled:
         """The text of a node. `query` is None where only a live introspector can tell, and this one is blank.
 
-        With `assumed`, the rows that it holds stand as CTEs in front, those that the template asks for.
+        With `assumed`, the rows that it holds stand as CTEs in front, those that the template asks for. `places`:
+        where the rows of nodes stand for now, also as ephemeral models between see them.
 
         Raises `CompileError` with the place in the user's file, or `DatabaseError` from a live introspector.
         """
@@ -91,6 +97,7 @@ class Compiler:
         rendering = Rendering(self.session, node, introspector)
         rendering.batch = batch
         rendering.assumed = assumed
+        rendering.places = places or {}
         query = self._text(rendering)
         if rendering.introspective and not introspector.live:
             return Compiled(node=node.id, introspective=True)
@@ -98,7 +105,7 @@ class Compiler:
             ctes = tuple(Cte(id, assumed.rows[id].sql) for id in rendering.ctes)
             named = [(assumed.rows[cte.id].name, cte.sql) for cte in ctes]
         else:
-            ctes = self._ctes(rendering.ctes, introspector)
+            ctes = self._ctes(rendering.ctes, introspector, places)
             named = [(self._cte_name(cte.id), cte.sql) for cte in ctes]
         sql = with_ctes(query, named, self.session.dialect) if ctes else query
         return Compiled(
@@ -122,32 +129,67 @@ class Compiler:
         node = rendering.node
         assert node is not None
         case = node.test
+        if case is not None and case.anomaly:
+            found = self.arguments(node, rendering.introspector, rendering)
+            return anomaly_text(anomaly_in(node, found), found["model"], self.session.dialect)
+        if case is not None and case.expectation:
+            return f"select * from {self.arguments(node, rendering.introspector, rendering)['model']}"
         if case is not None and case.namespace is None and case.name in self._direct:
             text = direct_test(rendering, node)
             if text is not None:
                 return text
         try:
-            if case is not None:
-                rendering.extra_names["_dbt_generic_test_kwargs"] = test_arguments(rendering, node)
-            return render_node(rendering, node.code)
+            return render_node(rendering, node.code) if case is None else render_test(rendering, node)
         except TemplateError as error:
             raise compile_error(error, node) from error
 
-    def _inline(self, id: NodeId, introspector: Introspector) -> Compiled:
+    def arguments(
+        self,
+        node: Node,
+        introspector: Introspector | None = None,
+        rendering: Rendering | None = None,
+        places: Mapping[NodeId, Relation] | None = None,
+    ) -> dict[str, Any]:
+        """The arguments of a generic test as a call of its macro would get them; `model` is the tested rows as SQL.
+
+        `tested` is the same without the `where` of the config. Raises `CompileError`.
+        """
+        assert node.test is not None
+        if rendering is None:
+            rendering = Rendering(self.session, node, introspector or self.introspector)
+            rendering.places = places or {}
         try:
-            return self.compile(self.session.project.nodes[id], introspector)
+            found = test_arguments(rendering, node)
+            written = str(node.test.kwargs.get("model"))
+            whole = _NARROWED.sub(r"\1", written)
+            narrowed = whole != written and node.config.get("where")
+            found["model"] = str(found["model"])
+            found["tested"] = str(render_node(rendering, whole)) if narrowed else found["model"]
+        except TemplateError as error:
+            raise compile_error(error, node) from error
+        return found
+
+    def _inline(
+        self, id: NodeId, introspector: Introspector, places: Mapping[NodeId, Relation] | None = None
+    ) -> Compiled:
+        try:
+            return self.compile(self.session.project.nodes[id], introspector, places=places)
         except InlinedError:
             raise
         except CompileError as error:
             raise InlinedError(id, *error.problems) from error
 
-    def _ctes(self, ids: list[NodeId], introspector: Introspector) -> tuple[Cte, ...]:
+    def _ctes(
+        self, ids: list[NodeId], introspector: Introspector, places: Mapping[NodeId, Relation] | None = None
+    ) -> tuple[Cte, ...]:
         """The CTEs of ephemeral parents, each behind those that it needs itself."""
         out: dict[NodeId, Cte] = {}
+        # What reads a node where it stands for now is of no use to others.
+        known = {} if places else self._ephemeral
         for id in ids:
-            compiled = self._ephemeral.get(id)
+            compiled = known.get(id)
             if compiled is None or (compiled.query is None and introspector.live):
-                compiled = self._ephemeral[id] = self._inline(id, introspector)
+                compiled = known[id] = self._inline(id, introspector, places)
             for cte in compiled.ctes:
                 out.setdefault(cte.id, cte)
             out.setdefault(id, Cte(id, compiled.query or ""))
@@ -211,12 +253,36 @@ def fingerprint(text: str) -> str:
 
 def render_node(rendering: Rendering, text: str) -> str:
     """A text rendered in the scope of a node. Raises `TemplateError`; a refused query passes through."""
+    return _rendered(rendering, lambda scope, path: str(render(load(text, path=path), scope)))
+
+
+def render_test(rendering: Rendering, node: Node) -> str:
+    """The text of a generic test: what its macro gives for its arguments. Raises as `render_node` does.
+
+    Its template calls the macro, which is done here without Jinja, and then sets its config.
+    """
+    arguments = test_arguments(rendering, node)
+    rendering.extra_names["_dbt_generic_test_kwargs"] = arguments
+    name = node.macro_names[0] if node.macro_names else ""
+    template, called, rest = node.code.partition(f"{{{{ {name}(**_dbt_generic_test_kwargs) }}}}")
+    if called and not template:
+        text = _rendered(rendering, lambda scope, path: call(name, arguments, scope, path))
+        if text is not None:
+            return text + render_node(rendering, rest)
+    return render_node(rendering, node.code)
+
+
+T = TypeVar("T")
+
+
+def _rendered(rendering: Rendering, made: Callable[[Scope, str], T]) -> T | str:
+    """What `made` makes of the names that the node sees, and the path of its file; its errors as told."""
     node = rendering.node
     path = node.project_path if node else "<template>"
     scope = open_scope(rendering)
     try:
         with unanswered(lambda: rendering.lenient or (rendering.introspective and not rendering.live)):
-            return str(render(load(text, path=path), scope))
+            return made(scope, path)
     except MacroReturn as returned:
         return str(returned.value)
     except DatabaseError as error:
@@ -271,13 +337,14 @@ def _unknown(rendering: Rendering, name: str, error: TemplateError) -> TemplateE
 def _no_such_test(rendering: Rendering, name: str, error: TemplateError) -> TemplateError:
     """A generic test that is applied in YAML and that nothing defines."""
     keys = {*rendering.session.macros.names(rendering.package), *BUILTINS}
-    known = {key.removeprefix("test_") for key in keys if key.startswith("test_")}
+    known = {key.removeprefix("test_") for key in keys if key.startswith("test_")} | EXPECTATIONS.keys()
     return TemplateError(f"there is no generic test `{name}`", error.line, error.column, did_you_mean(name, known))
 
 
 # Generic tests --------------------------------------------------------------------------------------------
 
 _CALL = re.compile(r"^\s*\{\{\s*(.*?)\s*\}\}\s*$", re.S)
+_NARROWED = re.compile(r"get_where_subquery\((.*)\)", re.S)
 _WHERE = re.compile(r"^\s*get_where_subquery\((.*)\)\s*$", re.S)
 
 
@@ -347,7 +414,7 @@ def test_arguments(rendering: Rendering, node: Node) -> dict[str, Any]:
         if isinstance(value, str):
             if _BARE.match(value):
                 value = "{{ " + value + " }}"
-            return render(load(value, native_environment()), scope) if has_jinja(value) else value
+            return _argument(value, scope) if has_jinja(value) else value
         if isinstance(value, Mapping):
             return {key: value_of(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
@@ -358,6 +425,16 @@ def test_arguments(rendering: Rendering, node: Node) -> dict[str, Any]:
     if node.test.column_name is not None:
         out.setdefault("column_name", node.test.column_name)
     return out
+
+
+def _argument(text: str, scope: Scope) -> Any:
+    """One argument that holds Jinja; that of the tested rows, which every test has, is read without it."""
+    braces = _CALL.match(text)
+    narrowed = _WHERE.match(braces[1]) if braces else None
+    if narrowed is None or expression(narrowed[1]) is None:
+        return render(load(text, native_environment()), scope)
+    relation = render(load("{{ " + narrowed[1] + " }}", native_environment()), scope)
+    return scope["get_where_subquery"](relation)
 
 
 test_arguments.__test__ = False  # type: ignore[attr-defined]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from eltbuild.errors import did_you_mean
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, Resource, Source
+from eltbuild.values import dataclass
 
 REFERABLE = frozenset({"model", "seed", "snapshot"})
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Macro
+from eltbuild.values import dataclass, field
 
 PARENT_TYPES: Mapping[str, tuple[str, ...]] = {"redshift": ("postgres",), "databricks": ("spark",)}
 """Adapter types whose macros also serve another type, as dbt's adapters declare it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +13,7 @@ from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.native import has_jinja
 from eltbuild.jinja.scan import scan
 from eltbuild.project.resources import Macro, Node
+from eltbuild.values import replace
 
 ALWAYS = frozenset({"is_incremental", "statement", "run_query", "noop_statement"})
 """Macros that are part of the language here."""

@@ -6,7 +6,6 @@ This is a short cut with a narrow door: whatever is not plainly a new text for t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from eltbuild.compile.lookup import Lookup
 from eltbuild.compile.macro_links import depends_on_path, used_by
@@ -18,7 +17,8 @@ from eltbuild.project.linked import linked_node
 from eltbuild.project.loading import checksum, refs_of, sources_of
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node
-from eltbuild.project.variables import has_templated_vars
+from eltbuild.project.variables import templated_vars
+from eltbuild.values import replace
 
 MOST = 100
 """The most files that are patched; beyond it a whole load is not much slower."""
@@ -36,7 +36,7 @@ def patched(session: Session, texts: Mapping[str, str]) -> Project | None:
     for node in project.nodes.values():
         if node.test is None and node.project_path in texts:
             by_path.setdefault(node.project_path, []).append(node)
-    reach = Reach(session.macros, has_templated_vars(project))
+    reach = Reach(session.macros, templated_vars(project))
     changed: dict[str, Node] = {}
     for path, text in texts.items():
         rewritten = _rewritten(by_path.get(path, ()), text, reach)
@@ -66,7 +66,7 @@ def _rewritten(nodes: Sequence[Node], text: str, reach: Reach) -> Node | None:
     if any(reach.unclear(name, node.package) for name in (*before.calls, *now.calls)):
         return None
     code = text.strip()
-    if not code or (reach.templated_vars and "var(" in code):
+    if not code or (reach.vars_touch and "var(" in code):
         return None
     lead = text[: len(text) - len(text.lstrip())]
     made = replace(

@@ -60,6 +60,14 @@ def node_relation(rendering: Rendering, target: Node) -> TemplateRelation:
         name = cte_name(target)
         inlined = TemplateRelation(None, None, name, type="cte", dialect=rendering.session.dialect, plain=name)
         return narrowed(rendering, inlined, target.config.get("event_time"))
+    place = rendering.places.get(target.id)
+    if place is not None:
+        quoted = quoting(rendering)
+        return narrowed(
+            rendering,
+            TemplateRelation.of(place, rendering.session.dialect, quoted=quoted),
+            target.config.get("event_time"),
+        )
     cache = rendering.session.relations
     relation = cache.get(target.id)
     if relation is None:
@@ -113,6 +121,17 @@ def read_instead(session: Session, id: NodeId, relation: Relation) -> None:
     session.relations[id] = TemplateRelation.of(relation, session.dialect, type="view")
 
 
+def text_of(session: Session, id: NodeId, places: Mapping[NodeId, Relation]) -> str:
+    """What stands after FROM where templates of this session have referred to that node or source; "" where none has,
+
+    and for what is put into the text as a query of its own. `places`: where the rows of nodes stand for now.
+    """
+    place = places.get(id)
+    if place is not None:
+        return str(TemplateRelation.of(place, session.dialect, quoted=quoted_parts(session.project.settings.quoting)))
+    return str(session.relations.get(id, ""))
+
+
 def source_relation(rendering: Rendering, source: Source) -> TemplateRelation:
     """The relation of a source as this rendering prints it: its name, or the file it lies in."""
     cache = rendering.session.relations
@@ -135,21 +154,23 @@ def external_text(rendering: Rendering, source: Source) -> str | None:
     """
     from eltbuild.sql.files import reader
 
+    location = external_location(source)
+    return reader(location, rendering.session.project.root, rendering.session.dialect) if location else None
+
+
+def external_location(source: Source) -> str:
+    """Where the files of a source lie, the names filled in; "" for one that is a table. Raises `TemplateError`."""
     given = source.config.get("external_location") or source.meta.get("external_location")
     if not given:
         given = source.source_meta.get("external_location")
     if not given:
-        return None
+        return ""
     names = {
         "name": source.name, "identifier": source.identifier or source.name, "source_name": source.source_name,
         "schema": source.relation.schema if source.relation else "",
     }  # fmt: skip
     formatter = source.config.get("formatter") or source.meta.get("formatter") or "newstyle"
-    location = _format(str(given), names, str(formatter))
-    text = reader(location, rendering.session.project.root, rendering.session.dialect)
-    if text is None:
-        return None
-    return text
+    return _format(str(given), names, str(formatter))
 
 
 def _format(text: str, names: Mapping[str, Any], formatter: str) -> str:

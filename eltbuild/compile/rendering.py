@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +16,8 @@ from eltbuild.jinja.environment import Scope, macro_environment
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.template import compile_template, position
 from eltbuild.project.resources import Macro, Node, NodeId, Ref, SourceRef
+from eltbuild.relation import Relation
+from eltbuild.values import dataclass, field
 
 
 class MacroReturn(Exception):
@@ -73,6 +74,8 @@ class Rendering:
         self.modules: dict[str, Any] = {}
         self.batch: tuple[datetime, datetime] | None = None
         self.assumed: Assumed | None = None
+        self.places: Mapping[NodeId, Relation] = {}
+        """Where the rows of nodes stand for now, in place of the relations that are theirs."""
         self.depth = 0
         self.running: list[str] = []
         """The packages of the macros that are running, the innermost last."""

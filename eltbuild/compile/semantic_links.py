@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from eltbuild.errors import Problem, did_you_mean
 from eltbuild.project.resources import Exposure, NodeId, Unmanaged
+from eltbuild.values import replace
 
 
 def semantic_links(items: Mapping[NodeId, Unmanaged]) -> dict[NodeId, Unmanaged]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from eltbuild.compile.macro_index import MacroIndex
 from eltbuild.project.declared_environment import allowed_to_packages
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, NodeId
+from eltbuild.values import dataclass, field
 
 Say = Callable[[str, str, str, NodeId | None], None]
 """`(text, level, kind, node)`: where `log()` and `print()` go; level debug, info, warn or error; kind log, print or

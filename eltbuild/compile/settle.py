@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from eltbuild.compile.access import REFUSED, refusal
 from eltbuild.compile.given import input_id
 from eltbuild.compile.lookup import Lookup
 from eltbuild.compile.macro_index import MacroIndex
@@ -21,8 +21,10 @@ from eltbuild.compile.schemas import Naming
 from eltbuild.compile.semantic_links import metrics_of, semantic_links
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Place, Problem, ProjectError
+from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.literal import expression
 from eltbuild.jinja.native import has_jinja
+from eltbuild.jinja.scan import scan
 from eltbuild.project.config import Configs
 from eltbuild.project.linked import linked_node
 from eltbuild.project.project import Project
@@ -39,9 +41,13 @@ from eltbuild.project.resources import (
     Unmanaged,
 )
 from eltbuild.project.test_names import BUILT_IN
-from eltbuild.project.variables import has_templated_vars
+from eltbuild.project.variables import templated_vars
 from eltbuild.relation import Relation
 from eltbuild.sql.quoting import kept_as, quoted_parts
+from eltbuild.values import dataclass, replace
+
+if TYPE_CHECKING:
+    from eltbuild.compile.unclear import Needed
 
 QUERIES = frozenset({"view", "ephemeral", "materialized_view"})
 """The materializations that keep a query and no rows."""
@@ -85,7 +91,7 @@ def settle(session: Session) -> Project:
     """
     project = session.project
     found = _Found([], list(project.disabled))
-    reach = Reach(session.macros, has_templated_vars(project))
+    reach = Reach(session.macros, templated_vars(project))
     nodes = _rendered(session, reach, found)
     sources = {id: _kept_source(source, session.dialect) for id, source in project.sources.items()}
     project = replace(project, nodes=nodes, sources=sources, disabled=tuple(found.disabled))
@@ -117,10 +123,12 @@ def _sorted(problems: Iterable[Problem]) -> list[Problem]:
 class Reach:
     """Whether a call of a macro can lead to ref, source or config; followed through the macros that it calls."""
 
-    def __init__(self, macros: MacroIndex, templated_vars: bool = False) -> None:
+    def __init__(self, macros: MacroIndex, templated_vars: Iterable[str] = ()) -> None:
         self.macros = macros
-        self.templated_vars = templated_vars
         self._known: dict[str, bool] = {}
+        self.vars_touch = False
+        """Whether some var is a template that leads there."""
+        self.vars_touch = any(map(self._touched_by, templated_vars))
 
     def touches(self, macro: Macro) -> bool:
         """Whether only a rendering can tell what the macro refers to."""
@@ -142,11 +150,20 @@ class Reach:
         # A variable of the environment that is not set is a mistake of the project, told with all others; and a var
         # may be a template that refers to something.
         head = name.partition(".")[0]
-        if head == "env_var" or (head == "var" and self.templated_vars):
+        if head == "env_var" or (head == "var" and self.vars_touch):
             return True
         from eltbuild.compile.compiler import is_known
 
         return not is_known(head)
+
+    def _touched_by(self, text: str) -> bool:
+        try:
+            mentions = scan(text)
+        except TemplateError:
+            return True
+        if mentions.refs or mentions.sources or mentions.config or not mentions.complete:
+            return True
+        return any(self.unclear(name, self.macros.root) for name in mentions.calls)
 
 
 def _rendered(session: Session, reach: Reach, found: _Found) -> dict[NodeId, Node]:
@@ -174,15 +191,17 @@ def _node(session: Session, node: Node, reach: Reach, configs: Configs, found: _
         if node.materialized in QUERIES:
             text = f"the Python model `{node.name}` cannot be materialized as {node.materialized}"
             raise CompileError(Problem(text, node.place, "use table or incremental: there is no query to keep"))
-        return node
+        return _with_constraints(node)
     node = _with_constraints(node)
     texts = partial(hook_texts, reach=reach)
-    if not texts(node) and _clear(node, reach):
+    clear = _clear(node, reach)
+    if clear and not texts(node):
         return _with_where(node, reach)
     # Rendering needs Jinja and all that templates can call: a project without a template that needs it does not pay.
     from eltbuild.compile.unclear import rendered
 
-    settled, problems = rendered(session, node, configs, texts, clear=_clear(node, reach))
+    needed: Needed = "hooks" if clear else "arguments" if _macro_adds_nothing(node, reach) else "text"
+    settled, problems = rendered(session, node, configs, texts, needed)
     found.problems.extend(problems)
     if node.resource_type == "seed":
         _refuse_parents(settled)
@@ -210,9 +229,11 @@ def _clear(node: Node, reach: Reach) -> bool:
     """Whether the text tells everything."""
     if node.resource_type == "seed":
         return True
+    if node.test is not None and (node.test.expectation or node.test.anomaly):
+        return node.complete and _plain_arguments(node)
     if node.test is not None:
         return _plain_arguments(node) if _is_built_in(node) else _follows_from_arguments(node, reach)
-    if not node.complete or (reach.templated_vars and "var(" in node.code):
+    if not node.complete or (reach.vars_touch and "var(" in node.code):
         return False
     if any(reach.unclear(name, node.package) for name in node.macro_names):
         return False
@@ -220,21 +241,29 @@ def _clear(node: Node, reach: Reach) -> bool:
 
 
 def _is_built_in(node: Node) -> bool:
-    return node.test is not None and node.test.namespace is None and node.test.name in BUILT_IN
+    return node.test is not None and (
+        node.test.expectation or node.test.anomaly or (node.test.namespace is None and node.test.name in BUILT_IN)
+    )
 
 
 def _follows_from_arguments(node: Node, reach: Reach) -> bool:
-    """Whether a generic test of a package or of the project refers to nothing but the model that it tests.
-
-    A call that does not fit the macro is rendered, too, so that it is told with all other mistakes.
-    """
+    """Whether a generic test of a package or of the project refers to nothing but the model that it tests."""
     assert node.test is not None
-    macro = reach.macros.find(node.macro_names[0], node.package) if node.macro_names else None
-    if macro is None or reach.touches(macro) or has_jinja(str(node.config.get("where"))):
+    given = [value for key, value in node.test.kwargs.items() if key != "model"]
+    return not has_jinja(str(node.config.get("where"))) and _macro_adds_nothing(node, reach) and _holds_no_call(given)
+
+
+def _macro_adds_nothing(node: Node, reach: Reach) -> bool:
+    """Whether the macro of a generic test refers to nothing but what its arguments name.
+
+    A call that does not fit the macro is rendered, so that it is told with all other mistakes.
+    """
+    if node.test is None or _is_built_in(node):
         return False
-    given = {key: value for key, value in node.test.kwargs.items() if key != "model"}
-    known = {argument["name"] for argument in macro.arguments}
-    return given.keys() <= known and _holds_no_call(list(given.values()))
+    macro = reach.macros.find(node.macro_names[0], node.package) if node.macro_names else None
+    if macro is None or reach.touches(macro):
+        return False
+    return node.test.kwargs.keys() - {"model"} <= {argument["name"] for argument in macro.arguments}
 
 
 MAY_CALL = re.compile(r"\{[{%#]|\b(?:ref|source|var|env_var|function|metric|doc)\s*\(")
@@ -317,7 +346,7 @@ def _linked(
     nodes: dict[NodeId, Node] = {}
     for id, node in project.nodes.items():
         parents, problems = parents_of(node, lookup, project)
-        if problems and node.resource_type == "test":
+        if node.resource_type == "test" and any(problem.name != REFUSED for problem in problems):
             found.disabled.append(linked_node(node, places[id], parents, used_by(node, macros)))
             found.problems += [replace(p, severity="warning", name="NodeNotFoundOrDisabled") for p in problems]
             continue
@@ -361,9 +390,9 @@ def parents_of(node: Node, lookup: Lookup, project: Project) -> tuple[tuple[Node
             what, hint = lookup.missing_ref(ref.name, ref.package, ref.version)
             problems.append(Problem(f"{_who(node)} refers to {what}", _place(node, ref.place), hint))
             continue
-        refused = _access(node, target, project)
+        refused = refusal(node, target, project)
         if refused:
-            problems.append(Problem(refused[0], _place(node, ref.place), refused[1]))
+            problems.append(Problem(refused[0], _place(node, ref.place), refused[1], name=REFUSED))
         ids[target.id] = None
     for call in node.functions:
         function = lookup.function(call.name, call.package, node.package)
@@ -381,25 +410,6 @@ def _who(node: Node) -> str:
 
 def _place(node: Node, place: Place | None) -> Place | None:
     return place or node.place or Place(node.project_path)
-
-
-def _access(node: Node, target: Node, project: Project) -> tuple[str, str] | None:
-    """Why a node may not refer to another, and a hint; None when it may."""
-    if target.resource_type != "model" or node.resource_type not in ("model", "snapshot", "analysis"):
-        return None
-    if target.access == "private" and (target.group is None or node.group != target.group):
-        owner = f"group `{target.group}`" if target.group else "its group"
-        return (
-            f"{_who(node)} refers to model `{target.name}`, which is private to {owner}",
-            f"put `{node.name}` into that group, or make `{target.name}` protected or public",
-        )
-    settings = project.packages.get(target.package)
-    if target.access == "protected" and settings and settings.restrict_access and node.package != target.package:
-        return (
-            f"{_who(node)} refers to model `{target.name}`, which is protected in package `{target.package}`",
-            "only public models of that package can be referred to",
-        )
-    return None
 
 
 def _with_parents(item: Any, lookup: Lookup, project: Project, found: _Found) -> Any:
@@ -426,6 +436,9 @@ def _with_parents(item: Any, lookup: Lookup, project: Project, found: _Found) ->
             )
         else:
             ids[target.id] = None
+            refused = refusal(item, target, project)
+            if refused:
+                found.problems.append(Problem(refused[0], ref.place or item.place, refused[1], name=REFUSED))
     assert isinstance(item, (Exposure, Unmanaged))
     if isinstance(item, Exposure) and item.metrics:
         named, problems = metrics_of(item, project.unmanaged)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from eltbuild.compile.dbt.context import open_scope
 from eltbuild.compile.introspect import BLANK
 from eltbuild.compile.rendering import Assumed, Rendering
 from eltbuild.compile.session import Session
 from eltbuild.errors import Place
 from eltbuild.jinja.environment import MACRO_PREFIX, macro_environment, text_environment
-from eltbuild.jinja.locate import instrument, offset_of, read_markers
+from eltbuild.jinja.locate import SourceMap, instrument, offset_of, read_markers
 from eltbuild.project.resources import Macro, Node
 
 
@@ -19,9 +21,36 @@ def origin(
 
     None where a second rendering does not give the same text, so that no place is claimed wrongly.
     """
+    return origins(session, node, text, assumed)(line, column)
+
+
+def origins(
+    session: Session, node: Node, text: str, assumed: Assumed | None = None
+) -> Callable[[int, int], Place | None]:
+    """What tells the origin of a line and column of `text`, as `origin` does, from one rendering for all of them."""
+    macros: list[Macro] = []
+    source_map = _mapped(session, node, text, assumed, macros)
+    if source_map is None:
+        return lambda line, column: None
+    lead = len(source_map.text) - len(source_map.text.lstrip())
+    skipped = len(text) - len(text.lstrip())
+
+    def found_at(line: int, column: int) -> Place:
+        offset = offset_of(text, line, column) - skipped + lead
+        number, found = source_map.at(max(offset, 0))
+        if number == 0:
+            return Place(node.project_path, found + node.line - 1, _same_column(node, found, text, line, column))
+        macro = macros[number - 1]
+        path = f"{macro.root}/{macro.original_path}" if macro.root else macro.original_path
+        return Place(path, found)
+
+    return found_at
+
+
+def _mapped(session: Session, node: Node, text: str, assumed: Assumed | None, macros: list[Macro]) -> SourceMap | None:
+    """Where each piece of the query comes from; `macros` are those that its file numbers mean."""
     if node.test is not None or node.language != "sql":
         return None
-    macros: list[Macro] = []
     rendering = Rendering(session, node, BLANK)
     rendering.assumed = assumed
     scope = open_scope(rendering)
@@ -36,17 +65,7 @@ def origin(
         # Whatever goes wrong here, the error that was to be located is told all the same.
         return None
     source_map = read_markers(marked)
-    if source_map.text.strip() != text.strip():
-        return None
-    lead = len(source_map.text) - len(source_map.text.lstrip())
-    skipped = len(text) - len(text.lstrip())
-    offset = offset_of(text, line, column) - skipped + lead
-    number, found = source_map.at(max(offset, 0))
-    if number == 0:
-        return Place(node.project_path, found + node.line - 1, _same_column(node, found, text, line, column))
-    macro = macros[number - 1]
-    path = f"{macro.root}/{macro.original_path}" if macro.root else macro.original_path
-    return Place(path, found)
+    return source_map if source_map.text.strip() == text.strip() else None
 
 
 def _same_column(node: Node, template_line: int, text: str, line: int, column: int) -> int:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
-from eltbuild.compile.compiler import render_node, test_arguments, with_hint
+from eltbuild.compile.compiler import render_node, render_test, test_arguments, with_hint
 from eltbuild.compile.introspect import BLANK
 from eltbuild.compile.places import problem_of
 from eltbuild.compile.rendering import Rendering
@@ -17,6 +16,10 @@ from eltbuild.jinja.errors import TemplateError
 from eltbuild.project.config import Configs
 from eltbuild.project.config_keys import check_keys
 from eltbuild.project.resources import Node, Ref, SourceRef
+from eltbuild.values import replace
+
+Needed = Literal["hooks", "arguments", "text"]
+"""What of a node must be rendered beside its hooks: nothing, the arguments of a generic test, or its whole text."""
 
 SECTIONS: Mapping[str, str] = {
     "model": "models", "seed": "seeds", "snapshot": "snapshots", "test": "data_tests", "analysis": "analyses",
@@ -26,16 +29,17 @@ SECTIONS: Mapping[str, str] = {
 
 
 def rendered(
-    session: Session, node: Node, configs: Configs, hook_texts: Callable[[Node], list[str]], *, clear: bool
+    session: Session, node: Node, configs: Configs, hook_texts: Callable[[Node], list[str]], needed: Needed
 ) -> tuple[Node, list[Problem]]:
     """The node with refs, sources, config and macros as its template gives them, and warnings that it gave.
 
-    `clear`: the text told everything, only the hooks are rendered. Raises `CompileError`, `ProjectError`.
+    Raises `CompileError`, `ProjectError`.
     """
     rendering = Rendering(session, node, BLANK)
     hooks = hook_texts(node)
+    clear = needed == "hooks"
     if not clear:
-        rendering = _render(rendering, node)
+        rendering = _render(rendering, node, needed)
     macros = tuple(rendering.macros)
     config = node.config
     if rendering.config:
@@ -77,14 +81,14 @@ def _key(item: Ref | SourceRef) -> tuple[Any, ...]:
     return (item.package, item.name, item.version) if isinstance(item, Ref) else (item.source, item.table)
 
 
-def _render(rendering: Rendering, node: Node) -> Rendering:
+def _render(rendering: Rendering, node: Node, needed: Needed) -> Rendering:
     """The rendering, done. Raises `CompileError`, but not for a name that is not there.
 
     With such a name the node fails at its turn, and the rest of the project is built, as with dbt: it is told now, and
     passed over to see what the rest of the text refers to.
     """
     try:
-        _render_once(rendering, node)
+        _render_once(rendering, node, needed)
         return rendering
     except TemplateError as error:
         told = with_hint(rendering, error)
@@ -95,15 +99,18 @@ def _render(rendering: Rendering, node: Node) -> Rendering:
     lenient.lenient = True
     # What comes of a name that is not there may be of no use at all.
     with suppress(TemplateError, CompileError):
-        _render_once(lenient, node)
+        _render_once(lenient, node, needed)
     lenient.problems.append(replace(problem, severity="warning"))
     return lenient
 
 
-def _render_once(rendering: Rendering, node: Node) -> None:
-    if node.test is not None:
-        rendering.extra_names["_dbt_generic_test_kwargs"] = test_arguments(rendering, node)
-    render_node(rendering, node.code)
+def _render_once(rendering: Rendering, node: Node, needed: Needed) -> None:
+    if node.test is None:
+        render_node(rendering, node.code)
+    elif needed == "arguments" or node.test.expectation or node.test.anomaly:
+        test_arguments(rendering, node)
+    else:
+        render_test(rendering, node)
 
 
 def _render_text(rendering: Rendering, node: Node, text: str) -> None:

@@ -6,12 +6,13 @@ groups and names of schemas are no reason to build again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
 
-from eltbuild.errors import Problem, ProjectError
-from eltbuild.graph.contracts import broken_promises, same_contract
+from eltbuild.errors import Place, Problem, ProjectError
+from eltbuild.graph.contracts import broken_promises, removed_promise, same_contract
 from eltbuild.graph.state import Before, State
 from eltbuild.graph.written import filled, plain
 from eltbuild.project.project import Project
@@ -24,9 +25,10 @@ Check = Callable[["Comparison", Any, Before], bool]
 class Comparison:
     """A project beside a state. `problems` collects what unversioned contracts break, as warnings."""
 
-    def __init__(self, project: Project, state: State) -> None:
+    def __init__(self, project: Project, state: State, now: datetime | None = None) -> None:
         self.project = project
         self.state = state
+        self.now = now or datetime.now(UTC)
         self.problems: list[Problem] = []
 
     def before(self, resource: Resource) -> Before | None:
@@ -41,12 +43,18 @@ class Comparison:
         before = self.before(resource)
         if before is None:
             return None
-        aspects = CHECKS[_kind(resource)]
+        aspects = CHECKS[kind_of(resource)]
         return frozenset(name for name, differs in aspects.items() if differs(self, resource, before))
+
+    def aspects(self, resource: Resource, before: Before) -> tuple[str, ...]:
+        """The aspects in which it differs, in their order; a broken contract is one of them, and no error."""
+        kind = kind_of(resource)
+        checks = {**CHECKS[kind], **QUIET.get(kind, {})}
+        return tuple(name for name in _COUNTED.get(kind, tuple(checks)) if checks[name](self, resource, before))
 
     def modified(self, resource: Resource) -> bool:
         """dbt's `state:modified`. What is new counts, but for sources, exposures and what is not built."""
-        kind = _kind(resource)
+        kind = kind_of(resource)
         before = self.before(resource)
         if before is None:
             return kind not in _NEW_IS_NO_CHANGE
@@ -55,7 +63,7 @@ class Comparison:
 
     def modified_in(self, aspect: str, resource: Resource) -> bool:
         """dbt's `state:modified.<aspect>`. What is new differs in every aspect that it has, except in its macros."""
-        differs = CHECKS[_kind(resource)].get(aspect)
+        differs = CHECKS[kind_of(resource)].get(aspect)
         if differs is None:
             return False
         before = self.before(resource)
@@ -73,36 +81,80 @@ class Comparison:
 
     def uses_changed_macro(self, ids: Iterable[str]) -> bool:
         """Whether one of those macros, or of the macros that they use, has changed."""
-        if not self.changed_macros:
-            return False
+        return next(self._changed_of(ids), None) is not None
+
+    def changed_macros_of(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Those of the macros, and of the macros that they use, that have changed."""
+        return tuple(sorted(self._changed_of(ids)))
+
+    def _changed_of(self, ids: Iterable[str]) -> Iterator[str]:
         seen: set[str] = set()
-        waiting = list(ids)
+        waiting = list(ids) if self.changed_macros else []
         while waiting:
             id = waiting.pop()
+            if id in seen:
+                continue
+            seen.add(id)
             if id in self.changed_macros:
-                return True
-            if id not in seen:
-                seen.add(id)
-                macro = self.project.macros.get(id)
-                waiting += macro.macros if macro else ()
-        return False
+                yield id
+            macro = self.project.macros.get(id)
+            waiting += macro.macros if macro else ()
+
+    @cached_property
+    def removed(self) -> tuple[Before, ...]:
+        """What was there and is no more, by id; what is disabled now is among it."""
+        there = {resource.id for resource in self.project.resources()}
+        return tuple(before for id, before in sorted(self.state.resources.items()) if id not in there)
+
+    @cached_property
+    def readers(self) -> Mapping[str, list[str]]:
+        """What referred to each resource before."""
+        found: dict[str, list[str]] = {}
+        for id, other in self.state.resources.items():
+            for parent in (other.depends_on or {}).get("nodes") or ():
+                found.setdefault(parent, []).append(id)
+        return found
+
+    @cached_property
+    def disabled(self) -> frozenset[str]:
+        """The ids of what is disabled."""
+        return frozenset(resource.id for resource in self.project.disabled)
+
+    def report_removed(self) -> None:
+        """Note the contracts of models that are no more. Raises `ProjectError` as `report` does."""
+        for before in self.removed:
+            broken = removed_promise(before, before.unique_id in self.disabled, self.now)
+            if broken is not None:
+                name = before.name if before.version is None else f"{before.name}.v{before.version}"
+                self._note(name, before.version, broken.text, Place(before.original_file_path), DEPRECATE)
 
     def report(self, node: Node, broken: list[str]) -> None:
         """Note a broken contract. Raises `ProjectError` when the model has versions: a new one is the way out."""
+        hint = NEW_VERSION if node.version is not None else ADD_OR_VERSION
+        self._note(node.name, node.version, "; ".join(broken), node.patch_place or node.place, hint)
+
+    def _note(self, name: str, version: Any, broken: str, place: Place | None, hint: str) -> None:
         problem = Problem(
-            f"model `{node.name}` breaks its contract: {'; '.join(broken)}",
-            node.patch_place or node.place,
-            "readers of the earlier state rely on it: add to the model, or make a new version",
+            f"model `{name}` breaks its contract: {broken}",
+            place,
+            hint,
             severity="warning",
             name="UnversionedBreakingChange",
         )
-        if node.version is not None:
+        if version is not None:
             raise ProjectError(problem.as_error())
         if problem not in self.problems:
             self.problems.append(problem)
 
 
-def _kind(resource: Resource) -> str:
+ADD_OR_VERSION = "readers of the earlier state rely on it: add to the model, or make a new version"
+NEW_VERSION = "readers of this version rely on it: leave it as it is, and make a new version beside it"
+DEPRECATE = "give it a deprecation_date first, and remove it when that is over"
+"""What to do about a broken contract: without versions, with them, and where the model is to go."""
+
+
+def kind_of(resource: Resource) -> str:
+    """The key of `CHECKS` for a resource."""
     if isinstance(resource, Node) and resource.resource_type == "test":
         return "generic test" if resource.test else "node"
     if isinstance(resource, Node):
@@ -118,10 +170,11 @@ _TEST_MODIFIERS = (
 
 
 def _config_differs(comparison: Comparison, node: Node, before: Before) -> bool:
-    return _compared(node.unrendered_config) != _compared(before.unrendered_config)
+    return compared(node.unrendered_config) != compared(before.unrendered_config)
 
 
-def _compared(config: Mapping[str, Any] | None) -> dict[str, Any]:
+def compared(config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A config as it is compared: what stands for the same is the same."""
     return {
         {"pre_hook": "pre-hook", "post_hook": "post-hook"}.get(key, key): plain(value)
         for key, value in (config or {}).items()
@@ -283,6 +336,10 @@ def _signature(given: Mapping[str, Any]) -> tuple[Any, ...]:
     return arguments, (given.get("returns") or {}).get("data_type") or None
 
 
+def _promises_differ(comparison: Comparison, node: Node, before: Before) -> bool:
+    return not same_contract(node, before)
+
+
 def _contract_differs(comparison: Comparison, node: Node, before: Before) -> bool:
     broken = broken_promises(node, before)
     if broken:
@@ -316,6 +373,11 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "unmanaged": {"configs": _unmanaged_config_differs, "properties": _unmanaged_differs, "fqn": _fqn_differs},
 }
 """What is compared, by kind of resource and aspect; contracts first, for what they break must be told."""
+
+QUIET: Mapping[str, Mapping[str, Check]] = {
+    kind: {"contract": _promises_differ} for kind, checks in CHECKS.items() if "contract" in checks
+}
+"""What is compared in the place of what tells of broken contracts by itself."""
 
 _COUNTED: Mapping[str, tuple[str, ...]] = {"generic test": ("configs", "fqn", "macros")}
 """The aspects that make a resource modified, where that is not every one."""

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from eltbuild.graph.state import Before
 from eltbuild.graph.written import plain
+from eltbuild.project.deprecation import moment_of
 from eltbuild.project.resources import Node
+from eltbuild.values import dataclass
 
 Contract = tuple[tuple[tuple[str, str, str], ...], str, str]
+
+ENFORCING = frozenset({"table", "incremental"})
+"""The materializations whose constraints dbt counts: of those of views it takes no notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One thing that is another than before. `what` is its kind, in a word for programs; `text` says it to people."""
+
+    what: str
+    text: str
+    subject: str = ""
+    """The column, config or other name that it is about."""
+    before: Any = None
+    after: Any = None
+    breaking: bool = False
+    """Whether those who read the model can no longer rely on what its enforced contract had promised."""
 
 
 def is_enforced(contract: Any) -> bool:
@@ -30,27 +50,89 @@ def was_enforced(before: Before) -> bool:
 
 def broken_promises(node: Node, before: Before) -> list[str]:
     """What those who read the model can no longer rely on, though its contract was enforced."""
-    if not was_enforced(before):
-        return []
-    if not is_enforced(node.config.get("contract")):
-        return ["its contract is no longer enforced"]
-    broken = []
+    return [detail.text for detail in contract_details(node, before) if detail.breaking]
+
+
+def removed_promise(before: Before, disabled: bool, now: datetime) -> Detail | None:
+    """What is broken by a model that is no more: nothing where no contract was enforced, or its time was over."""
+    if before.resource_type != "model" or not was_enforced(before):
+        return None
+    over = moment_of(before.deprecation_date)
+    if over is not None and over < now:
+        return None
+    if disabled:
+        return Detail("model_disabled", "the model was disabled", breaking=True)
+    return Detail("model_removed", "the model was deleted or renamed", breaking=True)
+
+
+def contract_details(node: Node, before: Before) -> tuple[Detail, ...]:
+    """All that the contract promises otherwise than before, what breaks it marked; as dbt judges it."""
+    now, then = is_enforced(node.config.get("contract")), was_enforced(before)
+    if not then:
+        return (Detail("contract_enforced", "its contract is enforced now", after=True),) if now else ()
+    if not now:
+        text = "its contract is no longer enforced"
+        return (Detail("contract_dropped", text, before=True, after=False, breaking=True),)
+    return (*_columns(node, before), *_constraints_of_model(node, before), *_materialization(node, before))
+
+
+def _columns(node: Node, before: Before) -> Iterator[Detail]:
     now = {column.name: column for column in node.columns.values()}
+    enforced = _enforcing(before)
     for name, then in (before.columns or {}).items():
         column = now.get(name)
         if column is None:
-            broken.append(f"column `{name}` was removed")
+            yield Detail("column_removed", f"column `{name}` was removed", name, then.get("data_type"), breaking=True)
             continue
-        old_type, new_type = str(then.get("data_type") or ""), column.data_type or ""
-        if _base_type(old_type) != _base_type(new_type):
-            broken.append(f"the type of column `{name}` was {old_type} and is {new_type}")
-        lost_here = _lost(then.get("constraints"), column.constraints)
-        broken += [f"column `{name}` is no longer {lost}" for lost in lost_here]
-    broken += [f"the constraint {lost} was removed" for lost in _lost(before.constraints, node.constraints)]
-    materialized = str((before.config or {}).get("materialized") or "view")
-    if materialized != node.materialized and (before.constraints or _any_constraint(before)):
-        broken.append(f"it was materialized as {materialized} and is {node.materialized}")
-    return broken
+        old, new = str(then.get("data_type") or ""), column.data_type or ""
+        if old != new:
+            breaking = _base_type(old) != _base_type(new)
+            text = f"the type of column `{name}` was {old} and is {new}"
+            yield Detail("column_type", text, name, old, new, breaking)
+        for lost in _lost(then.get("constraints"), column.constraints):
+            text = f"column `{name}` is no longer {_told(lost)}"
+            yield Detail("constraint_removed", text, name, _shown(lost), None, enforced)
+        for added in _lost(column.constraints, then.get("constraints")):
+            yield Detail("constraint_added", f"column `{name}` is now {_told(added)}", name, None, _shown(added))
+    for name, column in now.items():
+        if name not in (before.columns or {}):
+            yield Detail("column_added", f"column `{name}` was added", name, None, column.data_type)
+
+
+def _constraints_of_model(node: Node, before: Before) -> Iterator[Detail]:
+    for lost in _lost(before.constraints, node.constraints):
+        text = f"the constraint {_told(lost)} was removed"
+        yield Detail("constraint_removed", text, str(lost.get("name") or ""), _shown(lost), None, _enforcing(before))
+    for added in _lost(node.constraints, before.constraints):
+        text = f"the constraint {_told(added)} was added"
+        yield Detail("constraint_added", text, str(added.get("name") or ""), None, _shown(added))
+
+
+def _materialization(node: Node, before: Before) -> Iterator[Detail]:
+    then = _materialized(before)
+    if then != node.materialized and _any_constraint(before):
+        breaking = _enforcing(before) and node.materialized not in ENFORCING
+        text = f"it was materialized as {then} and is {node.materialized}"
+        yield Detail("materialization", f"{text}, with constraints", "materialized", then, node.materialized, breaking)
+
+
+def _materialized(before: Before) -> str:
+    return str((before.config or {}).get("materialized") or "view")
+
+
+def _enforcing(before: Before) -> bool:
+    return _materialized(before) in ENFORCING
+
+
+def _told(constraint: Mapping[str, Any]) -> str:
+    """A constraint in words: `not_null`, `check (id > 0)`, `unique (a, b)`."""
+    inner = ", ".join(map(str, constraint.get("columns") or ())) or str(constraint.get("expression") or "")
+    name = f" `{constraint['name']}`" if constraint.get("name") else ""
+    return f"{constraint.get('type')}{name}{f' ({inner})' if inner else ''}"
+
+
+def _shown(constraint: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in constraint.items() if value not in (None, [], ()) and value is not True}
 
 
 def _constraints(constraints: Iterable[Mapping[str, Any]] | None) -> list[str]:
@@ -76,18 +158,19 @@ def _contract_before(before: Before) -> Contract:
         (name, str(column.get("data_type") or ""), str(_constraints(column.get("constraints"))))
         for name, column in (before.columns or {}).items()
     )
-    materialized = str((before.config or {}).get("materialized") or "view")
-    return tuple(sorted(columns)), str(_constraints(before.constraints)), materialized
+    return tuple(sorted(columns)), str(_constraints(before.constraints)), _materialized(before)
 
 
 def _any_constraint(before: Before) -> bool:
-    return any(column.get("constraints") for column in (before.columns or {}).values())
+    return bool(before.constraints) or any(column.get("constraints") for column in (before.columns or {}).values())
 
 
 def _base_type(type: str) -> str:
     return type.partition("(")[0].strip().lower()
 
 
-def _lost(before: Iterable[Mapping[str, Any]] | None, now: Iterable[Mapping[str, Any]] | None) -> list[str]:
+def _lost(
+    before: Iterable[Mapping[str, Any]] | None, now: Iterable[Mapping[str, Any]] | None
+) -> Iterator[Mapping[str, Any]]:
     kept = _constraints(now)
-    return [str(item.get("type")) for item in before or () if _constraints([item])[0] not in kept]
+    return (item for item in before or () if _constraints([item])[0] not in kept)

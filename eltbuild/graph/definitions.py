@@ -7,7 +7,6 @@ walk, or a `union` or `intersection` of definitions, of which one may be an `exc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import filter as matching
 from typing import Any
 
@@ -23,6 +22,7 @@ from eltbuild.graph.selectors import (
     criteria,
     read_union,
 )
+from eltbuild.values import replace
 
 FILE = "selectors.yml"
 DEEPEST = 50

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from eltbuild.errors import ProjectError
 from eltbuild.graph.circles import circles
 from eltbuild.project.project import Project
 from eltbuild.project.resources import NodeId, Resource
+from eltbuild.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from eltbuild.errors import Problem
@@ -13,6 +13,7 @@ from eltbuild.graph.selectors import Indirect
 from eltbuild.graph.state import SourceResult, State
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, NodeId, Resource
+from eltbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class SelectionContext:
     """The name that `package:this` means; "" for the project's own."""
     previous: State | None = None
     """The state that `state:` compares with."""
+    now: datetime | None = None
+    """The time of the call; None for the clock's."""
     results: Mapping[NodeId, str] | None = None
     """The statuses of an earlier run, for `result:`."""
     sources_before: Mapping[NodeId, SourceResult] | None = None
@@ -112,7 +115,7 @@ class Index:
     def comparison(self) -> Comparison:
         """The project beside the state of the context, which must be there."""
         assert self.context.previous is not None
-        return Comparison(self.project, self.context.previous)
+        return Comparison(self.project, self.context.previous, self.context.now)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -10,6 +10,7 @@ from eltbuild.errors import Problem, UsageError, did_you_mean
 from eltbuild.graph.comparison import ASPECTS
 from eltbuild.graph.index import Index, is_version
 from eltbuild.graph.patterns import WILDCARDS, matcher, path_matcher, relative
+from eltbuild.graph.state import SourceResult
 from eltbuild.project.resources import DEFAULT_MATERIALIZATION, Node, NodeId, Resource, Source
 
 RESOURCE_TYPES = (
@@ -218,12 +219,18 @@ def _is_singular(resource: Resource) -> bool:
     return resource.resource_type == "test" and isinstance(resource, Node) and resource.test is None
 
 
+def _is_expectation(resource: Resource) -> bool:
+    return isinstance(resource, Node) and resource.test is not None and resource.test.expectation
+
+
 _TEST_TYPES: Mapping[str, Callable[[Resource], bool]] = {
     "generic": _is_generic,
     "schema": _is_generic,
     "singular": _is_singular,
     "data": lambda resource: resource.resource_type == "test",
     "unit": lambda resource: resource.resource_type == "unit_test",
+    "expectation": _is_expectation,
+    "anomaly": lambda resource: isinstance(resource, Node) and resource.test is not None and resource.test.anomaly,
 }
 
 
@@ -303,9 +310,15 @@ def _state(index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator[Nod
         raise UsageError(
             Problem(f"`state:{value}` needs a state to compare with", hint="give its folder with `--state`")
         )
+    if value in TELLING:
+        index.comparison.report_removed()
     for resource in index.resources:
         if ASPECTS[value](index.comparison, resource):
             yield resource.id
+
+
+TELLING = frozenset({"modified", "modified.contract"})
+"""The values of `state` by which contracts of models that are no more are told, as dbt has it."""
 
 
 def _result(index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator[NodeId]:
@@ -318,9 +331,11 @@ def _result(index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator[No
 
 
 def _source_status(index: Index, value: Any, arguments: tuple[str, ...]) -> Iterator[NodeId]:
-    if value != "fresher":
-        raise _unknown(f"source_status:{value}", str(value), ("fresher",))
     before, now = index.context.sources_before, index.context.sources_now
+    if value in SOURCE_STATUSES:
+        return _of_status(index, str(value).replace("_", " "), now if now is not None else before)
+    if value != "fresher":
+        raise _unknown(f"source_status:{value}", str(value), ("fresher", *SOURCE_STATUSES))
     if before is None or now is None:
         missing = "an earlier" if before is None else "a current"
         raise UsageError(
@@ -329,10 +344,18 @@ def _source_status(index: Index, value: Any, arguments: tuple[str, ...]) -> Iter
                 hint="run `source freshness`, and give the folder of the earlier one with `--state`",
             )
         )
-    for id, source in now.items():
-        earlier = before.get(id)
-        if id in index.ids and source.fresher_than(earlier):
-            yield id
+    return (id for id, source in now.items() if id in index.ids and source.fresher_than(before.get(id)))
+
+
+SOURCE_STATUSES = ("pass", "warn", "error", "runtime_error")
+"""How checks of freshness end. `source_status:` takes them of the last one, dbt's knows only `fresher`."""
+
+
+def _of_status(index: Index, status: str, results: Mapping[NodeId, SourceResult] | None) -> Iterator[NodeId]:
+    if results is None:
+        hint = "run `source freshness`, or give the folder of its sources.json with `--state`"
+        raise UsageError(Problem(f"`source_status:{status}` needs a sources.json", hint=hint))
+    return (id for id, result in results.items() if result.status == status and id in index.ids)
 
 
 METHODS: Mapping[str, Method] = {

@@ -6,7 +6,6 @@ What a single method finds is in `methods`; how a selector is written, in `selec
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import reduce
 
 from eltbuild.errors import Problem, UsageError, did_you_mean
@@ -29,6 +28,7 @@ from eltbuild.graph.selectors import (
 )
 from eltbuild.project.project import Project
 from eltbuild.project.resources import NodeId
+from eltbuild.values import dataclass, field
 
 __all__ = [
     "INDIRECT", "Criterion", "Difference", "Everything", "Indirect", "Intersection", "Selection", "SelectionContext",

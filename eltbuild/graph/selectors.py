@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from eltbuild.errors import Problem, UsageError, did_you_mean
+from eltbuild.values import dataclass, field
 
 Indirect = Literal["eager", "cautious", "buildable", "empty"]
 INDIRECT: tuple[Indirect, ...] = ("eager", "cautious", "buildable", "empty")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ from eltbuild.disk import read_whole
 from eltbuild.errors import Problem, UsageError
 from eltbuild.project.resources import NodeId
 from eltbuild.relation import Relation
+from eltbuild.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Any, cast
 import jinja2
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, optimizeconst
+from jinja2.lexer import TokenStream
 from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.sandbox import SandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import missing
@@ -29,8 +30,10 @@ from eltbuild.jinja.bounds import (
     weighed,
 )
 from eltbuild.jinja.clock import current, tick, ticking
-from eltbuild.jinja.parser import MACRO_PREFIX, BlockParser, MacroFileParser, Ticks
+from eltbuild.jinja.lexer import token_stream
+from eltbuild.jinja.parser import MACRO_PREFIX, BlockParser, MacroFileParser
 from eltbuild.jinja.sandbox import SharedDict, SharedList, may_read
+from eltbuild.jinja.tree import Ticks
 from eltbuild.jinja.unknown import Unknown
 
 __all__ = ["MACRO_PREFIX", "Scope", "macro_environment", "native_environment", "text_environment"]
@@ -159,6 +162,13 @@ class TemplateEnvironment(SandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return self.parser_class(self, source, name, filename).parse()
+
+    def _tokenize(
+        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> TokenStream:
+        if state is not None:
+            return super()._tokenize(source, name, filename, state)
+        return token_stream(self.lexer, source, name, filename)
 
     @staticmethod
     def concat(parts: Iterable[str]) -> str:
@@ -337,25 +347,31 @@ def _short_lipsum(n: int = 5, html: bool = True, min: int = 20, max: int = 100) 
     )
 
 
-_EXTENSIONS = ["jinja2.ext.do", "jinja2.ext.loopcontrols"]
+_SETTINGS: Mapping[str, Any] = {
+    "extensions": ["jinja2.ext.do", "jinja2.ext.loopcontrols"],
+    "undefined": Unknown,
+    "cache_size": 0,
+    # What Jinja would fold into constants, most templates evaluate once: looking for it takes longer.
+    "optimized": False,
+}
 
 
 @lru_cache(maxsize=1)
 def text_environment() -> TemplateEnvironment:
     """The environment of models, tests and hooks; safe to use from several threads."""
-    return _furnish(TemplateEnvironment(extensions=_EXTENSIONS, undefined=Unknown, cache_size=0), native=False)
+    return _furnish(TemplateEnvironment(**_SETTINGS), native=False)
 
 
 @lru_cache(maxsize=1)
 def macro_environment() -> TemplateEnvironment:
     """The environment of macro files."""
-    return _furnish(MacroFileEnvironment(extensions=_EXTENSIONS, undefined=Unknown, cache_size=0), native=False)
+    return _furnish(MacroFileEnvironment(**_SETTINGS), native=False)
 
 
 @lru_cache(maxsize=1)
 def native_environment() -> TemplateEnvironment:
     """The environment of values in YAML."""
-    return _furnish(NativeTemplateEnvironment(extensions=_EXTENSIONS, undefined=Unknown, cache_size=0), native=True)
+    return _furnish(NativeTemplateEnvironment(**_SETTINGS), native=True)
 
 
 class Scope(dict[str, Any]):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from eltbuild.errors import Problem, UsageError
+from eltbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.values import dataclass, field
 
 NAMES = frozenset({"ref", "source", "config", "this", "var"})
 """The names that may stand in a plain template."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from eltbuild.values import dataclass
 
 MARKER = re.compile("\x00(\\d+):(\\d+)\x00")
 

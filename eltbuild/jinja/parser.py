@@ -8,35 +8,20 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.parser import Parser
 
+from eltbuild.jinja.tree import settle, ticked
+
 MACRO_PREFIX = "macro__"
 """Put before the names of macros in a macro file, so that a call inside the file is looked up like any other."""
-
-
-class Ticks(int):
-    """A constant that stands in a body for a call of the clock: Jinja allows no new kinds of nodes."""
-
-
-NODES = 64
-"""So many nodes of a body weigh as one step more."""
-
-
-def ticked(body: list[nodes.Node], line: int) -> list[nodes.Node]:
-    """A body that begins with a tick, the heavier the longer the body is.
-
-    The tick stands on the line of what is done first: that is where an endless one is told to go wrong.
-    """
-    count = sum(1 for part in body for _ in part.find_all(nodes.Node))
-    first = (
-        found.lineno for part in body for found in part.find_all(nodes.Expr) if type(found) is not nodes.TemplateData
-    )
-    line = next(first, line)
-    return [nodes.ExprStmt(nodes.Const(Ticks(1 + count // NODES))).set_lineno(line), *body]
 
 
 class BlockParser(Parser):
     """Jinja's parser, plus typed macro parameters, the block tags of a project, and ticks."""
 
     prefix = ""
+
+    def parse(self) -> nodes.Template:
+        """The whole template."""
+        return settle(nodes.Template(self.subparse(), lineno=1), self.environment)
 
     def parse_for(self) -> nodes.For:
         """A loop whose body begins with a tick."""

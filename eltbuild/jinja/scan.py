@@ -136,20 +136,25 @@ class _Walk:
 
 def _scan_tree(text: str) -> Mentions:
     import jinja2
-    from jinja2 import nodes
 
     from eltbuild.jinja.environment import text_environment
     from eltbuild.jinja.errors import TemplateError
     from eltbuild.jinja.template import syntax_error
 
     try:
-        tree = text_environment().parse(text)
+        return _mentions(text, text_environment().parse(text))
     except jinja2.TemplateSyntaxError as error:
         raise syntax_error(error, text) from None
     except RecursionError:
         raise TemplateError("the template is nested too deeply") from None
     except (ValueError, TypeError, OverflowError, IndexError) as error:
         raise TemplateError(f"the template cannot be read: {error}") from None
+
+
+def _mentions(text: str, tree: Any) -> Mentions:
+    """What a tree mentions. Raises `TemplateError` for filters and tests that there are none of."""
+    from jinja2 import nodes
+
     walk = _Walk(text)
     local = {name.name for name in tree.find_all(nodes.Name) if name.ctx in ("store", "param")}
     local |= {macro.name for macro in tree.find_all(nodes.Macro)}

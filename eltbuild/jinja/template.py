@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from traceback import walk_tb
 from types import TracebackType
@@ -15,11 +14,12 @@ import jinja2
 from jinja2.utils import missing
 
 from eltbuild.jinja.clock import running
-from eltbuild.jinja.environment import Scope, TemplateEnvironment, text_environment
+from eltbuild.jinja.environment import Scope, TemplateEnvironment, native_environment, text_environment
 from eltbuild.jinja.errors import RenderLimitError, TemplateError
 from eltbuild.jinja.literal import Piece, check_size, pieces
 from eltbuild.jinja.unknown import never, unanswered
 from eltbuild.jinja.wording import plainly
+from eltbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ def load(text: str, environment: TemplateEnvironment | None = None, path: str = 
         simple = pieces(text)
         if simple is not None:
             return Template(text, path, environment, simple, None)
+    elif environment is native_environment():
+        simple = pieces(text)
+        if simple is not None and len(simple) == 1 and isinstance(simple[0], Piece):
+            return Template(text, path, environment, simple, None)
     return Template(text, path, environment, None, compile_template(text, environment, path))
 
 
@@ -50,9 +54,10 @@ def compile_template(text: str, environment: TemplateEnvironment, path: str) -> 
         return _compile(text, environment, path)
     except jinja2.TemplateSyntaxError as error:
         raise syntax_error(error, text) from None
-    except RecursionError:
+    except (RecursionError, MemoryError):
+        # The Python compiler calls it a lack of memory.
         raise TemplateError("the template is nested too deeply") from None
-    except (ValueError, TypeError, OverflowError, MemoryError, SyntaxError, IndexError) as error:
+    except (ValueError, TypeError, OverflowError, SyntaxError, IndexError) as error:
         # Jinja and the Python compiler let some broken literals through to here.
         raise TemplateError(f"the template cannot be compiled: {error}") from None
 
@@ -105,9 +110,9 @@ def render(template: Template, names: Mapping[str, Any]) -> Any:
     """
     scope = scope_of(names)
     if template.pieces is not None:
-        text = _render_pieces(template.pieces, scope)
-        if text is not None:
-            return text
+        values = _values(template.pieces, scope)
+        if values is not None:
+            return values[0] if template.environment is native_environment() else "".join(map(str, values))
     code = template.code or compile_template(template.text, template.environment, template.path)
     context = code.new_context(scope, shared=True)
     try:
@@ -117,9 +122,29 @@ def render(template: Template, names: Mapping[str, Any]) -> Any:
         raise explain(error, template.path) from error
 
 
-def _render_pieces(parts: tuple[str | Piece, ...], scope: Scope) -> str | None:
-    """The text, or None where a name is missing and Jinja must say what it thinks of that."""
-    out = []
+def call(name: str, arguments: Mapping[str, Any], scope: Scope, path: str = "<template>") -> str | None:
+    """The text of `{{ name(**arguments) }}`, without a template; None where the scope has no such name.
+
+    The name may have dots in it. Raises what `render` does, and has its bounds.
+    """
+    environment = text_environment()
+    head, *rest = name.split(".")
+    called = scope.resolve(head)
+    for part in rest:
+        called = environment.getattr(called, part)
+    if called is missing or isinstance(called, jinja2.Undefined):
+        return None
+    try:
+        with running():
+            context = environment.context_class(environment, scope, None, {})
+            return environment.concat([str(environment.weighed(environment.call(context, called, **arguments)))])
+    except Exception as error:
+        raise explain(error, path) from error
+
+
+def _values(parts: tuple[str | Piece, ...], scope: Scope) -> list[Any] | None:
+    """The value of each part, or None where a name is missing and Jinja must say what it thinks of that."""
+    out: list[Any] = []
     for part in parts:
         if isinstance(part, str):
             out.append(part)
@@ -138,8 +163,8 @@ def _render_pieces(parts: tuple[str | Piece, ...], scope: Scope) -> str | None:
                     hint = getattr(error, "hint", "")
                     raise TemplateError(plainly(str(error)), part.line, part.column, hint) from error
                 raise
-        out.append(str(value))
-    return "".join(out)
+        out.append(value)
+    return out
 
 
 def note_position(error: Exception, line: int, path: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +16,14 @@ from eltbuild.plan import contract, extras
 from eltbuild.plan.incremental import strategy_of
 from eltbuild.plan.keys import listed
 from eltbuild.plan.materialize import MATERIALIZATIONS
-from eltbuild.plan.reconcile import MODES
+from eltbuild.plan.reconcile import MODES as CHANGES
+from eltbuild.plan.showing import MODES, SHOWN
 from eltbuild.plan.snapshot_settings import config_problems
 from eltbuild.plan.user_functions import impossible
 from eltbuild.project.durations import RETRIES, SPAN, retries_of, seconds_of
 from eltbuild.project.resources import Node
 from eltbuild.sql.writer import Writer
+from eltbuild.values import replace
 
 Own = Callable[[str, Node], bool]
 """Whether the project itself defines a macro of that key, as a template of the node's package would find it."""
@@ -57,6 +58,7 @@ def check(nodes: Iterable[Node], writer: Writer, own_materialization: Own, own_m
         elif node.resource_type == "function":
             found += _function(node, writer.dialect, own_macro)
         found += _limits(node)
+        found += _publishing(node)
         if node.resource_type in ("model", "seed", "snapshot"):
             cut = extras.too_long(node, node.relation, writer) if node.relation is not None else None
             found += (replace(cut, severity="warning"),) if cut is not None else ()
@@ -78,6 +80,18 @@ LIMITS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "timeout": (seconds_of, SPAN),
     "retries": (retries_of, RETRIES),
 }
+
+
+def _publishing(node: Node) -> Iterator[Problem]:
+    mode = node.config.get("publish")
+    if mode is None or node.resource_type not in (*SHOWN, "function"):
+        return
+    if mode not in MODES:
+        text = f"`publish: {mode}` of `{node.name}` is unknown"
+        yield _placed(Problem(text, node.place, did_you_mean(str(mode), MODES) or f"one of {', '.join(MODES)}"), node)
+    elif mode == "audited" and node.resource_type == "function":
+        text = f"`publish: audited` of the function `{node.name}`: a function has no rows, and no tests of them"
+        yield _placed(Problem(text, node.place, "leave it out: a function stands the moment it is made"), node)
 
 
 def _limits(node: Node) -> Iterator[Problem]:
@@ -108,6 +122,8 @@ def _model(node: Node, able: Capabilities, own_macro: Own) -> Iterator[Problem]:
         hint = did_you_mean(node.materialized, MATERIALIZATIONS) or f"one of {', '.join(sorted(MATERIALIZATIONS))}"
         text = f"model `{node.name}`: there is no materialization `{node.materialized}`"
         yield Problem(text, node.place, hint, "warning")
+    elif node.ephemeral and node.access == "public":
+        yield Problem(f"`access: public` of `{node.name}` cannot be: it is ephemeral", hint="materialize it as a view")
     elif node.materialized == "incremental":
         yield from _incremental(node, able, own_macro)
 
@@ -121,8 +137,8 @@ def _incremental(node: Node, able: Capabilities, own_macro: Own) -> Iterator[Pro
         except CompileError as error:
             yield from (replace(problem, severity="warning") for problem in error.problems)
     mode = node.config.get("on_schema_change")
-    if mode and mode not in MODES:
-        hint = did_you_mean(str(mode), MODES) or f"one of {', '.join(sorted(MODES))}"
+    if mode and mode not in CHANGES:
+        hint = did_you_mean(str(mode), CHANGES) or f"one of {', '.join(sorted(CHANGES))}"
         text = f"`on_schema_change: {mode}` of `{node.name}` is unknown: taken as `ignore`"
         yield Problem(text, node.place, hint, "warning")
     elif (mode or "ignore") in LOOSE and (node.config.get("contract") or {}).get("enforced"):

@@ -92,7 +92,7 @@ def asked(node: Node, writer: Writer) -> Counter[str]:
     """How many constraints of each kind the contract gives the table, none where it is not enforced."""
     given = [*node.constraints, *(one for spec in node.columns.values() for one in spec.constraints)]
     kinds = [str(one.get("type")) for one in given] if is_enforced(node) else []
-    return Counter(kind for kind in kinds if kind in ENDINGS and _taken(kind, writer))
+    return Counter(kind for kind in kinds if kind in ENDINGS and is_made(kind, writer))
 
 
 def names(facts: Facts, writer: Writer) -> frozenset[str]:
@@ -127,7 +127,7 @@ def _own_names(facts: Facts, writer: Writer) -> Mapping[Slot, tuple[str, bool, t
     found: dict[Slot, tuple[str, bool, tuple[str, ...]]] = {}
     for slot, (one, columns) in placed.items():
         kind = str(one.get("type"))
-        if kind in ENDINGS and _taken(kind, writer):
+        if kind in ENDINGS and is_made(kind, writer):
             used = {name for name, _, _ in found.values()}
             name = str(one.get("name") or "") or _name(kind, columns, facts, used, writer)
             found[slot] = (name, kind in INDEXED, columns)
@@ -155,20 +155,43 @@ def declared_type(spec: ColumnSpec, node: Node, writer: Writer) -> str:
 
 
 def warnings(node: Node, writer: Writer) -> tuple[Problem, ...]:
-    """What to tell of constraints that the engine does not take, or takes and does not enforce."""
+    """What to tell of constraints that the engine does not take, or takes and does not enforce, and of those that
+
+    nobody can look after.
+    """
     found: list[Problem] = []
     if not is_enforced(node):
         return ()
     for constraint in (*node.constraints, *(c for spec in node.columns.values() for c in spec.constraints)):
-        kind = str(constraint.get("type"))
-        if kind == "custom" or kind in writer.capabilities.enforced_constraints:
-            continue
-        taken = kind in spelling.UNENFORCED.get(writer.dialect, ())
-        if constraint.get("warn_unenforced" if taken else "warn_unsupported", True):
-            verb = "takes but does not enforce" if taken else "does not take"
-            text = f"the engine {verb} the constraint `{kind}` of `{node.name}`"
-            found.append(Problem(text, node.patch_place or node.place, severity="warning", name="UnenforcedConstraint"))
-    return tuple(found)
+        told = _lost(constraint, node, writer) or _unenforced(constraint, node, writer)
+        if told:
+            place = node.patch_place or node.place
+            found.append(Problem(told, place, severity="warning", name="UnenforcedConstraint"))
+    return tuple(dict.fromkeys(found))
+
+
+def _unenforced(constraint: Constraint, node: Node, writer: Writer) -> str:
+    kind = str(constraint.get("type"))
+    if kind == "custom" or kind in writer.capabilities.enforced_constraints:
+        return ""
+    taken = kind in spelling.UNENFORCED.get(writer.dialect, ())
+    if not constraint.get("warn_unenforced" if taken else "warn_unsupported", True):
+        return ""
+    verb = "takes but does not enforce" if taken else "does not take"
+    return f"the engine {verb} the constraint `{kind}` of `{node.name}`: it is checked when the model is built"
+
+
+def _lost(constraint: Constraint, node: Node, writer: Writer) -> str:
+    """Why a constraint is neither enforced by the engine nor checked."""
+    kind = str(constraint.get("type"))
+    made = node.materialized in ("table", "incremental") and is_made(kind, writer)
+    if made or not constraint.get("warn_unsupported", True):
+        return ""
+    if kind == "custom":
+        return f"a `custom` constraint of `{node.name}` has no effect: a {node.materialized} has none"
+    if kind == "foreign_key" and not (constraint.get("to_columns") or "(" in str(constraint.get("expression") or "")):
+        return f"a `foreign_key` of `{node.name}` has no effect: it does not name the columns that it points to"
+    return ""
 
 
 def _difference(
@@ -190,7 +213,10 @@ def _table(rows: list[tuple[str, str, str, str]]) -> str:
     return "\n".join(lines)
 
 
-def _taken(kind: str, writer: Writer) -> bool:
+def is_made(kind: str, writer: Writer) -> bool:
+    """Whether a table gets constraints of that kind, enforced or not."""
+    if kind == "foreign_key" and writer.capabilities.holds_referenced:
+        return False
     return (
         kind == "custom"
         or kind in writer.capabilities.enforced_constraints
@@ -201,7 +227,7 @@ def _taken(kind: str, writer: Writer) -> bool:
 def _column_line(spec: ColumnSpec, column: Column, node: Node, writer: Writer, names: Mapping[Slot, str]) -> str:
     words = [writer.quote(column.name), declared_type(spec, node, writer)]
     for number, constraint in enumerate(spec.constraints):
-        if _taken(str(constraint.get("type")), writer):
+        if is_made(str(constraint.get("type")), writer):
             name = names.get((column.name, number))
             words.append(f"constraint {writer.quote(name)}" if name else "")
             words.append(_column_constraint(constraint, writer))
@@ -224,7 +250,7 @@ def _column_constraint(constraint: Constraint, writer: Writer) -> str:
 
 def _model_constraint(constraint: Constraint, names: Mapping[str, str], writer: Writer) -> str:
     kind, expression = str(constraint.get("type")), str(constraint.get("expression") or "")
-    if not _taken(kind, writer):
+    if not is_made(kind, writer):
         return ""
     given = [str(name).strip('"`') for name in constraint.get("columns") or ()]
     columns = writer.names(names.get(name.casefold(), name) for name in given)

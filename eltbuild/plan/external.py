@@ -11,7 +11,8 @@ from typing import Any
 
 from eltbuild.adapter import Answer, Connection
 from eltbuild.errors import CompileError, Problem
-from eltbuild.plan.nouns import Call, Facts, Operation, Statement
+from eltbuild.plan import promises
+from eltbuild.plan.nouns import Audit, Call, Facts, Operation, Statement
 from eltbuild.plan.publish import Making, publish
 from eltbuild.plan.whole import with_header
 from eltbuild.relation import Column, Relation
@@ -54,9 +55,10 @@ def external(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
             query = f"select * from {source}" + (_no_nulls(columns, writer) if empty else "")
             return connection.execute(writer.create_view_as(place, query, replace=replace, kind="view"))
 
-        return (Statement(create, "stage"), Call(written))
+        audit = (Audit(stage, stage, temporary=True),) if facts.audited else ()
+        return (Statement(create, "stage"), *promises.of_place(facts, writer, stage), *audit, Call(written))
 
-    return publish(facts, writer, Making("view", make, facts.columns))
+    return publish(facts, writer, Making("view", make, facts.columns, audits=True))
 
 
 def place_of(facts: Facts) -> tuple[str, dict[str, Any]]:

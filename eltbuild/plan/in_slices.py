@@ -5,13 +5,12 @@ Each slice may commit by itself, for nobody reads them there; the last step puts
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eltbuild.plan.nouns import Facts, Operation
 from eltbuild.plan.publish import publish
 from eltbuild.plan.whole import of_query
 from eltbuild.relation import Relation
 from eltbuild.sql.writer import Writer
+from eltbuild.values import replace
 
 
 def begun(facts: Facts, place: Relation, writer: Writer) -> tuple[Operation, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.keys import Key
@@ -13,6 +12,7 @@ from eltbuild.plan.reconcile import Pair, fits
 from eltbuild.plan.whole import with_header
 from eltbuild.relation import Relation
 from eltbuild.sql.writer import Writer
+from eltbuild.values import dataclass, replace
 
 CONVERTED = "_cast" + WORKING
 """The suffix of the table for new rows in the types of the table that they go to."""

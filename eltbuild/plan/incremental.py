@@ -6,21 +6,20 @@ to the table is decided, and what the rows themselves forbid is found, before an
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError, Problem, did_you_mean
-from eltbuild.plan import contract
+from eltbuild.plan import promises
 from eltbuild.plan.extras import extras
-from eltbuild.plan.increment import Increment
+from eltbuild.plan.increment import Increment, working
 from eltbuild.plan.keys import keys_of, listed
-from eltbuild.plan.nouns import Facts, Operation
+from eltbuild.plan.nouns import Audit, Facts, Operation
 from eltbuild.plan.reconcile import Reconciled, reconcile
 from eltbuild.plan.rows import columns_of
 from eltbuild.plan.strategies import STRATEGIES
 from eltbuild.plan.whole import table
 from eltbuild.project.resources import Node
 from eltbuild.sql.writer import Writer
+from eltbuild.values import replace
 
 
 def incremental(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
@@ -43,11 +42,29 @@ def increased(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
         facts = replace(facts, columns=columns_of(facts.rows, writer))
     if not facts.columns:
         raise CompileError(Problem(f"the columns of the query of `{facts.node.name}` are not known", facts.node.place))
-    if contract.is_enforced(facts.node):
-        contract.checked(facts, writer)
+    promised = promises.of_standing_table(facts, writer)
     found = reconcile(facts, writer, keeps_gone=name in PARTIAL)
-    steps = STRATEGIES[name](increment_of(facts, found), writer)
-    return (*found.checks, *steps.prepared, *found.operations, *steps.written)
+    increment = increment_of(facts, found)
+    steps = STRATEGIES[name](increment, writer)
+    if not facts.audited:
+        return (*found.checks, *steps.prepared, *found.operations, *steps.written, *promised)
+    *written, unstaged = steps.written
+    delta = working(increment, writer)
+    early = (Audit(delta, delta, temporary=True, delta=True),) if takes_all(facts.node) else ()
+    merged = Audit(facts.relation, delta, beside=False, temporary=True)
+    return (*found.checks, *steps.prepared, *early, *found.operations, *written, merged, unstaged, *promised)
+
+
+def takes_all(node: Node) -> bool:
+    """Whether every new row comes into the table as it is, so that one which fails a test fails it there, too."""
+    return not any(node.config.get(key) for key in SIFTING)
+
+
+SIFTING = (
+    "merge_clauses", "merge_update_columns", "merge_exclude_columns", "merge_update_condition",
+    "merge_insert_condition", "merge_update_set_expressions",
+)  # fmt: skip
+"""Configs that let a merge leave out rows or values."""
 
 
 PARTIAL = frozenset({"merge"})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from eltbuild.errors import CompileError, Problem, did_you_mean
 from eltbuild.project.resources import Node
 from eltbuild.relation import Column
+from eltbuild.values import dataclass
 
 WORD = re.compile(r"[^\W\d]\w*")
 QUOTED = re.compile(r'"((?:[^"]|"")+)"|`((?:[^`]|``)+)`|\[([^\]]+)\]')

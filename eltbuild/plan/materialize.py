@@ -11,6 +11,7 @@ from eltbuild.plan.extras import persists, undescribed
 from eltbuild.plan.going_on import goes_on
 from eltbuild.plan.incremental import incremental, is_whole
 from eltbuild.plan.nouns import Facts, Operation, Recipe, Statement
+from eltbuild.plan.promises import has_constraints
 from eltbuild.plan.publish import Making, asks_for_columns, losses, publish
 from eltbuild.plan.rows import columns_of
 from eltbuild.plan.seed import seed
@@ -86,6 +87,13 @@ def _losses(facts: Facts, writer: Writer, columns: tuple[Column, ...]) -> tuple[
         return materialized_views.warnings(facts, writer) if facts.node.materialized == "materialized_view" else ()
     making = Making(kind_of(facts.node), lambda place, replace: (), columns, contract.keys(facts, writer))
     return losses(facts, writer, making)
+
+
+def stays(recipe: Recipe, facts: Facts) -> bool:
+    """Whether a standing table may stay and the contract has constraints, so that it matters which of them it has."""
+    if not has_constraints(facts.node) or facts.rows is not None:
+        return False
+    return not is_whole(facts) if recipe.materialize is incremental else bool(facts.belongings.dependants)
 
 
 def asks_columns(recipe: Recipe, facts: Facts) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
 from eltbuild.adapter import Answer, Capabilities, Connection
 from eltbuild.errors import Problem
 from eltbuild.project.resources import Node, NodeId
-from eltbuild.relation import Belongings, Column, Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Constraint, Relation, RelationInfo, RelationKind
+from eltbuild.values import dataclass, field
 
 Action = Literal["build", "reuse", "skip"]
 
@@ -101,7 +101,25 @@ class Seize:
     label: str = "lock"
 
 
-Operation: TypeAlias = "Statement | Load | Call | Check | Seize"
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The error tests of the node, asked of the rows at `place`: what comes after is done only where they pass."""
+
+    place: Relation
+    kept: Relation
+    """Where the rows lie that are worth a look where they fail: those at `place`, or the new ones among them."""
+    beside: bool = True
+    """Whether all that was done so far lies beside what stands, so that it can be committed without being seen."""
+    kind: RelationKind = "table"
+    """What `kept` is."""
+    temporary: bool = False
+    """Whether `kept` goes with the session."""
+    delta: bool = False
+    """Whether `place` has the new rows only: asked of those are the tests that one row can fail."""
+    label: str = "audit"
+
+
+Operation: TypeAlias = "Statement | Load | Call | Check | Seize | Audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +154,8 @@ class Facts:
     empty: bool = False
     belongings: Belongings = field(default_factory=Belongings)
     """What hangs on `existing` and would go with it."""
+    constraints: tuple[Constraint, ...] = ()
+    """What the standing table enforces; asked for where it stays and its contract has constraints."""
     later: frozenset[tuple[str, str, str]] = frozenset()
     """Keys of the relations that this run builds after this one, of those that hang on it."""
     archive_suffix: str = ""
@@ -148,6 +168,12 @@ class Facts:
     """Where files go that a relation is kept in, from the project's folder."""
     root: str = ""
     """The project's folder."""
+    steady: bool = False
+    """Whether locks that keep readers waiting are worth avoiding, since they would be held for long."""
+    unaltered: bool = False
+    """Whether what stands there is known to have been built from this very text; asked for only where `steady`."""
+    audited: bool = False
+    """Whether what is built is shown only once its tests have passed."""
     temporary: str = ""
     """A suffix, unique to this run, for relations that exist only while it works."""
 

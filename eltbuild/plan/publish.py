@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from eltbuild.errors import CompileError, Problem
-from eltbuild.plan import indexes, rules
+from eltbuild.plan import indexes, promises, rules
 from eltbuild.plan.archive import renamed
 from eltbuild.plan.extras import extras, too_long
 from eltbuild.plan.in_place import exchanged, ignored, is_exchanged, is_possible, refusal, stage
@@ -27,11 +26,12 @@ from eltbuild.plan.keeping import (
     set_aside,
     swap_places,
 )  # fmt: skip
-from eltbuild.plan.nouns import Facts, Operation, Statement
+from eltbuild.plan.nouns import Audit, Facts, Operation, Statement
 from eltbuild.relation import Belongings, Column, Index, Relation, RelationKind
 from eltbuild.sql import spelling
 from eltbuild.sql.scan import mentions
 from eltbuild.sql.writer import Writer
+from eltbuild.values import dataclass, replace
 
 Make: TypeAlias = Callable[[Relation, bool], tuple[Operation, ...]]
 """Operations that make a relation at a place; the flag: whether they may replace what stands there."""
@@ -59,6 +59,8 @@ class Making:
     """Constraints with an index that `make` gives it: elsewhere than in its place under names with the run's suffix."""
     waits: bool = False
     """Whether it stands already, whole, at its `working_place`: `make` is asked only where it cannot be renamed."""
+    audits: bool = False
+    """Whether `make` itself has its rows audited before anything of them can be seen."""
 
 
 def working_place(relation: Relation, temporary: str, writer: Writer) -> Relation:
@@ -74,14 +76,19 @@ def publish(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ..
     cut = too_long(facts.node, facts.relation, writer)
     if cut is not None:
         raise CompileError(cut)
-    if is_replaced(facts, writer, making) and not facts.archive_suffix:
+    if facts.audited and (making.audits or making.kind == "view"):
+        first = () if making.audits else _tried(facts, writer, making)
+        return (*first, *publish(replace(facts, audited=False), writer, making))
+    if is_replaced(facts, writer, making) and not (facts.archive_suffix or facts.audited):
         return _replaced(facts, writer, making)
     problem = refusal(facts, making.kind, making.columns, writer)
     if problem is not None:
         raise CompileError(problem)
-    if is_exchanged(facts, making.kind, making.columns, writer):
+    stays = facts.steady and not facts.archive_suffix and is_possible(facts, making.kind, making.columns, writer)
+    if stays or is_exchanged(facts, making.kind, making.columns, writer):
         return _exchanged(facts, writer, making)
-    if facts.existing is None and not _waits(writer, making) and _is_sound(facts, writer, making):
+    beside = facts.audited or _waits(writer, making)
+    if facts.existing is None and not beside and _is_sound(facts, writer, making):
         return _first(facts, writer, making)
     return _swapped(facts, writer, making)
 
@@ -130,6 +137,18 @@ def reads_itself(facts: Facts) -> bool:
 # The ways
 
 
+def _tried(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
+    """A view of another name, audited and gone again."""
+    working = working_place(facts.relation, facts.temporary, writer)
+    dropped = Statement(writer.drop(working, making.kind, cascade=False), "drop")
+    return (*_unnamed(making.make(working, False)), Audit(working, working, kind=making.kind), dropped)
+
+
+def _unnamed(made: Sequence[Operation]) -> tuple[Operation, ...]:
+    """The same, as nothing that the user asked for: the answer of what is made in its place is the node's."""
+    return tuple(replace(one, label="stage") if one.label == "main" else one for one in made)
+
+
 def _first(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
     able = writer.capabilities
     replaces = {"table": able.create_or_replace_table, "view": able.create_or_replace_view and not able.binds_views}
@@ -157,6 +176,8 @@ def _exchanged(facts: Facts, writer: Writer, making: Making) -> tuple[Operation,
     )
     return (
         *(() if waits else stage(facts, making.columns, staged, header, writer)),
+        *promises.of_standing_table(facts, writer, staged),
+        *_audit(facts, staged, temporary=not waits),
         *exchanged(facts, making.columns, staged, writer),
         *extras(facts, writer, fresh=False, columns=making.columns),
     )
@@ -189,11 +210,18 @@ def _swapped(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, .
     )
     return (
         *(() if making.waits else making.make(working, False)),
+        *_audit(facts, working, making.kind),
         *indexes.made(early, working, writer, suffix),
         *rules.made(facts, checked, working, writer),
         *seized(facts, locked, writer, swap, _instead(facts, making, working, writer) if len(locked) > 1 else ()),
         *_asked(facts, writer, making),
     )
+
+
+def _audit(
+    facts: Facts, staged: Relation, kind: RelationKind = "table", temporary: bool = False
+) -> tuple[Operation, ...]:
+    return (Audit(staged, staged, kind=kind, temporary=temporary),) if facts.audited else ()
 
 
 def _instead(facts: Facts, making: Making, working: Relation, writer: Writer) -> tuple[Operation, ...]:
@@ -270,6 +298,8 @@ def _asked(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...
 def asks_for_columns(facts: Facts, kind: str) -> bool:
     """Whether the way to replace what stands there cannot be told without the columns that the query gives."""
     hangs, existing = facts.belongings, facts.existing
+    if existing is not None and facts.steady:
+        return True
     if existing is None or hangs == Belongings():
         return bool(hangs.indexes) or any(column.comment for column in (existing.columns if existing else ()))
     return bool(

@@ -7,7 +7,6 @@ other type can hold are converted, and one that it cannot hold refuses the node 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from eltbuild.adapter import Answer
@@ -19,6 +18,7 @@ from eltbuild.relation import Column, Relation
 from eltbuild.sql.conversions import Conversion, conversion
 from eltbuild.sql.types import is_zoned, wider_text
 from eltbuild.sql.writer import Writer
+from eltbuild.values import dataclass
 
 EXAMPLES = 3
 """How many values that do not fit are told."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.extras import extras
 from eltbuild.plan.in_place import refusal
 from eltbuild.plan.keeping import let_go, referenced
-from eltbuild.plan.nouns import Facts, Load, Operation, Statement
+from eltbuild.plan.nouns import Audit, Facts, Load, Operation, Statement
+from eltbuild.plan.publish import working_place
 from eltbuild.plan.rows import columns_of
 from eltbuild.plan.whole import rows_table
+from eltbuild.project.resources import Node
 from eltbuild.relation import Column
 from eltbuild.sql.quoting import read_bare
 from eltbuild.sql.writer import Writer
+from eltbuild.values import replace
 
 DELIMITERS = re.compile(r"[,;|\t]")
 """Characters that stand between values where the one that is looked for does not."""
@@ -38,24 +40,51 @@ def seed(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
     problem = refusal(facts, "table", facts.existing.columns, writer)
     if problem is not None:
         raise CompileError(problem)
+    if facts.audited:
+        return _exchanged(facts, facts.existing.columns, writer)
     emptied = Statement(writer.emptied(facts.relation), "empty")
     loaded: tuple[Operation, ...] = () if facts.empty else (Load(facts.relation, facts.rows, "main"),)
     after = extras(facts, writer, fresh=False, columns=facts.existing.columns)
     return (*let_go(facts, writer), emptied, *loaded, *referenced(facts, writer), *after)
 
 
+def _exchanged(facts: Facts, standing: Sequence[Column], writer: Writer) -> tuple[Operation, ...]:
+    """The rows wait beside the table until they are audited."""
+    given = {str(name).casefold() for name in facts.rows.schema.names}
+    columns = [column for column in standing if column.name.casefold() in given]
+    staged = working_place(facts.relation, facts.temporary, writer)
+    lines = [writer.definition(column) for column in columns]
+    return (
+        Statement(writer.create_table(staged, lines), "stage"),
+        *(() if facts.empty else (Load(staged, facts.rows, "stage"),)),
+        Audit(staged, staged),
+        *let_go(facts, writer),
+        Statement(writer.emptied(facts.relation), "empty"),
+        Statement(writer.insert_from(facts.relation, [column.name for column in columns], staged)),
+        Statement(writer.drop(staged, cascade=False), "drop"),
+        *referenced(facts, writer),
+        *extras(facts, writer, fresh=False, columns=standing),
+    )
+
+
 def seed_columns(facts: Facts, writer: Writer) -> tuple[Column, ...]:
     """The columns of the new table: types from `column_types`, the others from the rows."""
-    given = facts.node.config.get("column_types") or {}
+    return typed_columns(facts.node, facts.rows, writer)
+
+
+def typed_columns(node: Node, rows: Any, writer: Writer) -> tuple[Column, ...]:
+    """The columns of the rows of a seed's file; types from `column_types`, the others from the rows.
+
+    Raises `CompileError` where `column_types` is no mapping.
+    """
+    given = node.config.get("column_types") or {}
     if not isinstance(given, Mapping):
         hint = "write it as `{column: type}`"
-        raise CompileError(
-            Problem(f"`column_types` of the seed `{facts.node.name}` is no mapping", facts.node.place, hint)
-        )
+        raise CompileError(Problem(f"`column_types` of the seed `{node.name}` is no mapping", node.place, hint))
     limit = writer.capabilities.identifier_length
     exact = {_cut(str(name), limit): str(type_name) for name, type_name in given.items()}
     folded = {name.strip('"`').casefold(): type_name for name, type_name in exact.items()}
-    columns = columns_of(facts.rows, writer, narrow=True)
+    columns = columns_of(rows, writer, narrow=True)
     return tuple(
         Column(column.name, exact.get(column.name) or folded.get(column.name.casefold()) or column.type)
         for column in columns

@@ -8,12 +8,11 @@ or changes with an old `updated_at` begins at the time of the run. Nothing is ru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.extras import extras
 from eltbuild.plan.keys import Key, column_named
-from eltbuild.plan.nouns import Check, Facts, Operation, Statement
+from eltbuild.plan.nouns import Audit, Check, Facts, Operation, Statement
 from eltbuild.plan.publish import WORKING, Making, publish
 from eltbuild.plan.reconcile import Pair, difference, fits, refuse_strange, widened
 from eltbuild.plan.repeated import EXAMPLES, repeated
@@ -22,6 +21,7 @@ from eltbuild.plan.whole import modifier, with_header
 from eltbuild.relation import Column, Relation
 from eltbuild.sql.types import is_zoned
 from eltbuild.sql.writer import SOURCE, TARGET, Writer
+from eltbuild.values import dataclass
 
 KEEP = "cast it in the query to the type that the snapshot has"
 WORKING_COLUMNS = ("dbt_closes", "dbt_writes", "dbt_copies", "dbt_repeats")
@@ -47,6 +47,7 @@ def snapshot(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
         *altered,
         Statement(_closed(facts, settings, working, writer), "close"),
         Statement(_opened(facts, settings, columns, working, writer)),
+        *((Audit(facts.relation, working, beside=False, temporary=True),) if facts.audited else ()),
         Statement(writer.drop(working, cascade=False), "drop"),
         *extras(facts, writer, fresh=False, columns=(*facts.existing.columns, *facts.columns)),
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from eltbuild.errors import CompileError, Problem, did_you_mean
 from eltbuild.plan.keys import Key, keys_of, listed
 from eltbuild.plan.nouns import Facts
 from eltbuild.project.resources import Node
 from eltbuild.sql.quoting import read_bare
+from eltbuild.values import dataclass
 
 META = ("dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to", "dbt_is_deleted")
 HARD_DELETES = ("ignore", "invalidate", "new_record")

@@ -31,7 +31,7 @@ ONE_ROW = (
 def append(increment: Increment, writer: Writer) -> Steps:
     """Add the rows."""
     facts = increment.facts
-    if increment.converts:
+    if increment.converts or facts.audited:
         return staged(increment, writer)
     if facts.rows is not None:
         if [pair.query for pair in increment.pairs] == [column.name for column in facts.columns]:
@@ -64,7 +64,7 @@ def merge(increment: Increment, writer: Writer) -> Steps:
 def insert_overwrite(increment: Increment, writer: Writer) -> Steps:
     """Replace the partitions that come again; without partitions, all rows."""
     facts, able = increment.facts, writer.capabilities
-    plain = facts.rows is None and not increment.converts
+    plain = facts.rows is None and not increment.converts and not facts.audited
     if able.insert_overwrite and writer.dialect in spelling.SPARK and plain:
         names = [pair.target for pair in increment.pairs]
         sql = writer.insert_columns(facts.relation, names, facts.query, overwrite=True)
@@ -97,7 +97,7 @@ def microbatch(increment: Increment, writer: Writer) -> Steps:
         *(f"({predicate})" for predicate in increment.predicates),
     ]
     emptied = Statement(writer.delete_where(facts.relation, window), "delete")
-    if facts.rows is not None or increment.converts or reads_itself(facts):
+    if facts.rows is not None or increment.converts or facts.audited or reads_itself(facts):
         return staged(increment, writer, (emptied,))
     return Steps((), (emptied, Statement(with_header(facts, inserted(increment, writer)))))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eltbuild.errors import CompileError, Problem
-from eltbuild.plan import contract
+from eltbuild.plan import contract, promises
+from eltbuild.plan.extras import extras
 from eltbuild.plan.materialized_views import refreshed
 from eltbuild.plan.nouns import Facts, Load, Operation, Statement
 from eltbuild.plan.publish import WORKING, Make, Making, publish
@@ -22,9 +23,16 @@ MODIFIERS: Mapping[str, tuple[str, str, bool]] = {
 
 def view(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
     """A view of the query."""
-    if contract.is_enforced(facts.node):
-        contract.checked(facts, writer)
-    return publish(facts, writer, Making("view", _by_view(facts, writer, "view"), facts.columns))
+    promised = promises.of_query(facts, writer)
+    if facts.steady and facts.unaltered and _has_same_columns(facts):
+        return (*promised, *extras(facts, writer, fresh=False, kind="view", columns=facts.columns))
+    return (*promised, *publish(facts, writer, Making("view", _by_view(facts, writer, "view"), facts.columns)))
+
+
+def _has_same_columns(facts: Facts) -> bool:
+    """Whether the view that stands there gives what its query gives now."""
+    standing = facts.existing.columns if facts.existing is not None and facts.existing.kind == "view" else ()
+    return bool(standing) and [(c.name, c.type) for c in standing] == [(c.name, c.type) for c in facts.columns]
 
 
 def table(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
@@ -52,8 +60,12 @@ def materialized_view(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
         )
     kind: RelationKind = "materialized_view"
     if facts.existing is not None and facts.existing.kind == kind and not facts.full_refresh:
-        return refreshed(facts, writer)
-    return publish(facts, writer, Making(kind, _by_view(facts, writer, kind), facts.columns))
+        operations = refreshed(facts, writer)
+        # Refreshed in its place it would keep all readers waiting while its tests are asked.
+        if not facts.audited or not operations:
+            return (*promises.of_query(facts, writer), *operations) if operations else ()
+    making = Making(kind, _by_view(facts, writer, kind), facts.columns)
+    return (*promises.of_query(facts, writer), *publish(facts, writer, making))
 
 
 def with_header(facts: Facts, sql: str) -> str:
@@ -106,7 +118,8 @@ def _of_contract(facts: Facts, writer: Writer) -> Making:
         lines = contract.definitions(facts, writer, suffix)
         created = writer.create_table(place, lines, replace=replace, modifier=word, options=options)
         filled = writer.insert_columns(place, names, facts.query)
-        return (Statement(created, "create"), Statement(with_header(facts, filled)))
+        asked = promises.of_new_table(facts, writer, place)
+        return (Statement(created, "create"), Statement(with_header(facts, filled)), *asked)
 
     return Making("table", make, facts.columns, contract.keys(facts, writer))
 

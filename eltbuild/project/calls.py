@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+
+from eltbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ def read_tests(fields: Fields, owner: Mapping[Any, Any], what: str, column: str 
             arguments = {} if column is None else {"column_name": column}
             out.append(TestEntry(name, namespace, arguments, line=line, column=place))
         else:
-            test = _test(fields, item, items, index, what, column)
+            test = read_test(fields, item, items, index, what, column)
             if test is not None:
                 out.append(test)
     return tuple(out)
@@ -132,7 +132,7 @@ def _split(name: str) -> tuple[str | None, str]:
     return (namespace, rest) if dot else (None, name)
 
 
-def _test(fields: Fields, item: Any, items: list[Any], index: int, what: str, column: str | None) -> TestEntry | None:
+def read_test(fields: Fields, item: Any, items: list[Any], index: int, what: str, column: str | None) -> TestEntry | None:
     """A test written as a mapping: `{name: arguments}`, or `{test_name: name, ...arguments}`."""
     if not isinstance(item, dict):
         fields.report(items, index, f"a test of {what} is a name or a mapping, not {kind_of(item)}")
@@ -160,10 +160,10 @@ def _test(fields: Fields, item: Any, items: list[Any], index: int, what: str, co
         fields.report(item, name, f"the arguments of test `{name}` of {what} must be a mapping, not {kind_of(given)}")
         return None
     line, place = getattr(items, "place_of", lambda _: (0, 0))(index)
-    return _assembled(fields, name, given, source, what, column, line, place)
+    return assembled(fields, name, given, source, what, column, line, place)
 
 
-def _assembled(
+def assembled(
     fields: Fields, name: str, given: dict[Any, Any], source: Any, what: str, column: str | None, line: int, place: int
 ) -> TestEntry | None:
     """The test with its arguments and config told apart, of which some write the config among the arguments."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from eltbuild.errors import Place, Problem, ProjectError
 from eltbuild.project.config_keys import BOOLEANS, KNOWN, MAPPINGS, check_keys
 from eltbuild.project.project import Settings
 from eltbuild.project.yaml import Mapped
+from eltbuild.values import dataclass, field
 
 __all__ = ["KNOWN", "Configs", "Resolved", "check_keys", "hooks"]
 

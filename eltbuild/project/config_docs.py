@@ -51,6 +51,15 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "another name; `false` never does; both outrank `--adopt`.",
         "as the flag says",
     ),
+    "on_target": _E(
+        "Unit tests: `true` runs the test in the warehouse, not in memory; `--on-target` and `--in-memory` outrank it.",
+        "`false`",
+    ),
+    "publish": _E(
+        "When readers see what is built: `immediate`, as soon as it stands; `audited`, once its error tests have "
+        "passed on it; `run`, together with all else that the run builds, or not at all. `--publish` outranks it.",
+        "`immediate`",
+    ),
     "grants": _E(
         "Who may do what: privilege to grantees. It decides on the privileges that it names (`insert: []` takes one "
         "from everybody); rights that it does not name stay. `+select` adds to the levels above.",
@@ -80,9 +89,16 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     "latest_version_pointer": _E("Read for compatibility; has no effect."),
     "event_time": _E("The column that tells when a row happened: for `microbatch` and for `--sample`."),
-    "freshness": _E("How old the data may be: `warn_after` and `error_after` as `{count, period}`, and `filter`."),
-    "loaded_at_field": _E("Sources: the column that tells when a row arrived; freshness is measured by it."),
-    "loaded_at_query": _E("Sources: a query for the time of the last arrival, in place of `loaded_at_field`."),
+    "freshness": _E(
+        "How old the data may be: `warn_after` and `error_after` as `{count, period}`, and `filter`; `null` takes an "
+        "inherited rule away. Of models, seeds and snapshots `eltbuild freshness` checks it; dbt's `build_after` is "
+        "read for compatibility and has no effect."
+    ),
+    "loaded_at_field": _E(
+        "The column, or an expression, that tells when a row arrived; freshness is measured by it. A model without it "
+        "is as fresh as its last build."
+    ),
+    "loaded_at_query": _E("A query for the time of the last arrival, in place of `loaded_at_field`."),
     "packages": _E("Python models: the libraries that the model needs; lists are joined.", "`[]`"),
     "static_analysis": _E("Read for compatibility with dbt v2; has no effect.", "none"),
     "python_version": _E("Read for compatibility; has no effect."),
@@ -130,7 +146,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "error_if": _E("The number of failures that fails, as a comparison.", "`!= 0`"),
     "fail_calc": _E("How failures are counted, as SQL over the test's rows.", "`count(*)`"),
     "store_failures": _E("Whether the failing rows are kept in the warehouse.", "`false`"),
-    "store_failures_as": _E("How failing rows are kept: `table`, `view`, `ephemeral`.", "`ephemeral`"),
+    "store_failures_as": _E("How failing rows are kept: `table`, `view`, `ephemeral`; `history` for those of all runs.", "`ephemeral`"),
     "where": _E("A condition: only rows that satisfy it are tested."),
     "limit": _E("The most failing rows that a test looks at."),
     # Sources

@@ -18,7 +18,7 @@ def words_of(text: str) -> frozenset[str]:
 MAPPINGS = words_of("quoting column_types meta docs contract snapshot_meta_column_names")
 """Configs whose values are mappings that are joined key by key."""
 
-BOOLEANS = words_of("enabled full_refresh store_failures concurrent_batches adopt")
+BOOLEANS = words_of("enabled full_refresh store_failures concurrent_batches adopt on_target")
 """Configs that are true or false, or nothing."""
 
 _EVERY = words_of("enabled tags meta group static_analysis description")
@@ -27,9 +27,10 @@ _NODE = _EVERY | words_of(
     materialized alias schema database project dataset catalog access docs persist_docs pre-hook post-hook pre_hook
     post_hook quoting column_types full_refresh unique_key incremental_strategy on_schema_change
     on_configuration_change grants packages contract event_time batch_size begin lookback concurrent_batches
-    freshness on_error latest_version_pointer state compute sync sql_header incremental_predicates predicates
+    freshness loaded_at_field loaded_at_query on_error latest_version_pointer state compute sync sql_header incremental_predicates predicates
     merge_update_columns merge_exclude_columns catalog_name constraints snowflake_warehouse python_version imports
     sql_parser ref_time_granularity schedule cron execute_as submission_method timeout timeout_seconds retries adopt
+    publish
     """
 )
 _DUCKDB = words_of(
@@ -91,7 +92,7 @@ KNOWN: Mapping[str, frozenset[str]] = {
     "data_tests": _NODE
     | words_of("severity warn_if error_if store_failures store_failures_as where limit fail_calc")
     | _BUILT,
-    "unit_tests": _EVERY,
+    "unit_tests": _EVERY | words_of("on_target"),
     "sources": _EVERY
     | words_of(
         """

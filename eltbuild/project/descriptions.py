@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from eltbuild.errors import CompileError, EltbuildError, Place, Problem, did_you_mean
@@ -12,6 +11,7 @@ from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.native import has_jinja
 from eltbuild.project.loading import Loading, Package
 from eltbuild.project.resources import ColumnSpec
+from eltbuild.values import replace
 
 _QUOTED = r"""\s*(?:'([^'\\{}]+)'|"([^"\\{}]+)")\s*"""
 _DOC = re.compile(r"\{\{\s*doc\(" + _QUOTED + r"(?:," + _QUOTED + r")?\)\s*\}\}")

@@ -6,7 +6,6 @@ them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from eltbuild.errors import Place, ProjectError
@@ -17,6 +16,7 @@ from eltbuild.project.files import PackageFiles, folders_of, stem
 from eltbuild.project.loading import NOTHING, Loading, Package, checksum
 from eltbuild.project.resources import Language, NodeType, SourceFile
 from eltbuild.project.seeds import SEED_SUFFIXES, seed_checksum
+from eltbuild.values import dataclass, field
 
 
 @dataclass(slots=True)

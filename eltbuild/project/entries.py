@@ -6,11 +6,11 @@ All of it is data that JSON can carry, so that it can be kept on disk. Lines and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from eltbuild.errors import Problem
 from eltbuild.project.resources import ColumnSpec
+from eltbuild.values import dataclass, field
 
 Version = str | int | float
 

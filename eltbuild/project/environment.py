@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from eltbuild.errors import Place, Problem, ProjectError
 from eltbuild.project.read import read_file
+from eltbuild.values import replace
 
 FILE = ".env"
 

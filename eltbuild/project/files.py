@@ -13,7 +13,7 @@ from eltbuild.project.resources import SourceFile
 from eltbuild.project.seeds import SEED_SUFFIXES
 
 YAML = (".yml", ".yaml")
-_ALL = (".sql", ".py", ".js", ".md", *YAML, *SEED_SUFFIXES)
+_ALL = (".sql", ".py", ".js", ".json", ".md", *YAML, *SEED_SUFFIXES)
 _PROPERTIES = (
     "model-paths",
     "seed-paths",

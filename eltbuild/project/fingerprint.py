@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from eltbuild._version import __version__
 from eltbuild.adapter import Target
 from eltbuild.secrecy import is_secret_variable, without_secrets
+from eltbuild.values import dataclass
 
 RECIPE = 1
 """To be raised when the same files come to mean something else."""

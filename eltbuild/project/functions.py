@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from eltbuild.errors import Place, did_you_mean
 from eltbuild.project.drafts import Draft
 from eltbuild.project.loading import Loading
 from eltbuild.project.patches import Patch
+from eltbuild.values import replace
 
 
 def with_overloads(loading: Loading, drafts: Iterable[Draft], patches: Iterable[Patch]) -> list[Draft]:

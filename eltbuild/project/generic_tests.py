@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from eltbuild.errors import Place
+from eltbuild.errors import Place, Problem, did_you_mean
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.native import has_jinja
 from eltbuild.jinja.scan import scan
+from eltbuild.project.anomaly_tests import NAMESPACE, check_entry, is_anomaly
 from eltbuild.project.calls import read_call
 from eltbuild.project.config import Resolved
 from eltbuild.project.descriptions import described
 from eltbuild.project.entries import TestEntry
+from eltbuild.project.expectation_types import EXPECTATIONS
+from eltbuild.project.expectations import as_test, check_arguments, is_expectation, told_of
 from eltbuild.project.files import folders_of
 from eltbuild.project.loading import Loading, Package
 from eltbuild.project.nodes import Tested
 from eltbuild.project.prerender import render_late
-from eltbuild.project.resources import Node, Ref, Source, SourceFile, SourceRef, TestCase
+from eltbuild.project.resources import Macro, Node, Ref, Source, SourceFile, SourceRef, TestCase
+from eltbuild.project.suites import TEST as SUITE
+from eltbuild.project.suites import Suite, asked_for
 from eltbuild.project.test_names import (
     BUILT_IN,
     attached_reference,
@@ -27,6 +31,7 @@ from eltbuild.project.test_names import (
     test_id,
     test_names,
 )
+from eltbuild.values import dataclass, field, replace
 
 _NOTHING: Mapping[str, Any] = {}
 _SHOWN: Mapping[str, Any] = {"show": True}
@@ -52,6 +57,10 @@ class Target:
     group: str | None = None
     tags: tuple[str, ...] = ()
     disabled: bool = False
+    suite: str | None = None
+    """The suite of expectations that they come from."""
+    complete: bool = True
+    """Whether `refs` and `source_refs` are all that `model` refers to."""
 
 
 @dataclass(slots=True)
@@ -65,8 +74,12 @@ class DataTests:
 class DataTestMaker:
     """Makes the nodes of generic tests; keeps what many of them share."""
 
-    def __init__(self, loading: Loading) -> None:
+    def __init__(self, loading: Loading, macros: Mapping[str, Macro], suites: Mapping[str, Suite]) -> None:
         self._loading = loading
+        self._defined = frozenset((macro.package, macro.key) for macro in macros.values() if macro.kind == "test")
+        self._suites = suites
+        self.asked_for: set[str] = set()
+        """The suites that properties files have named."""
         self._shared: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Resolved] = {}
         self._named = _keys_of(settings.configs.get("data_tests", {}) for settings in _all_settings(loading))
         self.made = DataTests()
@@ -127,7 +140,31 @@ class DataTestMaker:
             target.tags = tuple(dict.fromkeys(tags))
             self._add(target, test, column)
 
+    def suite_tests(self, target: Target, suite: Suite, more: Mapping[str, Any] | None = None) -> None:
+        """Make the tests of a suite for what the target is; `more`: config that comes before the suite's own."""
+        of_suite = replace(
+            target, file=suite.file, package=suite.package, suite=suite.name,
+            folders=(suite.name,),
+        )  # fmt: skip
+        for entry in suite.tests:
+            config = {**suite.config, **entry.config, **(more or {})}
+            if not self._is_expectation(suite.package, entry) and entry.namespace is None:
+                place = Place(suite.file.path, entry.line, entry.column)
+                known = did_you_mean(entry.name, EXPECTATIONS)
+                self._loading.report(f"there is no expectation `{entry.name}`", place, known)
+                continue
+            self._add(of_suite, replace(entry, config=config), None)
+
     def _add(self, target: Target, entry: TestEntry, column: str | None) -> None:
+        if entry.name == SUITE and entry.namespace is None and not self._is_defined(target.package, entry):
+            place = Place(target.file.path, entry.line, entry.column)
+            suite = asked_for(self._suites, entry, place)
+            if isinstance(suite, Problem):
+                self._loading.problems.append(suite)
+            else:
+                self.asked_for.add(suite.name)
+                self.suite_tests(target, suite, entry.config)
+            return
         node = self._node(target, entry, column)
         if target.disabled or node.config.get("enabled", True) is False:
             self.made.disabled.append(node)
@@ -139,9 +176,30 @@ class DataTestMaker:
             return
         self.made.enabled[node.id] = node
 
+    def _is_expectation(self, package: Package, entry: TestEntry) -> bool:
+        """Whether Great Expectations is meant: by a name that no test of the package or of the project has."""
+        if entry.namespace is not None or not is_expectation(entry.name):
+            return False
+        return not self._is_defined(package, entry)
+
+    def _is_defined(self, package: Package, entry: TestEntry) -> bool:
+        """Whether the package or the project has a test of that name."""
+        key = f"test_{entry.name}"
+        return bool({(package.name, key), (self._loading.settings.name, key)} & self._defined)
+
     def _node(self, target: Target, entry: TestEntry, column: str | None) -> Node:
         package, test = target.package, entry.name
         place = Place(target.file.path, entry.line, entry.column)
+        expectation = self._is_expectation(package, entry)
+        extra: Mapping[str, Any] = _NOTHING
+        if expectation:
+            self._loading.problems.extend(check_arguments(entry, column, place))
+            extra = told_of(entry)
+            entry = as_test(entry)
+        # A package that is really called so comes first, with the tests that it has.
+        anomaly = is_anomaly(entry.namespace) and (NAMESPACE, f"test_{test}") not in self._defined
+        if anomaly:
+            self._loading.problems.extend(check_entry(entry, place))
         arguments = entry.arguments
         kind = f"{entry.namespace}_{target.prefix}{test}" if entry.namespace else f"{target.prefix}{test}"
         if entry.title is not None:
@@ -162,7 +220,7 @@ class DataTestMaker:
         refs, source_refs, plain = (
             _mentioned(arguments, place) if len(arguments) > 1 or column is None else ((), (), True)
         )
-        built_in = entry.namespace is None and test in BUILT_IN
+        built_in = expectation or anomaly or (entry.namespace is None and test in BUILT_IN)
         return Node(
             id=test_id(package.name, full, entry.namespace, test, kwargs),
             resource_type="test",
@@ -182,10 +240,23 @@ class DataTestMaker:
             place=place,
             refs=(*refs, *target.refs) if refs else target.refs,
             source_refs=(*source_refs, *target.source_refs) if source_refs else target.source_refs,
-            macro_names=(f"{entry.namespace}.test_{test}" if entry.namespace else f"test_{test}",),
-            complete=built_in and plain,
-            test=TestCase(test, entry.namespace, kwargs, column, target.attached_to, target.file_key),
+            macro_names=()
+            if expectation or anomaly
+            else (f"{entry.namespace}.test_{test}" if entry.namespace else f"test_{test}",),
+            complete=built_in and plain and target.complete,
+            test=TestCase(
+                test,
+                entry.namespace,
+                kwargs,
+                column,
+                target.attached_to,
+                target.file_key,
+                expectation,
+                target.suite,
+                anomaly,
+            ),
             group=target.group,
+            extra=extra,
         )
 
     def _resolved(self, target: Target, name: str, config: Mapping[str, Any], place: Place) -> Resolved:

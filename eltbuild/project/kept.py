@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from eltbuild.project.fingerprint import Fingerprint
 from eltbuild.project.project import Project, Settings
 from eltbuild.project.resources import Doc, Exposure, Group, Macro, Node, Source, UnitTest, Unmanaged
 from eltbuild.secrecy import Hider, Mask, unmasked
+from eltbuild.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

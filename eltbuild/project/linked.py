@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from operator import attrgetter
 
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation
+from eltbuild.values import fields
 
 _FIELDS = tuple(item.name for item in fields(Node))
 _values = attrgetter(*_FIELDS)

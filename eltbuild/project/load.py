@@ -7,8 +7,7 @@ to `compile.settle`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,10 @@ from eltbuild.project.patches import Patch
 from eltbuild.project.project import Project, Settings
 from eltbuild.project.resources import Exposure, Group, Macro, Node, Resource, Source, SourceFile, UnitTest, Unmanaged
 from eltbuild.project.settings import load_selectors, load_settings, project_file
+from eltbuild.project.suite_targets import attach_suites, named_suites
+from eltbuild.project.suites import read_suites
 from eltbuild.project.unit_tests import Fixtures, make_unit_tests
+from eltbuild.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +123,15 @@ def _project(
     patches = list(_patches(properties))
     drafts = with_overloads(loading, _drafts(loading, files, properties), patches)
     nodes = make_nodes(loading, drafts, patches)
-    tests = DataTestMaker(loading)
+    suites = [
+        suite for name, package in loading.packages.items() for suite in read_suites(loading, package, files[name])
+    ]
+    tests = DataTestMaker(loading, macros, named_suites(loading, suites))
     for tested in nodes.tested:
         if tested.patch.kind not in ("analyses", "data_tests", "functions"):
             tests.node_tests(tested)
     declared = _declared(loading, files, properties, nodes, tests)
+    attach_suites(loading, suites, tests, nodes, declared.sources)
     enabled = {**nodes.enabled}
     for package in loading.packages.values():
         enabled.update((node.id, node) for node in operations(loading, package))
@@ -234,6 +240,8 @@ def _declared(
     for node in nodes.enabled.values():
         if node.resource_type == "model":
             models.setdefault((node.package, node.name), []).append(node)
+    for same in models.values():
+        _refuse_unversioned(loading, same)
     disabled = {(node.package, node.name) for node in nodes.disabled if node.resource_type == "model"}
     fixtures: dict[str, Fixtures] = {}
     for item in properties:
@@ -263,6 +271,15 @@ def _declared(
                 else:
                     keep(loading, out.unit_tests, out.disabled, unit_test)
     return out
+
+
+def _refuse_unversioned(loading: Loading, same: Sequence[Node]) -> None:
+    """Report a model without a version beside versions of the same name: nobody could tell which a ref means."""
+    versioned = [node for node in same if node.version is not None]
+    for node in same if versioned else ():
+        if node.version is None:
+            hint = f"add it to the versions in {versioned[0].patch_place}, or give it another name"
+            loading.report(f"model `{node.name}` has versions, and stands here without one", node.place, hint)
 
 
 def _selectors(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from eltbuild.project.properties import read_properties
 from eltbuild.project.python_models import read_python_model
 from eltbuild.project.resources import Doc, Ref, SourceFile, SourceRef
 from eltbuild.project.variables import visible_vars
+from eltbuild.values import dataclass, field, replace
 
 NOTHING = Mentions()
 _DOCS = frozenset({"docs"})

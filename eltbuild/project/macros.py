@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from hashlib import blake2b
 
 from eltbuild.errors import Place, did_you_mean
@@ -15,6 +14,7 @@ from eltbuild.project.entries import MacroEntry
 from eltbuild.project.files import PackageFiles
 from eltbuild.project.loading import Loading, Package
 from eltbuild.project.resources import Doc, Macro, MacroKind, SourceFile
+from eltbuild.values import replace
 
 _KINDS: dict[str, MacroKind] = {"macro": "macro", "test": "test", "materialization": "materialization"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, cast, get_args
 
 from eltbuild.errors import Place, did_you_mean
@@ -16,6 +15,7 @@ from eltbuild.project.functions import check_words, with_bodies
 from eltbuild.project.loading import Loading, refs_of, sources_of
 from eltbuild.project.patches import Key, Patch, assign, latest_version, tests_of
 from eltbuild.project.resources import Access, ColumnSpec, Node, NodeType
+from eltbuild.values import dataclass, field, replace
 
 SECTIONS: Mapping[NodeType, str] = {
     "model": "models",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from eltbuild.errors import Place, did_you_mean
 from eltbuild.project.drafts import Draft
 from eltbuild.project.entries import ColumnEntry, NodeEntry, TestEntry, Version, VersionEntry
 from eltbuild.project.loading import Loading, Package
 from eltbuild.project.resources import NodeType, SourceFile
+from eltbuild.values import dataclass, replace
 
 Key = tuple[str, str, str]
 """Type of resource, package and name: what an entry describes."""

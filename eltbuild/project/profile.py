@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +19,7 @@ from eltbuild.project.project import Settings
 from eltbuild.project.read import read_file
 from eltbuild.project.yaml import Mapped, load_yaml, unquoted
 from eltbuild.secrecy import is_secret_variable, mask_secrets, secret_texts
+from eltbuild.values import dataclass, replace
 
 FILES = ("profiles.yml", "profiles.yaml")
 FOLDER_VARIABLES = ("ELTBUILD_PROFILES_DIR", "DBT_PROFILES_DIR", "DBT_ENGINE_PROFILES_DIR")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from eltbuild.adapter import Target
 from eltbuild.errors import Problem
 from eltbuild.project.resources import Doc, Exposure, Group, Macro, Node, NodeId, Resource, Source, UnitTest, Unmanaged
+from eltbuild.values import dataclass, field
 
 PROJECT_FILES = ("eltbuild.yml", "dbt_project.yml")
 """What a project file is called."""

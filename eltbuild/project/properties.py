@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -22,6 +21,7 @@ from eltbuild.project.other_properties import read_exposure, read_group, read_ot
 from eltbuild.project.prerender import is_late, needs_rendering, trim
 from eltbuild.project.signatures import signature_of
 from eltbuild.project.yaml import Mapped, load_yaml
+from eltbuild.values import replace
 
 _COMMON = frozenset({"name", "description", "docs", "config", "columns", "data_tests", "tests", "meta"})
 _OWNED = frozenset({"group", "access"})
@@ -147,6 +147,11 @@ def _node(kind: str) -> Callable[[Fields, Any], NodeEntry | None]:
                 column=item.column,
             )
         versions = tuple(_versions(fields, item, what)) if item.get("versions") else ()
+        latest = _version(fields, item, "latest_version", what)
+        if versions and latest is not None and str(latest) not in {str(version.v) for version in versions}:
+            there = ", ".join(str(version.v) for version in versions)
+            text = f"`latest_version: {latest}` of {what} is none of its versions"
+            fields.report(item, "latest_version", text, f"versions: {there}")
         return NodeEntry(
             name=name,
             description=fields.text(item, "description", what) or "",
@@ -155,7 +160,7 @@ def _node(kind: str) -> Callable[[Fields, Any], NodeEntry | None]:
             tests=read_tests(fields, item, what),
             constraints=read_constraints(fields, item, what),
             versions=versions,
-            latest_version=_version(fields, item, "latest_version", what),
+            latest_version=latest,
             deprecation_date=_date(fields, item, what),
             relation=fields.text(item, "relation", what),
             extra={key: fields.plain(item[key]) for key in _EXTRA if item.get(key) is not None},

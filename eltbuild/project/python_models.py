@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from eltbuild.errors import Place, Problem
 from eltbuild.jinja.mentions import Mentions, RefCall, SourceCall
+from eltbuild.values import dataclass, field
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
 from hashlib import blake2b
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from eltbuild.errors import Place, Problem, ProjectError
 from eltbuild.project.resources import SourceFile
+from eltbuild.values import dataclass
 
 SIZE_LIMIT = 64 * 1024 * 1024
 """Files of text larger than this are refused, but for seeds."""

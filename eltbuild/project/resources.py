@@ -8,11 +8,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from eltbuild.errors import Place
 from eltbuild.relation import Relation
+from eltbuild.values import dataclass, field
 
 NodeId: TypeAlias = str
 Config: TypeAlias = Mapping[str, Any]
@@ -85,6 +85,12 @@ class TestCase:
     attached_to: NodeId | None = None
     file_key: str = ""
     """The resource that it hangs on as dbt writes it: `models.orders`, `sources.raw`."""
+    expectation: bool = False
+    """Whether it is one of Great Expectations' expectations, and no macro."""
+    suite: str | None = None
+    """The suite of expectations that it comes from."""
+    anomaly: bool = False
+    """Whether it compares a measure with its history, and is no macro."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

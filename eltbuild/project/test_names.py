@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import md5
 from typing import Any
+
+from eltbuild.values import dataclass
 
 NAME_LIMIT = 63
 """The longest name that is used for files and relations as it is."""

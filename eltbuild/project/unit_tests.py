@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -14,6 +13,7 @@ from eltbuild.project.entries import UnitTestEntry, Version
 from eltbuild.project.files import PackageFiles, folders_of, stem
 from eltbuild.project.loading import Loading, Package
 from eltbuild.project.resources import Node, SourceFile, UnitTest
+from eltbuild.values import dataclass, field
 
 
 @dataclass(slots=True)

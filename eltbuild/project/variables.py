@@ -21,12 +21,18 @@ def visible_vars(root: Settings, package: Settings, given: Mapping[str, Any]) ->
     return seen
 
 
-def has_templated_vars(project: Project) -> bool:
-    """Whether the value of some var is a template, which is rendered where the var is asked for."""
+def templated_vars(project: Project) -> list[str]:
+    """The vars whose value is a template, which is rendered where the var is asked for."""
+    found: list[str] = []
 
-    def templated(value: Any) -> bool:
+    def look(value: Any) -> None:
         if isinstance(value, Mapping):
-            return any(map(templated, value.values()))
-        return isinstance(value, str) and has_jinja(value)
+            for item in value.values():
+                look(item)
+        elif isinstance(value, str) and has_jinja(value):
+            found.append(value)
 
-    return templated(project.vars) or any(templated(package.vars) for package in project.packages.values())
+    look(project.vars)
+    for package in project.packages.values():
+        look(package.vars)
+    return found

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from eltbuild.errors import Place, Problem, ProjectError
+from eltbuild.values import replace
 
 if TYPE_CHECKING:
     import yaml

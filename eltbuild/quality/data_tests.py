@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from eltbuild.adapter import Answer
 from eltbuild.errors import CompileError, Problem, did_you_mean
+from eltbuild.project.expectations import has_rows
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation
+from eltbuild.state.records import Observed
+from eltbuild.values import dataclass, field
 
 Verdict = Literal["pass", "warn", "fail"]
 
-KEPT = ("ephemeral", "table", "view")
+KEPT = ("ephemeral", "history", "table", "view")
 """How failing rows may be kept."""
 DEFAULT_CALCULATION = "count(*)"
 DEFAULT_CONDITION = "!= 0"
@@ -26,6 +28,10 @@ class Outcome:
     verdict: Verdict
     failures: int
     message: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What else there is to tell: the observed value of an expectation, say."""
+    observed: tuple[Observed, ...] = ()
+    """What was measured, for the history."""
 
 
 def question(node: Node, sql: str) -> str:
@@ -45,11 +51,6 @@ def question(node: Node, sql: str) -> str:
     )
 
 
-def question_of_stored(node: Node, relation: str) -> str:
-    """The same question to the table in which the failing rows have been stored."""
-    return question(node, f"select * from {relation}")
-
-
 def condition(config: Mapping[str, Any], key: str) -> str:
     """The comparison that `warn_if` or `error_if` asks for."""
     value = config.get(key)
@@ -59,7 +60,7 @@ def condition(config: Mapping[str, Any], key: str) -> str:
 def verdict(node: Node, answer: Answer) -> Outcome:
     """What the answer to `question` means. Raises `CompileError` when the calculation gave no number."""
     if not answer.rows:
-        raise CompileError(Problem(f"test `{node.name}` gave no result", node.place))
+        raise CompileError(no_result(node))
     failures, should_warn, should_error = answer.rows[0][:3]
     if failures is None:
         raise CompileError(
@@ -78,6 +79,11 @@ def verdict(node: Node, answer: Answer) -> Outcome:
     return Outcome("pass", count)
 
 
+def no_result(node: Node) -> Problem:
+    """What is wrong with a test that nothing answered."""
+    return Problem(f"test `{node.name}` gave no result", node.place)
+
+
 def _message(count: int, node: Node, key: str) -> str:
     rows = "result" if count == 1 else "results"
     verb = "fail" if key == "error_if" else "warn"
@@ -85,8 +91,10 @@ def _message(count: int, node: Node, key: str) -> str:
 
 
 def stores_failures(node: Node, flag: bool | None) -> str | None:
-    """How a test's failing rows are kept: as `table` or `view`; None when they are not."""
+    """How a test's failing rows are kept: as `table` or `view`; None when they are not, or there are no such rows."""
     config = node.config
+    if node.test is not None and node.test.expectation and not has_rows(node.test.name):
+        return None
     kind = config.get("store_failures_as")
     if kind is not None:
         return None if kind == "ephemeral" else str(kind)

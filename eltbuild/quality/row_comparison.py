@@ -6,13 +6,13 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from eltbuild.relation import Column
 from eltbuild.sql.inline import is_json
+from eltbuild.values import dataclass
 
 Row = tuple[Any, ...]
 Key = tuple[Any, ...]
@@ -44,6 +44,8 @@ class Comparison:
     lines: tuple[Line, ...]
     equal: Callable[[int, Any, Any], bool]
     """`(column, value, value)`: whether two values are one."""
+    types: tuple[str, ...] = ()
+    """The columns' types."""
 
 
 def compare(columns: Sequence[Column], expected: Sequence[Row], actual: Sequence[Row], dialect: str) -> Comparison:
@@ -61,7 +63,8 @@ def compare(columns: Sequence[Column], expected: Sequence[Row], actual: Sequence
     missing, unexpected, same = _unmatched(expected, actual, key)
     missing, unexpected, near = _without_near(missing, unexpected, key, tolerances)
     lines = tuple(_lines(missing, unexpected, equal))
-    return Comparison(tuple(column.name for column in columns), same + near, lines, equal)
+    names, types = tuple(column.name for column in columns), tuple(column.type for column in columns)
+    return Comparison(names, same + near, lines, equal, types)
 
 
 def _tolerance(type_name: str, dialect: str) -> float:

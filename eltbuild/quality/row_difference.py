@@ -10,8 +10,13 @@ from eltbuild.quality.row_comparison import Comparison, Line
 
 SHOWN = 12
 """How many lines of a difference are shown: each takes three on the screen at most."""
-WIDTH = 150
+WIDTH = 120
+"""How wide a table may be where nobody says."""
+NARROWEST = 40
 CELL = 48
+"""How much of a value is shown, where there is room; never more than a third of the table."""
+NAMED = 8
+"""How many columns are named that differ and are not shown."""
 BEFORE = 12
 """How many characters of a long text are shown before the place at which it differs."""
 
@@ -19,9 +24,13 @@ Printed = tuple[str, tuple[str, ...]]
 """A line of the table: what it is, and its cells."""
 
 
-def told(comparison: Comparison, what: str) -> str:
-    """The difference in full sentences and a table. `what` names what gave the rows: `model `orders``."""
-    table = _table(comparison, comparison.lines[:SHOWN])
+def told(comparison: Comparison, what: str, width: int = WIDTH, types: bool = False) -> str:
+    """The difference in full sentences and a table. `what` names what gave the rows: `model `orders``.
+
+    The table is at most `width` wide, if a column fits in it at all; with `types`, it tells those of the columns.
+    """
+    width = max(width, NARROWEST)
+    table = _table(comparison, comparison.lines[:SHOWN], width, types)
     more = len(comparison.lines) - SHOWN
     tail = [f"... and {more:,} more"] if more > 0 else []
     return "\n".join([_summary(comparison, what), "", *table, *tail])
@@ -40,35 +49,47 @@ def _summary(comparison: Comparison, what: str) -> str:
     return f"{what} gives other rows than expected: {said}{same}"
 
 
-def _table(comparison: Comparison, lines: Sequence[Line]) -> Iterator[str]:
+def _table(comparison: Comparison, lines: Sequence[Line], width: int, types: bool) -> Iterator[str]:
     """The lines below each other, with as many columns as fit."""
-    printed = [one for line in lines for one in _printed(comparison, line)]
-    head: Printed = ("", tuple(_shown(name) for name in comparison.columns))
-    widths = [max(len(cells[index]) for _, cells in (head, *printed)) for index in range(len(comparison.columns))]
-    chosen = _chosen(widths, _differing(comparison, lines))
-    right = {index for index in chosen if _is_numeric(lines, index)}
+    cell = min(CELL, width // 3)
+    printed = [one for line in lines for one in _printed(comparison, line, cell)]
+    head: list[Printed] = [("", tuple(_part(_shown(name), 0, cell) for name in comparison.columns))]
+    if types and len(comparison.types) == len(comparison.columns):
+        head.append(("", tuple(_part(_shown(name.lower()), 0, cell) for name in comparison.types)))
+    widths = [max(len(cells[index]) for _, cells in (*head, *printed)) for index in range(len(comparison.columns))]
     label = max(len(word) for word, _ in printed)
-    for word, cells in (head, *printed):
+    chosen = _chosen(widths, _differing(comparison, lines), width - label)
+    right = {index for index in chosen if _is_numeric(lines, index)}
+    for word, cells in (*head, *printed):
         padded = [f"{cells[i]:>{widths[i]}}" if i in right else f"{cells[i]:<{widths[i]}}" for i in chosen]
         yield "  ".join([f"{word:<{label}}", *padded]).rstrip()
     hidden = len(comparison.columns) - len(chosen)
     if hidden:
-        yield f"({hidden:,} more columns are not shown)"
+        names = [comparison.columns[index] for index in sorted(_differing(comparison, lines) - set(chosen))]
+        more = "1 more column is" if hidden == 1 else f"{hidden:,} more columns are"
+        yield f"({more} not shown{f'; {_listed(names)}' if names else ''})"
 
 
-def _printed(comparison: Comparison, line: Line) -> Iterator[Printed]:
+def _listed(names: Sequence[str]) -> str:
+    """The columns that differ, too, and are not shown."""
+    first = ", ".join(names[:NAMED])
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"{first}{more} {'differs' if len(names) == 1 else 'differ'}, too"
+
+
+def _printed(comparison: Comparison, line: Line, cell: int) -> Iterator[Printed]:
     if line.expected is None or line.actual is None:
         if line.expected is not None:
-            yield "- missing", tuple(map(_cell, line.expected))
+            yield "- missing", tuple(_cell(value, cell) for value in line.expected)
         if line.actual is not None:
-            yield "+ unexpected", tuple(map(_cell, line.actual))
+            yield "+ unexpected", tuple(_cell(value, cell) for value in line.actual)
         return
     left: list[str] = []
     right: list[str] = []
     marks: list[str] = []
     for index, (expected, actual) in enumerate(zip(line.expected, line.actual, strict=True)):
         same = comparison.equal(index, expected, actual)
-        one, other = (_cell(expected), _cell(actual)) if same else _apart(expected, actual)
+        one, other = (_cell(expected, cell), _cell(actual, cell)) if same else _apart(expected, actual, cell)
         left.append(one)
         right.append(other)
         marks.append("" if same else "^" * max(len(one), len(other)))
@@ -88,15 +109,13 @@ def _differing(comparison: Comparison, lines: Sequence[Line]) -> frozenset[int]:
     )
 
 
-def _chosen(widths: Sequence[int], differing: frozenset[int]) -> list[int]:
+def _chosen(widths: Sequence[int], differing: frozenset[int], room: int) -> list[int]:
     """The columns that are shown: those that differ first, then the others from the left while there is room."""
-    room = WIDTH
     chosen: list[int] = []
     for index in sorted(range(len(widths)), key=lambda index: (index not in differing, index)):
-        room -= widths[index] + 2
-        if room < 0 and chosen:
-            break
-        chosen.append(index)
+        if widths[index] + 2 <= room or not chosen:
+            room -= widths[index] + 2
+            chosen.append(index)
     return sorted(chosen)
 
 
@@ -106,26 +125,26 @@ def _is_numeric(lines: Sequence[Line], index: int) -> bool:
     return bool(present) and all(isinstance(value, (int, float, Decimal)) for value in present)
 
 
-def _cell(value: Any) -> str:
-    text = _shown(value)
-    return text if len(text) <= CELL else text[: CELL - 3] + "..."
+def _cell(value: Any, cell: int) -> str:
+    return _part(_shown(value), 0, cell)
 
 
-def _apart(expected: Any, actual: Any) -> tuple[str, str]:
+def _apart(expected: Any, actual: Any, cell: int) -> tuple[str, str]:
     """Two different values as texts that differ, too: long ones from where they differ, others with their type."""
     left, right = _shown(expected), _shown(actual)
     if left == right:
-        return f"{_cell(expected)} ({type(expected).__name__})", f"{_cell(actual)} ({type(actual).__name__})"
-    if len(left) <= CELL and len(right) <= CELL:
+        first, second = (f"{_cell(value, cell)} ({type(value).__name__})" for value in (expected, actual))
+        return first, second
+    if len(left) <= cell and len(right) <= cell:
         return left, right
     same = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
-    start = max(same - BEFORE, 0) if same > CELL // 2 else 0
-    return _part(left, start), _part(right, start)
+    start = max(same - BEFORE, 0) if same > cell // 2 else 0
+    return _part(left, start, cell), _part(right, start, cell)
 
 
-def _part(text: str, start: int) -> str:
+def _part(text: str, start: int, cell: int) -> str:
     text = f"...{text[start:]}" if start else text
-    return text if len(text) <= CELL else text[: CELL - 3] + "..."
+    return text if len(text) <= cell else text[: cell - 3] + "..."
 
 
 def _shown(value: Any) -> str:
@@ -134,6 +153,8 @@ def _shown(value: Any) -> str:
         return "NULL"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Decimal) and value.is_finite():
+        return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from eltbuild.compile.given import input_id
 from eltbuild.compile.lookup import Lookup
 from eltbuild.errors import CompileError, Problem, did_you_mean
 from eltbuild.project.resources import Node, NodeId, Source, UnitTest
-from eltbuild.quality.row_comparison import Row, compare
-from eltbuild.quality.row_difference import told
+from eltbuild.quality.row_comparison import Comparison, Row, compare
+from eltbuild.quality.row_difference import WIDTH, told
 from eltbuild.relation import Column
 from eltbuild.sql.inline import rows_query, suggested_type
 from eltbuild.sql.writer import Writer
+from eltbuild.values import dataclass, replace
 
 QUOTED_WORD = re.compile(r"""['"]([^'"]*)['"]""")
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 UNTYPED = frozenset({"", "null", '"null"', "unknown"})
 """What engines call the type of a column of nothing but NULL."""
 
+DIGITS = re.compile(r",\s*\d+\)")
 SIZED_TEXT = re.compile(r"^(character varying|varchar|nvarchar)\s*\(.*\)$", re.IGNORECASE)
 """Texts that would be cut at their size by a cast: rows of a unit test are taken as they are given."""
 
@@ -48,6 +49,15 @@ class Input:
 
 
 Inputs = Mapping[NodeId, Input]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The columns of a relation as far as they are known: a type is empty where nobody could tell it."""
+
+    columns: tuple[Column, ...] = ()
+    complete: bool = False
+    """Whether it has no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,53 +124,84 @@ def cte_names(resources: Sequence[Node | Source], writer: Writer) -> dict[NodeId
     return names
 
 
-def given_query(
-    test: UnitTest, given: Input, known: Sequence[Column], declared: Mapping[str, str], writer: Writer
-) -> str:
+def given_query(test: UnitTest, given: Input, known: Known, read: Sequence[str], writer: Writer) -> str:
     """The query that gives an input's rows, with all columns that its relation has.
 
-    `known` are the relation's columns; where nothing is known, `declared` types by name, then the values decide. Raises
-    `CompileError` for a column that the relation lacks.
+    Where not all of them are known, those that the test gives are taken for its own, and those that the model reads
+    (`read`) and nobody gives are NULL. A column of unknown type is typed by its values. Raises `CompileError` for a
+    column that the relation lacks, or seems to lack.
     """
     fixture = given.fixture
     if fixture.query is not None:
         if not fixture.query.strip():
             raise CompileError(Problem(f"unit test `{test.name}` gives no query for {given.text}", test.place))
         return fixture.query
-    columns = _of_relation(test, given, known) if known else _of_words(fixture, declared)
+    columns = _of_relation(test, given, known, read)
     if not columns:
         hint = "build it first, declare the `data_type` of its columns, or give the rows with `format: sql`"
         raise CompileError(Problem(f"unit test `{test.name}`: no column of {given.text} is known", test.place, hint))
     return rows_query(*_typed(columns, fixture, writer), writer)
 
 
-def _of_relation(test: UnitTest, given: Input, known: Sequence[Column]) -> tuple[Column, ...]:
+def fitted(known: Known, given: Fixture, unsized: str) -> Known:
+    """The columns, those of the type `unsized` with as many digits behind the point as the values have.
+
+    A decimal without a size keeps its digits as they are written; one that has a size is shown with all of them.
+    """
+    plain = unsized.replace(" ", "").casefold()
+    values = dict(zip((name.casefold() for name in given.names), zip(*given.rows, strict=True), strict=False))
+    return replace(
+        known,
+        columns=tuple(
+            replace(column, type=DIGITS.sub(f",{_digits(values.get(column.name.casefold(), ()))})", column.type))
+            if column.type.replace(" ", "").casefold() == plain
+            else column
+            for column in known.columns
+        ),
+    )
+
+
+def _digits(values: Sequence[Any]) -> int:
+    """How many digits behind the point the values have at most."""
+    found = (re.fullmatch(r"[+-]?\d*\.?(\d*)", str(value)) for value in values if value is not None)
+    return max((len(match[1]) if "." in match[0] else 0 for match in found if match), default=0)
+
+
+def _of_relation(test: UnitTest, given: Input, known: Known, read: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of an input: those that are known, and where that may not be all, those that are named."""
     names = given.fixture.names
+    strange = [name for name, place in zip(names, _matched(names, known.columns), strict=True) if place is None]
+    if known.complete:
+        _refuse(test, given, [(name, _near(name, known.columns)) for name in strange])
+        return known.columns
+    own = (*known.columns, *map(Column, strange))
+    missing = [name for name, place in zip(read, _matched(read, own), strict=True) if place is None]
+    unread = [name for name, place in zip(strange, _matched(strange, [*map(Column, read)])) if place is None]
+    unnamed = [column.name for column, place in zip(known.columns, _matched_columns(known.columns, names)) if not place]
+    near = [(name, did_you_mean(name, [*missing, *unnamed])) for name in unread]
+    _refuse(test, given, [(name, hint) for name, hint in near if hint])
+    return (*own, *map(Column, missing))
+
+
+def _refuse(test: UnitTest, given: Input, strange: Sequence[tuple[str, str]]) -> None:
+    """Raise `CompileError` for columns that an input names and does not have; each with a hint."""
     problems = [
         Problem(
             f"Invalid column name: '{name}' in unit test fixture for '{_named(given.text)}'. "
             f"{given.text} has no such column",
             test.place,
-            _near(name, known),
+            hint,
         )
-        for name, place in zip(names, _matched(names, known), strict=True)
-        if place is None
+        for name, hint in strange
     ]
     if problems:
         raise CompileError(*problems)
-    return tuple(known)
 
 
 def _named(text: str) -> str:
     """The name in an input such as `ref('orders')`, as written."""
     words = QUOTED_WORD.findall(text)
     return words[-1] if words else text
-
-
-def _of_words(fixture: Fixture, declared: Mapping[str, str]) -> tuple[Column, ...]:
-    folded = {name.casefold() for name in declared}
-    more = [Column(name) for name in fixture.names if name.casefold() not in folded]
-    return (*(Column(name, kind) for name, kind in declared.items()), *more)
 
 
 def _typed(columns: Sequence[Column], fixture: Fixture, writer: Writer) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
@@ -184,6 +225,12 @@ def _matched(names: Sequence[str], columns: Sequence[Column]) -> list[int | None
     return [exact.get(name, folded.get(name.casefold())) for name in names]
 
 
+def _matched_columns(columns: Sequence[Column], names: Sequence[str]) -> list[bool]:
+    """Whether each column is among the names, in any case."""
+    folded = {name.casefold() for name in names}
+    return [column.name.casefold() in folded for column in columns]
+
+
 def _near(name: str, columns: Sequence[Column]) -> str:
     names = [column.name for column in columns]
     return did_you_mean(name, names) or f"its columns: {', '.join(names)}"
@@ -202,12 +249,19 @@ class Questions:
 
 
 def questions(
-    test: UnitTest, model: Node, sql: str, given: Sequence[Column], named: Sequence[Column], writer: Writer
+    test: UnitTest,
+    model: Node,
+    sql: str,
+    given: Sequence[Column],
+    named: Sequence[Column],
+    writer: Writer,
+    query: str | None = None,
 ) -> Questions:
     """What to ask for a verdict. `given` are the columns of the model's query `sql`.
 
-    `named` are those of the expectation, where that is a query. Only columns that the test names are compared; all of
-    them, where it names none. Raises `CompileError` for a column that the model does not give.
+    `query` is the expectation in the engine's words where it is a query, and `named` its columns. Only columns that
+    the test names are compared; all of them, where it names none. Raises `CompileError` for a column that the model
+    does not give.
     """
     fixture = fixture_of(test.expect)
     names = fixture.names if fixture.query is None else tuple(column.name for column in named)
@@ -217,7 +271,7 @@ def questions(
         expected = rows_query(typed, rows, writer)
     else:
         own = writer.names(names or [column.name for column in columns])
-        expected = f"select {own} from {writer.lines(fixture.query)} as expected"
+        expected = f"select {own} from {writer.lines(query or fixture.query)} as expected"
     actual = f"select {writer.names(column.name for column in typed)} from {writer.lines(sql)} as actual"
     return Questions(typed, expected, actual)
 
@@ -239,12 +293,16 @@ def _expected_columns(test: UnitTest, model: Node, names: Sequence[str], given: 
     return tuple(given[place] for place in places if place is not None) if names else tuple(given)
 
 
-def verdict(model: Node, asked: Questions, expected: Sequence[Row], actual: Sequence[Row], dialect: str) -> Outcome:
-    """Whether the model gave the rows that were expected, each as often, in any order."""
-    comparison = compare(asked.columns, expected, actual, dialect)
-    if not comparison.lines:
+def comparison(asked: Questions, expected: Sequence[Row], actual: Sequence[Row], dialect: str) -> Comparison:
+    """How the rows that the model gave differ from those that were expected, in any order, each as often."""
+    return compare(asked.columns, expected, actual, dialect)
+
+
+def outcome(model: Node, found: Comparison, width: int = WIDTH) -> Outcome:
+    """Whether the model gave the rows that were expected; how not, in lines that are not wider than that."""
+    if not found.lines:
         return Outcome(0)
-    return Outcome(len(comparison.lines), told(comparison, f"model `{model.name}`"))
+    return Outcome(len(found.lines), told(found, f"model `{model.name}`", width, types=True))
 
 
 # What is overridden ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
@@ -144,11 +145,20 @@ def replacing(path: str | Path, mode: int | None = PRIVATE) -> Iterator[BinaryIO
         raise UsageError(unwritable(target, error)) from error
 
 
+NO_PERMISSION = "choose another folder with --target-path, or change the permissions of this one"
+HINTS: Mapping[int, str] = {
+    errno.ENOSPC: "make room on this disk, or choose another folder with --target-path",
+    errno.EDQUOT: "make room within the quota, or choose another folder with --target-path",
+    errno.EROFS: "choose a folder that can be written with --target-path",
+}
+"""What to do about the errors of the system that are no matter of permissions."""
+
+
 def unwritable(path: Path, error: OSError) -> Problem:
     """Why a file could not be written, and what to do."""
     reason = error.strerror or str(error)
     return Problem(
         f"cannot write `{path}`: {reason}",
-        hint="choose another folder with --target-path, or change the permissions of this one",
+        hint=HINTS.get(error.errno or 0, NO_PERMISSION),
         name="ArtifactNotWritten",
     )

@@ -57,7 +57,7 @@ def outcome_lines(event: Finished, label: Label, *, colour: bool, safe: Safe) ->
     where = f" ({safe(str(place))})" if place else ""
     name = label.name if label.resource != "unit_test" else label.name.rpartition("::")[2]
     what = f"{label.resource.replace('_', ' ')} {name}"
-    if label.resource == "source" and severity == "warning":
+    if "max_loaded_at" in event.extra and severity == "warning":
         what = f"WARN freshness of {name}"
         yield f"{tag(severity, colour)}: {styled(safe(what), 'bold', colour)}{where}"
     else:

@@ -17,13 +17,13 @@ from eltbuild.errors import Problem
 from eltbuild.project.resources import NodeId
 from eltbuild.report.blocks import CHARACTERS, outcome_blocks, problem_lines, tag
 from eltbuild.report.labels import Lookup
-from eltbuild.report.lines import Layout, finished_line, layout_of, started_line
+from eltbuild.report.lines import Layout, built_line, finished_line, layout_of, started_line
 from eltbuild.report.live import INTERVAL, Foot, Ticker
 from eltbuild.report.progress import Progress, region
 from eltbuild.report.summary import summary_lines, timing_note
 from eltbuild.report.terminal import Terminal
 from eltbuild.report.text import clean, clock, count, cut, duration, styled
-from eltbuild.run.events import Event, Finished, Message, RunFinished, RunStarted, Started
+from eltbuild.run.events import Built, Event, Finished, Message, RunFinished, RunStarted, Started
 from eltbuild.secrecy import Mask, unmasked
 
 Verbosity = Literal["quiet", "normal", "debug"]
@@ -93,6 +93,8 @@ class Console:
                     self._started(event)
                 case Message():
                     self._message(event)
+                case Built():
+                    self._built(event)
                 case Finished():
                     self._ended(event)
                 case RunFinished():
@@ -121,6 +123,13 @@ class Console:
             self._progress.started(event, self._monotonic())
         if self._foot is None and self._verbosity != "quiet":
             self._write([started_line(event, self._lookup(event.node), self._layout, clock(event.at))])
+
+    def _built(self, event: Built) -> None:
+        one = event.finished
+        if self._progress is not None:
+            self._progress.built(one)
+        if self._verbosity != "quiet":
+            self._write([built_line(one, self._lookup(one.node), self._layout, clock(one.at or self._now()))])
 
     def _ended(self, event: Finished) -> None:
         self._finished.append(event)

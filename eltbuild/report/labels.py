@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from eltbuild.errors import Place
 from eltbuild.project.project import Project
 from eltbuild.project.projection import compiled_path, stands
 from eltbuild.project.resources import Exposure, Node, NodeId, Resource, Source, UnitTest, Unmanaged
 from eltbuild.report.text import clean
+from eltbuild.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from eltbuild.quality.freshness import aged
 from eltbuild.report.labels import Label, Lookup
 from eltbuild.report.text import count, cut, duration, padded, styled, width_of
 from eltbuild.run.events import Finished, Started
+from eltbuild.values import dataclass
 
 Safe = Callable[[str], str]
 """Takes secrets and control characters out of a text."""
@@ -89,6 +90,11 @@ def started_line(event: Started, label: Label, layout: Layout, time: str) -> str
     return _line(layout, time, event.index, event.total, Word("START", "cyan", "", ""), label).rstrip()
 
 
+def built_line(event: Finished, label: Label, layout: Layout, time: str) -> str:
+    """A node was built, and is not published yet."""
+    return _line(layout, time, event.index, event.total, Word("BUILT", "cyan", "", ""), label).rstrip()
+
+
 def finished_line(event: Finished, label: Label, layout: Layout, time: str, safe: Safe) -> str:
     """A node ended: status, rows or failures, time taken."""
     word = WORDS.get(event.status, Word(event.status.upper(), "", "", event.status))
@@ -117,6 +123,10 @@ def _line(layout: Layout, time: str, index: int, total: int, word: Word, label: 
 def detail(event: Finished) -> str:
     """The one number or word that matters about an end."""
     match event.status:
+        case "fail" | "warn" if "score" in event.extra:
+            return f"score {event.extra['score']:,}"
+        case "pass" if event.message:
+            return event.message.partition(":")[0]
         case "fail" | "warn" if event.failures:
             return count(event.failures, "failure")
         case "skipped":
@@ -127,4 +137,6 @@ def detail(event: Finished) -> str:
     if event.rows is not None:
         return count(event.rows, "row")
     age = event.extra.get("age")
-    return f"{duration(float(age))} old" if isinstance(age, (int, float)) else ""
+    if event.extra.get("empty"):
+        return "never loaded"
+    return aged(float(age)) if isinstance(age, (int, float)) else ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from threading import RLock
+from time import monotonic
 from typing import Any, Literal, Protocol
 
 from eltbuild._version import __version__
@@ -17,7 +18,7 @@ from eltbuild.report.invocation import DBT_VERSION, Invocation, stamp
 from eltbuild.report.recorder import Recorder
 from eltbuild.report.records import Record, problem_record
 from eltbuild.report.text import duration
-from eltbuild.run.events import Event
+from eltbuild.run.events import Event, Finished, Started
 from eltbuild.secrecy import Hider, Mask, unmasked
 
 Format = Literal["json", "text", "debug"]
@@ -25,6 +26,10 @@ Format = Literal["json", "text", "debug"]
 LEVELS: Mapping[str, int] = {"debug": 0, "info": 1, "warn": 2, "error": 3, "none": 4}
 STREAMED = frozenset({"NodeStart", "NodeFinished"})
 """Debug records that readers of a stream wait for: they are written at level `info` too."""
+
+
+SOON = 0.02
+"""Seconds for which what was written of a test may wait for what comes behind it."""
 
 
 class Sink(Protocol):
@@ -65,25 +70,34 @@ class Log:
         self._now = now
         self._recorder: Recorder | None = None
         self._broken = False
+        self._flushed = 0.0
         self._pid = os.getpid()
         self._lock = RLock()
 
     def follow(self, recorder: Recorder) -> None:
         """The events given to `handle` from now on are of the recorder's project."""
         self._recorder = recorder
+        recorder.plain = self._format != "json"
 
     def handle(self, event: Event) -> None:
         """The records of an event are written; before `follow`, none."""
         if self._recorder is not None:
             with self._lock:
-                self.write(self._recorder.records(event))
+                self.write(self._recorder.records(event), not self._is_one_of_many(event))
 
-    def write(self, records: Iterable[Record]) -> None:
+    def _is_one_of_many(self, event: Event) -> bool:
+        """Whether it begins or passes a test just behind others: there are many, and something comes behind them."""
+        match event:
+            case Started(node=id) | Finished(node=id, status="pass"):
+                return id.startswith("test.") and monotonic() - self._flushed < SOON
+        return False
+
+    def write(self, records: Iterable[Record], flush: bool = True) -> None:
         """Records at or above the level are written, one a line, and flushed."""
         with self._lock:
-            for record in records:
-                if self._wanted(record):
-                    self._put(self._line(record))
+            lines = [self._line(record) for record in records if self._wanted(record)]
+            if lines:
+                self._put("".join(lines), flush)
 
     def _wanted(self, record: Record) -> bool:
         if LEVELS.get(record.level, 1) >= self._level:
@@ -94,14 +108,15 @@ class Log:
         info = record.data.get("node_info") or {}
         return not (record.name == "NodeFinished" and info.get("resource_type") == "unit_test")
 
-    def _put(self, line: str) -> None:
+    def _put(self, lines: str, flush: bool) -> None:
         if self._broken:
             return
         try:
-            self._sink.write(line)
-            flush = getattr(self._sink, "flush", None)
-            if flush is not None:
-                flush()
+            self._sink.write(lines)
+            flushed = getattr(self._sink, "flush", None)
+            if flush and flushed is not None:
+                flushed()
+                self._flushed = monotonic()
         except (OSError, ValueError):
             self._broken = True
 

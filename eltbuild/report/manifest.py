@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from hashlib import md5
 from pathlib import Path
@@ -32,6 +31,7 @@ from eltbuild.relation import Relation
 from eltbuild.report.artifacts import write_sections
 from eltbuild.report.invocation import Invocation, metadata, stamp
 from eltbuild.secrecy import Mask, unmasked
+from eltbuild.values import replace
 
 SCHEMA = "manifest/v12"
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from eltbuild.project.resources import NodeId
 from eltbuild.report.labels import Label, Lookup
 from eltbuild.report.text import cut, duration, padded, styled
 from eltbuild.run.events import FAILED, Finished, Started
+from eltbuild.values import dataclass, field
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SPINNER_ASCII = "|/-\\"
@@ -45,6 +45,10 @@ class Progress:
     def started(self, event: Started, now: float) -> None:
         """A node runs from now on."""
         self.running[event.node] = now
+
+    def built(self, event: Finished) -> None:
+        """A node runs no more; how it ended is told later."""
+        self.running.pop(event.node, None)
 
     def finished(self, event: Finished) -> None:
         """A node runs no more."""

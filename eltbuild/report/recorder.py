@@ -18,7 +18,7 @@ from eltbuild.report.records import Record, node_info, problem_record, run_resul
 from eltbuild.report.run_results import failures, message, status_of
 from eltbuild.report.summary import done_line, finished_running, tally
 from eltbuild.report.text import count, duration
-from eltbuild.run.events import FAILED, Event, Finished, Message, RunFinished, RunStarted, Started
+from eltbuild.run.events import FAILED, Built, Event, Finished, Message, RunFinished, RunStarted, Started
 
 
 class Recorder:
@@ -32,6 +32,8 @@ class Recorder:
         self._started: dict[NodeId, datetime] = {}
         self._finished: list[Finished] = []
         self._run: RunStarted | None = None
+        self.plain = False
+        """Whether only the texts of records are wanted, and not the data about nodes."""
 
     def records(self, event: Event) -> Iterator[Record]:
         """What is logged for an event, in order."""
@@ -44,6 +46,9 @@ class Recorder:
                 yield from self._node_started(event)
             case Message():
                 yield from self._message(event)
+            case Built():
+                text = f"{self.describe(event.finished.node)} is built, and waits to be published with all else"
+                yield Record("Note", "debug", text, {"msg": text}, event.finished.thread, event.finished.at)
             case Finished():
                 self._finished.append(event)
                 yield from self._node_finished(event)
@@ -65,6 +70,8 @@ class Recorder:
 
     def info(self, id: NodeId, status: str, started: datetime | None, finished: datetime | None) -> dict[str, Any]:
         """`node_info`: what node it is, and how it stands."""
+        if self.plain:
+            return {}
         known = self._info.get(id)
         if known is None:
             known = self._info[id] = node_info(id, self._project, self._spell)
@@ -114,7 +121,9 @@ class Recorder:
         group = self._group(event.node) if name in ("LogModelResult", "LogTestResult") else {}
         yield Record(name, level, text, {**data, **group, "node_info": info}, thread, event.at)
         if name != "LogHookEndLine":
-            ended = {"node_info": info, "run_result": run_result(event), "num_failures": failures(event) or 0}
+            ended = {"node_info": info, "num_failures": failures(event) or 0}
+            if not self.plain:
+                ended["run_result"] = run_result(event)
             text = f"Finished running node {event.node}"
             yield Record("NodeFinished", "debug", text, ended, thread, event.at)
 

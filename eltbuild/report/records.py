@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from eltbuild.report.run_results import adapter_response, failures, message, sta
 from eltbuild.report.summary import plural
 from eltbuild.report.text import count
 from eltbuild.run.events import Finished
+from eltbuild.values import dataclass, field
 
 CODES: Mapping[str, str] = {
     "MainReportVersion": "A001", "MainReportArgs": "A002", "AdapterRegistered": "E034", "FoundStats": "W006",

@@ -49,9 +49,7 @@ class RotatingFile:
             try:
                 self._append(text)
             except (OSError, ValueError) as error:
-                self._broken = True
-                reason = getattr(error, "strerror", None) or str(error)
-                self._warn(f"no log is written to `{self.path}`: {reason}")
+                self._give_up(error)
 
     def _append(self, text: str) -> None:
         file = self._file or self._open()
@@ -59,8 +57,21 @@ class RotatingFile:
         if self._max_bytes and self._size and self._size + length > self._max_bytes:
             file = self._turn_over()
         file.write(text)
-        file.flush()
         self._size += length
+
+    def flush(self) -> None:
+        """What was written is with the system, which keeps it whatever becomes of this process."""
+        with self._lock:
+            if self._file is not None and not self._broken:
+                try:
+                    self._file.flush()
+                except (OSError, ValueError) as error:
+                    self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self._broken = True
+        reason = getattr(error, "strerror", None) or str(error)
+        self._warn(f"no log is written to `{self.path}`: {reason}")
 
     def _open(self) -> TextIO:
         opened = open_private(self.path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from textwrap import indent
 from typing import Any
@@ -14,6 +13,7 @@ from eltbuild.project.projection.frame import Spell, quoted, relation_text
 from eltbuild.project.resources import NodeId
 from eltbuild.report.invocation import Invocation, metadata, stamp
 from eltbuild.run.events import Finished, Results, Timing
+from eltbuild.values import replace
 
 SCHEMA = "run-results/v6"
 
@@ -94,6 +94,8 @@ def timing_dict(timing: Timing) -> dict[str, str]:
 def adapter_response(finished: Finished) -> dict[str, Any]:
     """What the warehouse said, with the number of rows under the key that readers look for; nothing of hooks."""
     response = dict(finished.response)
+    if "expectation" in finished.extra:
+        response["expectation"] = finished.extra["expectation"]
     if finished.rows is not None and not finished.node.startswith("operation."):
         response.setdefault("rows_affected", finished.rows)
     return response

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Literal
 
 from eltbuild.report.artifacts import simpler
 from eltbuild.report.text import clean, cut, padded, width_of
+from eltbuild.values import dataclass
 
 Style = Literal["text", "json", "csv"]
 NULL = "NULL"

@@ -14,15 +14,25 @@ from eltbuild.run.events import Finished, Results
 SCHEMA = "sources/v3"
 
 
-def sources(results: Results, *, project: Project, invocation: Invocation, now: datetime) -> dict[str, Any]:
-    """The freshness of every source that was asked; results of other nodes are left out."""
+def sources(
+    results: Results, *, project: Project, invocation: Invocation, now: datetime, everything: bool = False
+) -> dict[str, Any]:
+    """The freshness of every source that was asked; results of other nodes are left out, unless `everything`."""
     return {
         "metadata": metadata(SCHEMA, invocation, now),
         "results": [
-            freshness_result(finished, project) for finished in results.finished if finished.node.startswith("source.")
+            freshness_result(finished, project)
+            for finished in results.finished
+            if finished.node.startswith("source.") or (everything and is_measured(finished, project))
         ],
         "elapsed_time": results.seconds,
     }
+
+
+def is_measured(finished: Finished, project: Project) -> bool:
+    """Whether it is the freshness of a node, and not the end of a hook."""
+    node = project.nodes.get(finished.node)
+    return node is not None and node.resource_type != "operation"
 
 
 def freshness_result(finished: Finished, project: Project) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TextIO
+
+from eltbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,10 @@ class Terminal:
     colour: bool = False
     live: bool = False
     unicode: bool = True
+
+    def able(self, text: str) -> str:
+        """The text with `?` for what cannot be shown."""
+        return text if self.unicode else text.encode("ascii", "replace").decode("ascii")
 
 
 def terminal_of(

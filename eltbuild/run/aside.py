@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eltbuild.adapter import Adapter, Answer, Connection
 from eltbuild.errors import DatabaseError
-from eltbuild.relation import Belongings, Column, Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Constraint, Relation, RelationInfo
 from eltbuild.run.stop import PATIENCE, TICK, Stop
 
 if TYPE_CHECKING:
@@ -146,6 +147,14 @@ class Foreground:
     def belongings(self, relation: Relation) -> Belongings:
         """What hangs on a relation."""
         return self._do(lambda: self.inner.belongings(relation))
+
+    def constraints(self, relation: Relation) -> Sequence[Constraint]:
+        """What a table enforces."""
+        return self._do(lambda: self.inner.constraints(relation))
+
+    def loaded_at(self, relation: Relation) -> datetime | None:
+        """When rows last came into a table."""
+        return self._do(lambda: self.inner.loaded_at(relation))
 
     def hold(self, name: str) -> bool:
         """Take a lock."""

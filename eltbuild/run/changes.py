@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.incremental import is_whole, notes
 from eltbuild.plan.materialize import warnings
@@ -12,6 +10,7 @@ from eltbuild.plan.reconcile import rebuilds
 from eltbuild.project.resources import Node
 from eltbuild.run.facts import is_redefined
 from eltbuild.run.work import Work
+from eltbuild.values import replace
 
 
 def anew(work: Work, facts: Facts) -> Node | None:

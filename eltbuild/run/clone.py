@@ -6,8 +6,6 @@ stands is left as it is; with `--full-refresh` the view takes its place, as any 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eltbuild.adapter import Answer
 from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, Problem
@@ -19,6 +17,7 @@ from eltbuild.run.facts import facts_of, standing
 from eltbuild.run.materialization import decided
 from eltbuild.run.ownership.owner import admitted
 from eltbuild.run.work import Clock, Work, build, connection_for, record, succeeded
+from eltbuild.values import replace
 
 OWN = ("materialized", "pre-hook", "post-hook", "contract", "persist_docs", "indexes", "sql_header", "full_refresh")
 """Configs of a node that shape what it builds, and not a view on what another run built."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from eltbuild.errors import Problem
 from eltbuild.project.resources import NodeId
+from eltbuild.state.records import Observed
+from eltbuild.values import dataclass, field
 
 Status = Literal[
     "success", "error", "skipped", "pass", "fail", "warn", "partial success", "no-op", "runtime error", "cancelled",
@@ -91,7 +92,17 @@ class Finished:
     """Microbatch only: `{"successful": [[start, end]], "failed": [[start, end]]}`, ISO strings."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Freshness: `max_loaded_at`, `snapshotted_at`, `age` in seconds, `criteria`."""
+    observed: tuple[Observed, ...] = ()
+    """What it measured, for the history; run, project and node are filled in there."""
     at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A node was built and waits to be published with others; how it ended comes later, once that is known."""
+
+    finished: Finished
+    """How it will have ended if all is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +114,7 @@ class RunFinished:
     interrupted: bool = False
 
 
-Event: TypeAlias = RunStarted | Started | Message | Finished | RunFinished
+Event: TypeAlias = RunStarted | Started | Message | Built | Finished | RunFinished
 
 FAILED: frozenset[str] = frozenset({"error", "fail", "runtime error", "partial success", "cancelled"})
 """The statuses that make a run's exit code 1."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from eltbuild.adapter import Connection
 from eltbuild.compile.introspect import Introspector
 from eltbuild.errors import CompileError, DatabaseError
-from eltbuild.plan.materialize import asks_columns
+from eltbuild.plan.materialize import asks_columns, stays
 from eltbuild.plan.nouns import Facts, Recipe
+from eltbuild.plan.showing import mode_of
 from eltbuild.project.resources import Node
 from eltbuild.relation import Belongings, Column, Relation, RelationInfo
 from eltbuild.run.work import Work, refreshes
 from eltbuild.sql import spelling
 from eltbuild.sql.scan import without_end
+from eltbuild.values import replace
 
 LOOKS = 20
 """How often the catalogue is looked at before it is given up that it stands still."""
@@ -56,9 +57,12 @@ def facts_of(
         empty=bool(work.session.flag("EMPTY")),
         root=work.session.project.root,
         folder=str(work.session.project.target.fields.get("external_root") or "."),
+        audited=is_audited(work, node),
         temporary=work.temporary,
         **more,
     )
+    if work.whole is not None and facts.existing is not None and work.writer.capabilities.binds_views:
+        facts = replace(facts, steady=True, unaltered=node.materialized == "view" and is_unaltered(work, node))
     if facts.existing is not None and work.writer.capabilities.belongings:
         facts = with_belongings(work, node, connection, facts)
     if asks_columns(recipe, facts):
@@ -67,7 +71,16 @@ def facts_of(
             existing=standing(work, connection, node, columns=True),
             columns=described(connection, sql, work.session.dialect),
         )
+    if facts.existing is not None and facts.existing.kind == "table" and stays(recipe, facts):
+        facts = replace(facts, constraints=tuple(connection.constraints(facts.existing.relation)))
     return facts
+
+
+def is_audited(work: Work, node: Node) -> bool:
+    """Whether the node is published only once its tests have passed, of which there must be some."""
+    if work.clones is not None:
+        return False
+    return mode_of(node, work.session.flag("PUBLISH")) == "audited" and bool(work.tests(node.id))
 
 
 def with_belongings(work: Work, node: Node, connection: Connection, facts: Facts) -> Facts:
@@ -116,9 +129,17 @@ def is_redefined(work: Work, node: Node) -> bool:
         mark = ""
     if not mark or node.relation is None:
         return False
-    exact = work.writer.capabilities.exact_names
-    known = {event.relation.key_where(exact): event.fingerprint for event in work.ledger.built()}
-    return known.get(node.relation.key_where(exact), "") not in ("", mark)
+    built = work.ledger.latest(node.relation)
+    if built is None or built.project != work.session.project.settings.name:
+        return False
+    return built.fingerprint not in ("", mark)
+
+
+def is_unaltered(work: Work, node: Node) -> bool:
+    """Whether what stands there is known to have been built from the text that the node has now."""
+    mark = work.fingerprint(node)
+    latest = work.ledger.latest(node.relation) if node.relation is not None else None
+    return bool(mark) and latest is not None and latest.event == "built" and latest.fingerprint == mark
 
 
 def constrained(work: Work, node: Node, live: Introspector) -> Node:

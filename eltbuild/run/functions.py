@@ -7,21 +7,18 @@ the moment its statement commits, and what calls it calls the new one from then 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eltbuild.adapter import Connection
 from eltbuild.compile.introspect import Live
-from eltbuild.disk import write_whole
 from eltbuild.errors import CompileError, Problem
-from eltbuild.plan.archive import kept_suffix
-from eltbuild.plan.nouns import Operation, Statement
+from eltbuild.plan.nouns import Call, Operation, Statement
 from eltbuild.plan.user_functions import impossible, kind_of, macro_of
 from eltbuild.project.resources import Node
 from eltbuild.run.events import Finished
-from eltbuild.run.ledger.port import Forgetful
-from eltbuild.run.ownership.archive_file import FOLDER
-from eltbuild.run.ownership.owner import FOREIGN, adopts, project_of
+from eltbuild.run.ownership.archive_file import FOLDER, write_definition
+from eltbuild.run.ownership.owner import FOREIGN, adopts, how_to_adopt, project_of, whose
 from eltbuild.run.sessions import Commented
 from eltbuild.run.work import Clock, Work, build, compiled_text, connection_for, placed, succeeded
 from eltbuild.sql.functions import (
@@ -31,6 +28,7 @@ from eltbuild.sql.functions import (
     signature_of,
     standing_functions,
 )
+from eltbuild.values import replace
 
 REQUIRED = ("entry_point", "runtime_version")
 """What a function in Python must say of itself."""
@@ -43,7 +41,7 @@ def run_function(work: Work, node: Node, clock: Clock) -> Finished:
     sql = compiled_text(work, node, live).sql or ""
     clock.mark(sql)
     operations = made(work, node, sql, live)
-    adopted = admitted(work, node, connection)
+    adopted = taken_over(work, node, connection)
     answer = build(work, node, connection, live, (*operations, *adopted), transaction=True)
     message = answer.message if answer.message not in ("", "OK") else "CREATE FUNCTION"
     result = succeeded(work, node, replace(answer, message=message, affected=None), sql)
@@ -60,7 +58,7 @@ def run_table_function(work: Work, node: Node, clock: Clock) -> Finished:
     live = Live(connection)
     sql = compiled_text(work, node, live).sql or ""
     clock.mark(sql)
-    adopted = admitted(work, node, connection)
+    adopted = taken_over(work, node, connection)
     assert node.relation is not None
     statement = create_table_macro(work.writer.relation(node.relation), parameters_of(node), sql, work.session.dialect)
     answer = build(work, node, connection, live, (Statement(statement), *adopted), transaction=True)
@@ -123,28 +121,28 @@ def check(work: Work, node: Node) -> None:
 # Whose it is
 
 
-def admitted(work: Work, node: Node, connection: Commented) -> Sequence[Operation]:
-    """What remembers that a function was taken over, which was built by others; its definition is in a file.
+def taken_over(work: Work, node: Node, connection: Commented) -> Sequence[Operation]:
+    """What happens to a function that stands there and was built by others: it is written to a file, and remembered.
 
     Raises `CompileError` where it may not be replaced.
     """
     assert node.relation is not None
     place, kind = placed(node)
-    owner = work.ledger.owner(place)
-    if isinstance(work.ledger, Forgetful) or owner == project_of(work):
+    if not work.ledger.remembers or work.ledger.owner(place) == project_of(work):
         return ()
     question = standing_functions(work.session.dialect, node.relation)
     standing = [str(row[0]) for row in connection.execute(question).rows] if question else []
     if not standing:
         return ()
     if not adopts(work, node):
-        whose = f"that the project `{owner}` built" if owner else "that this project did not build"
-        hint = f"--adopt (or `adopt: true` in its config) takes it over and writes its definition below {FOLDER}"
-        raise CompileError(Problem(f"`{node.relation}` is a function {whose}", node.place, hint, name=FOREIGN))
-    name = f"{node.relation.schema}.{node.relation.identifier}{kept_suffix(work.now, work.temporary)}.sql"
-    path = Path(work.session.project.root) / FOLDER / name.replace("/", "_")
-    write_whole(path, ("".join(f"{text.rstrip()};\n" for text in standing)).encode(), durable=True)
-    work.session.say(
-        f"`{node.relation}` is taken over; its definition is in {FOLDER}/{path.name}", "info", "note", node.id
-    )
-    return work.ledger.noting(place, kind, "adopted", node.id)
+        hint = f"{how_to_adopt(node)} takes it over and writes its definition below {FOLDER}"
+        text = f"`{node.relation}` is a function {whose(work, place)}"
+        raise CompileError(Problem(text, node.place, hint, name=FOREIGN))
+
+    def keep(_: Connection) -> None:
+        assert node.relation is not None
+        path = write_definition(node.relation, standing, Path(work.session.project.root) / FOLDER, work.now)
+        told = f"`{node.relation}` is taken over; its definition is in {FOLDER}/{path.name}"
+        work.session.say(told, "info", "note", node.id)
+
+    return (Call(keep, "note"), *work.ledger.noting(place, kind, "adopted", node.id))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, NodeId, Source
 from eltbuild.relation import Column
 from eltbuild.sql.writer import Writer
+from eltbuild.values import dataclass
 
 Input = Node | Source
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from eltbuild.compile.compiled import Compiled
@@ -13,6 +12,7 @@ from eltbuild.compile.session import Session
 from eltbuild.compile.source_map import origin
 from eltbuild.errors import DatabaseError, EltbuildError, Place, Problem
 from eltbuild.project.resources import Node, UnitTest
+from eltbuild.values import replace
 
 
 def located(session: Session, node: Node, error: DatabaseError, assumed: Assumed | None = None) -> Problem:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eltbuild.compile.introspect import Introspector
 from eltbuild.jinja.native import has_jinja
 from eltbuild.project.resources import Node
 from eltbuild.run.work import Work
+from eltbuild.values import replace
 
 
 def with_location(work: Work, node: Node, live: Introspector) -> Node:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from eltbuild.adapter import Adapter, Capabilities, Connection
+from eltbuild.values import dataclass
 
 
 @dataclass(slots=True)

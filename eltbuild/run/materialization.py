@@ -8,13 +8,16 @@ from typing import Any
 from eltbuild.adapter import Answer
 from eltbuild.compile.introspect import Live
 from eltbuild.compile.strategy import strategy_sql
-from eltbuild.errors import CompileError, Place, Problem
+from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.incremental import is_whole
-from eltbuild.plan.nouns import Facts, Operation, Recipe, Statement
+from eltbuild.plan.nouns import Audit, Facts, Operation, Recipe, Statement
+from eltbuild.plan.promises import of_standing_table
 from eltbuild.plan.reconcile import mode_of, reconcile
 from eltbuild.plan.whole import table
 from eltbuild.project.resources import Macro, Node
 from eltbuild.relation import Column
+from eltbuild.run.auditing import audited
+from eltbuild.run.audits import Refused
 from eltbuild.run.changes import tell
 from eltbuild.run.events import Finished
 from eltbuild.run.facts import facts_of
@@ -56,11 +59,17 @@ def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> F
     facts = admitted(work, facts_of(work, node, connection, OPAQUE, sql), connection)
     results: dict[str, Any] = {}
     work.ledger.announced(*place[:3])
-    with published(work, node, connection):
-        perform(connection, facts.adoption)
-        with executing(work, node, connection):
-            work.compiler.call_macro(macro, live, {}, names, node, results)
-        perform(connection, (*facts.adopted, *work.ledger.recording(*place)))
+    # What it writes, and where it lies meanwhile, is its own: its tests are asked of what stands in its place at last.
+    audits = (Audit(node.relation, node.relation, beside=False),) if facts.audited else ()
+    asked = audited(work, facts, audits)
+    try:
+        with published(work, node, connection):
+            perform(connection, facts.adoption)
+            with executing(work, node, connection):
+                work.compiler.call_macro(macro, live, {}, names, node, results)
+            perform(connection, (*asked, *facts.adopted, *work.ledger.recording(*place)))
+    except Refused as refused:
+        raise refused.settle(connection) from None
     work.ledger.recorded(*place)
     work.catalogue.forget(node.relation)
     info = connection.relation(node.relation)
@@ -78,18 +87,6 @@ def _main_answer(results: Mapping[str, Any]) -> Answer:
     response = main["response"]
     affected = getattr(response, "rows_affected", None)
     return Answer(affected=affected if isinstance(affected, int) else None, message=str(response))
-
-
-def asked_by(work: Work, node: Node, macro: Macro, live: Live, sql: str) -> Answer:
-    """What the statement `main` gave in the project's own materialization of a data test. Raises `CompileError`."""
-    results: dict[str, Any] = {}
-    work.compiler.call_macro(macro, live, {}, {"sql": sql, "compiled_code": sql}, node, results)
-    main = results.get("main")
-    if main is None or not main["table"].rows:
-        problem = "the materialization of tests has no statement `main` that counts failures"
-        hint = "call dbt.materialization_test_default(), or statement('main', fetch_result=True)"
-        raise CompileError(Problem(problem, Place(macro.project_path, macro.line), hint))
-    return Answer(rows=tuple(tuple(row) for row in main["table"].rows))
 
 
 def own_strategy(work: Work, facts: Facts, live: Live) -> tuple[Operation, ...] | None:
@@ -111,7 +108,9 @@ def own_strategy(work: Work, facts: Facts, live: Live) -> tuple[Operation, ...] 
         Statement(work.writer.create_table_as(staged, facts.query, temporary=True), "stage"),
         *altered,
         Statement(text, "main"),
+        *((Audit(facts.relation, staged, beside=False, temporary=True),) if facts.audited else ()),
         Statement(work.writer.drop(staged, "table"), "drop"),
+        *of_standing_table(facts, work.writer),
     )
 
 
@@ -132,7 +131,7 @@ def decided(work: Work, facts: Facts, recipe: Recipe, live: Live, quiet: bool = 
         operations = recipe.materialize(facts, work.writer)
         if not quiet:
             tell(work, facts)
-    return (*facts.adoption, *operations, *facts.adopted)
+    return (*facts.adoption, *audited(work, facts, operations), *facts.adopted)
 
 
 def _reconciled(work: Work, facts: Facts) -> tuple[tuple[Operation, ...], tuple[Operation, ...], tuple[Column, ...]]:

@@ -6,7 +6,6 @@ Which slices those are is not decided here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from functools import partial
 
 from eltbuild.adapter import Answer
@@ -18,10 +17,11 @@ from eltbuild.plan.nouns import Batch, Operation, Recipe
 from eltbuild.plan.publish import working_place
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation
+from eltbuild.run.auditing import audited
 from eltbuild.run.batches import as_results
 from eltbuild.run.changes import anew
 from eltbuild.run.events import Finished, Status
-from eltbuild.run.facts import facts_of, standing
+from eltbuild.run.facts import facts_of, is_audited, standing
 from eltbuild.run.failure.effort import retried
 from eltbuild.run.locate import explained
 from eltbuild.run.materialization import decided, own_strategy, strategy_macro
@@ -30,6 +30,7 @@ from eltbuild.run.performing import perform
 from eltbuild.run.sessions import Commented
 from eltbuild.run.slices import slices
 from eltbuild.run.work import Clock, Work, build, connection_for, hooks, record, succeeded
+from eltbuild.values import dataclass, field, replace
 
 One = Callable[[int, Batch], "Answer | Node"]
 """Builds the slice of that number; gives the node in the stead of an answer where it is to be built from nothing."""
@@ -55,7 +56,8 @@ def run_batches(work: Work, node: Node, recipe: Recipe, clock: Clock) -> Finishe
     existing = standing(work, connection_for(work, node), node, False)
     incremental, planned = slices(work, node, existing)
     # Where nothing stands nobody reads, and a long first build that is cut short goes on where it was.
-    if incremental or not planned or existing is None:
+    first = existing is None and not is_audited(work, node)
+    if incremental or not planned or first:
         course = followed(work, node, planned, partial(_added, work, node, recipe, clock, len(planned)))
     else:
         course = _remade(work, node, recipe, clock, planned)
@@ -198,6 +200,8 @@ def _set_beside(
             operations = begun(facts, place, work.writer)
         else:
             facts = facts_of(work, staged, connection, recipe, sql, full_refresh=False, batch=batch)
+            # It is audited when all of it is there.
+            facts = replace(facts, audited=False)
             operations = own_strategy(work, facts, live) or increased(facts, work.writer)
         return _committed(work, node, connection, live, operations, before)
 
@@ -225,5 +229,5 @@ def _take_place(work: Work, node: Node, recipe: Recipe, place: Relation, done: t
     connection = connection_for(work, node)
     rows = f"select * from {work.writer.relation(place)}"
     facts = admitted(work, facts_of(work, node, connection, recipe, rows, full_refresh=True), connection)
-    operations = (*facts.adoption, *taken(facts, work.writer), *facts.adopted)
+    operations = (*facts.adoption, *audited(work, facts, taken(facts, work.writer)), *facts.adopted)
     return build(work, _hooked(node, "post-hook"), connection, Live(connection), operations, recipe.transaction, done)

@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from eltbuild.adapter import Answer, Connection
-from eltbuild.compile.freshness import loaded_at_query, source_text
 from eltbuild.compile.introspect import Live
-from eltbuild.errors import CompileError, DatabaseError, EltbuildError, InlinedError, Problem
+from eltbuild.errors import DatabaseError, EltbuildError, InlinedError
 from eltbuild.plan.incremental import is_microbatch
-from eltbuild.plan.materialize import MATERIALIZATIONS
 from eltbuild.plan.nouns import Load, Statement
 from eltbuild.project.resources import Node, NodeId, Source, UnitTest
-from eltbuild.quality import data_tests, freshness
-from eltbuild.relation import RelationKind
+from eltbuild.run.broken_contract import telling
 from eltbuild.run.changes import anew
 from eltbuild.run.clone import run_clone
 from eltbuild.run.events import Finished, Started
 from eltbuild.run.facts import constrained, facts_of, standing
 from eltbuild.run.failure.effort import attempted
+from eltbuild.run.freshness import run_freshness
 from eltbuild.run.functions import run_function, run_table_function
 from eltbuild.run.locate import explained, fault_of
 from eltbuild.run.locations import with_location
-from eltbuild.run.materialization import asked_by, decided, run_materialization
+from eltbuild.run.materialization import decided, run_materialization
 from eltbuild.run.microbatch import run_batches
 from eltbuild.run.ownership.owner import admitted, refuse_foreign
 from eltbuild.run.performing import perform
-from eltbuild.run.responses import response_of
-from eltbuild.run.sessions import Commented
-from eltbuild.run.unit_test import run_unit_test
+from eltbuild.run.testing.alone import run_test
+from eltbuild.run.unit_tests.bench import runs_on_target
+from eltbuild.run.unit_tests.running import run_unit_test
 from eltbuild.run.work import (
     Clock,
     Work,
     build,
+    check_query,
     compiled_text,
     connection_for,
-    executing,
-    published,
     recipe_of,
     record,
     refreshes,
     succeeded,
 )
+from eltbuild.values import replace
 
 
 def do(work: Work, id: NodeId, started: Started) -> Finished:
@@ -54,14 +50,15 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
     resource = work.session.project.resource(id)
     clock = Clock()
     try:
-        if isinstance(resource, Source):
+        if isinstance(resource, Source) or (isinstance(resource, Node) and is_watched(work, resource)):
             result = run_freshness(work, resource, clock)
         elif isinstance(resource, Node):
             refuse_unreadable(work, resource)
             run = RUNNERS[resource.resource_type] if work.clones is None else run_clone
             result = attempted(work, resource, lambda: run(work, resource, clock))
         elif isinstance(resource, UnitTest):
-            result = attempted(work, resource, lambda: run_unit_test(work, resource, clock))
+            place = at_bench(work, resource)
+            result = attempted(place, resource, lambda: run_unit_test(place, resource, clock))
         else:
             result = Finished(node=id, status="no-op", message="NO-OP", failures=0)
     except EltbuildError as error:
@@ -69,6 +66,7 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
         result = Finished(node=id, status="error", error=problem, message=str(problem), compiled_code=clock.sql)
         blamed = work.session.project.nodes.get(error.node) if isinstance(error, InlinedError) else resource
         result = replace(result, fault=fault_of(blamed, problem, error))
+    work.audits.ended(id)
     return replace(
         result,
         executed=work.executed.pop(id, None),
@@ -79,6 +77,18 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
         thread=started.thread,
         at=datetime.now(UTC),
     )
+
+
+def is_watched(work: Work, node: Node) -> bool:
+    """Whether the run looks how fresh the node is, and does not build it."""
+    return work.built_at is not None and node.resource_type != "operation"
+
+
+def at_bench(work: Work, test: UnitTest) -> Work:
+    """The work as a unit test does it: with the database in memory for the warehouse, unless it runs on the target."""
+    if work.bench is None or runs_on_target(test, work.session.flag("ON_TARGET")):
+        return replace(work, bench=None)
+    return replace(work, connections=work.bench.connections)
 
 
 def refuse_unreadable(work: Work, node: Node) -> None:
@@ -113,18 +123,10 @@ def run_model(work: Work, node: Node, clock: Clock) -> Finished:
     if again is not None:
         return run_model(work, again, clock)
     operations = decided(work, facts, recipe, live)
-    answer = build(work, node, connection, live, operations, recipe.transaction)
+    with telling(facts, connection, work.writer):
+        answer = build(work, node, connection, live, operations, recipe.transaction)
     record(work, node)
     return succeeded(work, node, answer, sql)
-
-
-COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-
-
-def check_query(node: Node, sql: str) -> None:
-    """Refuse a model without a query. Raises `CompileError`."""
-    if not sql.strip() or not COMMENTS.sub("", sql).strip():
-        raise CompileError(Problem(f"{node.resource_type} `{node.name}` has no query", node.place))
 
 
 def run_python(work: Work, node: Node, clock: Clock) -> Finished:
@@ -135,6 +137,7 @@ def run_python(work: Work, node: Node, clock: Clock) -> Finished:
     connection = connection_for(work, node)
     live = Live(connection)
     recipe = recipe_of(node)
+    node = constrained(work, node, live)
     assert node.relation is not None
     existing = standing(work, connection, node, False)
     incremental = node.materialized == "incremental" and existing is not None and not refreshes(work, node)
@@ -154,7 +157,8 @@ def run_python(work: Work, node: Node, clock: Clock) -> Finished:
         facts = admitted(work, facts_of(work, node, connection, recipe, sql), connection)
         again = anew(work, facts)
         if again is None:
-            answer = build(work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction)
+            with telling(facts, connection, work.writer):
+                answer = build(work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction)
     finally:
         connection.dismiss(drop)
     if again is not None:
@@ -203,49 +207,6 @@ def run_seed(work: Work, node: Node, clock: Clock) -> Finished:
     return succeeded(work, node, replace(answer, affected=count, message=f"{verb} {count}"), None)
 
 
-def run_test(work: Work, node: Node, clock: Clock) -> Finished:
-    """A data test: the count of its failing rows, and the verdict."""
-    connection = connection_for(work, node)
-    sql = compiled_text(work, node, Live(connection)).sql or ""
-    clock.mark(sql)
-    check_query(node, sql)
-    data_tests.check_kept(node)
-    kept = data_tests.stores_failures(node, work.session.flag("STORE_FAILURES"))
-    name = None if kept is None else store_failures(work, node, connection, sql, kept)
-    own = work.session.macros.test_materialization()
-    question = data_tests.question(node, sql) if name is None else data_tests.question_of_stored(node, name)
-    with executing(work, node, connection):
-        answer = connection.execute(question) if own is None else asked_by(work, node, own, Live(connection), sql)
-    outcome = data_tests.verdict(node, answer)
-    return Finished(
-        node=node.id,
-        status=outcome.verdict,
-        message=outcome.message,
-        failures=outcome.failures,
-        compiled_code=sql,
-        relation_name=name,
-        response=response_of(answer),
-    )
-
-
-def store_failures(work: Work, node: Node, connection: Commented, sql: str, kind: str) -> str:
-    """Keep a test's failing rows as a table or a view; the name under which they stand."""
-    kept = replace(node, config={**node.config, "store_failures_as": kind})
-    limit = node.config.get("limit")
-    text = work.writer.limited(sql, int(limit)) if limit is not None else sql
-    recipe = MATERIALIZATIONS["test"]
-    facts = admitted(work, facts_of(work, kept, connection, recipe, text), connection)
-    left: RelationKind = "view" if kind == "view" else "table"
-    place = (kept, facts.relation, left, "")
-    work.ledger.announced(*place[:3])
-    with published(work, kept, connection):
-        perform(connection, (*facts.adoption, *recipe.materialize(facts, work.writer), *facts.adopted))
-        perform(connection, work.ledger.recording(*place))
-    work.ledger.recorded(*place)
-    work.catalogue.record(facts.relation, left)
-    return work.writer.relation(data_tests.stored_at(node))
-
-
 def run_operation(work: Work, node: Node, clock: Clock) -> Finished:
     """A hook of the whole run."""
     connection = connection_for(work, node)
@@ -265,43 +226,6 @@ def hook_name(node: Node) -> str:
 
 WHOLE_RUN = ("on-run-start", "on-run-end")
 """When the hooks of a whole run are called; each has it for its tag."""
-
-
-def run_freshness(work: Work, source: Source, clock: Clock) -> Finished:
-    """How fresh a source is; an error has a status of its own."""
-    try:
-        return attempted(work, source, lambda: measure_freshness(work, source, clock))
-    except (DatabaseError, CompileError) as error:
-        problem = error.problems[0]
-        problem = replace(problem, place=problem.place or source.place)
-        return Finished(
-            node=source.id, status="runtime error", error=problem, message=str(problem), compiled_code=clock.sql
-        )
-
-
-def measure_freshness(work: Work, source: Source, clock: Clock) -> Finished:
-    """When a source was last loaded, and whether that is recent enough."""
-    connection = work.connections.here()
-    connection.comment = connection.after = ""
-    relation = source_text(work.session, source)
-    query = loaded_at_query(work.session, source, Live(connection))
-    sql = freshness.question(source, relation, query)
-    clock.mark(sql)
-    answer = connection.execute(sql)
-    age = freshness.verdict(source, answer.rows[0], work.now)
-    rules = source.freshness or {}
-    return Finished(
-        node=source.id,
-        status=age.status,
-        compiled_code=sql,
-        response=response_of(answer),
-        extra={
-            "max_loaded_at": age.loaded_at,
-            "snapshotted_at": age.at,
-            "age": age.seconds,
-            "criteria": {key: rules.get(key) for key in ("warn_after", "error_after", "filter")},
-        },
-    )
 
 
 RUNNERS: Mapping[str, Callable[[Work, Node, Clock], Finished]] = {

@@ -9,11 +9,12 @@ that are handed down the graph once.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from eltbuild.graph.graph import Graph
 from eltbuild.project.resources import NodeId
+from eltbuild.values import dataclass
 
 UNIT_TEST = "unit_test."
 UNBUILT = ("exposure.", "saved_query.")
@@ -43,6 +44,8 @@ class Steps:
     """For steps that also wait for crossings: which, as bits."""
     urgency: Sequence[int]
     """A number for each step, no two alike: the smaller, the sooner it should start."""
+    forgiving: frozenset[int] = frozenset()
+    """Silent steps behind which nobody is to blame for what lies before them."""
 
 
 def arrange(
@@ -50,8 +53,12 @@ def arrange(
     nodes: Iterable[NodeId],
     gates: Collection[NodeId] = (),
     cost: Mapping[NodeId, float] | None = None,
+    after: Mapping[NodeId, Iterable[NodeId]] | None = None,
 ) -> Steps:
     """The steps of a run of those nodes.
+
+    `after`: nodes that wait for others, however these end, though they do not stand on them; with the graph that must
+    make no circle (see `possible`).
 
     `gates` are the tests that hold back what stands on what they test: a data test the common descendants of its
     parents, a unit test its model itself. `cost` is how long nodes take, in any unit; 1 where it does not tell.
@@ -61,7 +68,40 @@ def arrange(
     region = _region(graph, chosen, gating)
     draft = _Draft(graph, chosen, region, gating)
     draft.connect()
-    return Steps(draft.ids, draft.followers, draft.before, draft.crossings, draft.held, _urgency(draft, cost or {}))
+    forgiving = frozenset(draft.wait(id, first) for id, many in (after or {}).items() for first in many)
+    urgency = _urgency(draft, cost or {})
+    return Steps(draft.ids, draft.followers, draft.before, draft.crossings, draft.held, urgency, forgiving)
+
+
+def possible(graph: Graph, after: Mapping[NodeId, Collection[NodeId]]) -> Mapping[NodeId, Sequence[NodeId]]:
+    """Of these wishes that a node may wait for others, those that can be fulfilled together: without a circle."""
+    waiting = {id: len(above) for id, above in graph.parents.items()}
+    wished = {id: set(many) & waiting.keys() for id, many in after.items() if id in waiting}
+    wishing: dict[NodeId, list[NodeId]] = {}
+    for id, many in wished.items():
+        for first in many:
+            wishing.setdefault(first, []).append(id)
+    left = {id: len(many) for id, many in wished.items()}
+    found: dict[NodeId, list[NodeId]] = {id: [] for id in wished}
+    free = deque(id for id, count in waiting.items() if not count and not left.get(id))
+    bound = deque(id for id, count in waiting.items() if not count and left.get(id))
+    done: set[NodeId] = set()
+    while free or bound:
+        id = free.popleft() if free else bound.popleft()
+        if id in done:
+            continue
+        done.add(id)
+        for other in wishing.get(id, ()):
+            if other not in done:
+                found[other].append(id)
+                left[other] -= 1
+                if not left[other] and not waiting[other]:
+                    free.append(other)
+        for child in graph.children[id]:
+            waiting[child] -= 1
+            if not waiting[child]:
+                (bound if left.get(child) else free).append(child)
+    return {id: many for id, many in found.items() if many}
 
 
 def _region(graph: Graph, chosen: frozenset[NodeId], gating: frozenset[NodeId]) -> Sequence[NodeId]:
@@ -154,6 +194,14 @@ class _Draft:
             self.exit[id] = self._silent()
             self._edge(self.step[id], self.exit[id])
         return self.exit[id]
+
+    def wait(self, id: NodeId, first: NodeId) -> int:
+        """A node waits for another one; the silent step between them."""
+        between = self._silent()
+        if id in self.step and first in self.step:
+            self._edge(self.step[first], between)
+            self._edge(between, self.entry.get(id, self.step[id]))
+        return between
 
     def _unit_gate(self, test: NodeId, model: NodeId) -> None:
         if model not in self.entry:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from eltbuild.adapter import Answer, Connection
 from eltbuild.errors import CompileError, DatabaseError, Problem
-from eltbuild.plan.nouns import Call, Check, Load, Operation, Seize, Statement
+from eltbuild.plan.nouns import Audit, Call, Check, Load, Operation, Seize, Statement
+from eltbuild.values import replace
 
 Warn = Callable[[Problem], None]
 """Tells a problem that refuses nothing."""
@@ -29,6 +29,8 @@ def perform(connection: Connection, operations: Iterable[Operation], warn: Warn 
                 last = run(connection) or Answer()
             case Check(label=label):
                 check(connection, operation, warn)
+            case Audit():
+                raise AssertionError("an audit is no operation of its own: `run.auditing` makes calls of them")
             case Seize(label=label):
                 last = seize(connection, operation)
                 main = last if main is None else main

@@ -7,7 +7,6 @@ where the model belongs is neither read nor written. Hooks are left out, for wha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -31,6 +30,7 @@ from eltbuild.run.ledger.port import Forgetful
 from eltbuild.run.node import do
 from eltbuild.run.work import Work
 from eltbuild.sql.inline import is_json
+from eltbuild.values import dataclass, replace
 
 SHOWN = 10_000
 """So many rows that differ are looked at, and no more."""

@@ -6,9 +6,8 @@ What a node does, and SQL, are not known here: `work` does it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from heapq import heappop, heappush
 from itertools import count
@@ -20,9 +19,10 @@ from eltbuild.errors import UsageError
 from eltbuild.graph.graph import Graph
 from eltbuild.project.resources import NodeId
 from eltbuild.run.events import FAILED, Event, Finished, Message, Started, Status
-from eltbuild.run.order import Steps, arrange
+from eltbuild.run.order import UNIT_TEST, Steps, arrange
 from eltbuild.run.stop import PATIENCE, TICK, Stop
-from eltbuild.run.workers import Work, Worker, Workers
+from eltbuild.run.workers import Together, Work, Worker, Workers
+from eltbuild.values import replace
 
 BLOCKING: frozenset[str] = FAILED | {"skipped"}
 """The statuses after which nothing is run that stands on the node."""
@@ -47,8 +47,10 @@ def schedule(
     now: Callable[[], datetime] | None = None,
     on_error: Mapping[NodeId, str] | None = None,
     cost: Mapping[NodeId, float] | None = None,
+    after: Mapping[NodeId, Iterable[NodeId]] | None = None,
     inbox: SimpleQueue[Message | int] | None = None,
     stop: Stop | None = None,
+    together: Together | None = None,
 ) -> Generator[Event, None, bool]:
     """Run the nodes; give a `Started` for each that begins and exactly one `Finished` for each of all.
 
@@ -57,9 +59,13 @@ def schedule(
       `BLOCKING`, the node is skipped, and the message names that one; `on_error` can say `continue` for a node whose
       own failure shall not count.
     * `tests` are the tests that hold back what stands on what they test (in `build`): a data test the common
-      descendants of all its parents, a unit test its model. A test outside of `tests` holds back nothing.
+      descendants of all its parents, a unit test its model; once one has failed, unit tests of that model that have not
+      begun are skipped, as in dbt. A test outside of `tests` holds back nothing.
+    * `after` names nodes that wait for others all the same, however these end.
     * Of what could begin, that begins first which has the longest way below it, by `cost` (seconds of earlier runs,
       say; 1 for each node that it does not name); ties by id.
+    * Nodes of one group of `together` that could begin at the same moment are given to one worker, in that order. It
+      may take only some of them, or give some of them back; these are done each by itself, and begin only once.
     * `fail_fast`: after the first failure `cancel` is called, what runs is awaited, the rest is skipped.
     * What others put into `inbox` (things said while nodes run) comes out between the events, in order.
 
@@ -77,9 +83,12 @@ def schedule(
     chosen = tuple(dict.fromkeys(nodes))
     run = _Run(
         graph=graph,
-        steps=arrange(graph, chosen, tests, cost),
+        steps=arrange(graph, chosen, tests, cost, after),
         chosen=chosen,
-        workers=Workers(work, min(threads, max(len(chosen), 1)), now or _now, inbox or SimpleQueue(), stop or Stop()),
+        workers=Workers(
+            work, min(threads, max(len(chosen), 1)), now or _now, inbox or SimpleQueue(), stop or Stop(), together
+        ),
+        groups=together.groups if together is not None else {},
         fail_fast=fail_fast,
         cancel=cancel or (lambda: None),
         now=now or _now,
@@ -109,6 +118,7 @@ class _Run:
         steps: Steps,
         chosen: tuple[NodeId, ...],
         workers: Workers,
+        groups: Mapping[NodeId, Hashable],
         fail_fast: bool,
         cancel: Callable[[], None],
         now: Callable[[], datetime],
@@ -118,6 +128,15 @@ class _Run:
         self.steps = steps
         self.chosen = chosen
         self.workers = workers
+        self.groups = groups
+        self.ready_of: dict[Hashable, list[int]] = {}
+        """For each group, those of its steps that could begin."""
+        self.given = bytearray(len(steps.ids))
+        """Which steps a worker has been given."""
+        self.single = bytearray(len(steps.ids))
+        """Which are not of any group any more."""
+        self.again: dict[NodeId, Started] = {}
+        """What was begun with its group and is to be done by itself."""
         self.fail_fast = fail_fast
         self.cancel = cancel
         self.now = now
@@ -167,7 +186,9 @@ class _Run:
         if self.workers.busy:
             self.workers.abandon()
             for worker in self.workers.at_work():
-                self.out.append(self._stopped(worker))
+                left = [finished for _, finished in self._left_by(worker)]
+                left += [self.workers.ended(started, "cancelled") for started in worker.started.values()]
+                self.out.extend(map(self._stopped, left))
         while True:
             try:
                 return (yield from self._skip_rest(self.why))
@@ -184,13 +205,46 @@ class _Run:
         """Give work to idle workers."""
         while self.ready and self.workers.idle:
             step = self.by_urgency[heappop(self.ready)]
-            id = self.steps.ids[step]
-            assert id is not None
-            self.index += 1
+            if self.given[step] or self._is_spared(step):
+                continue
+            steps = self._with_its_group(step)
+            for id in steps.values():
+                self.given[id] = 1
             worker = self.workers.take()
-            started = Started(id, self.index, len(self.chosen), worker.name, self.now())
-            self.out.append(started)
-            worker.give(step, started)
+            if len(steps) > 1:
+                worker.give_all(steps)
+            else:
+                worker.give(step, self._started(next(iter(steps)), worker))
+
+    def _is_spared(self, step: int) -> bool:
+        """Whether the step is a unit test that another one of its model's has made idle by failing: it is skipped."""
+        id = self.steps.ids[step]
+        if id is None or not id.startswith(UNIT_TEST):
+            return False
+        guilty = next((self.blame[model] for model in self.steps.followers[step] if model in self.blame), None)
+        if guilty is None:
+            return False
+        self._skip(id, f"skipped: {self._reason(id, guilty)}")
+        self._settle(self._pass(step, None))
+        return True
+
+    def _with_its_group(self, step: int) -> dict[NodeId, int]:
+        """The step and what can begin with it, the most urgent first."""
+        id = self.steps.ids[step]
+        assert id is not None
+        group = None if self.single[step] else self.groups.get(id)
+        others = () if group is None else self.ready_of.pop(group, ())
+        free = sorted((one for one in others if not self.given[one]), key=self.steps.urgency.__getitem__)
+        return {own: one for one in free if (own := self.steps.ids[one]) is not None} or {id: step}
+
+    def _started(self, id: NodeId, worker: Worker) -> Started:
+        before = self.again.pop(id, None)
+        if before is not None:
+            return replace(before, thread=worker.name)
+        self.index += 1
+        started = Started(id, self.index, len(self.chosen), worker.name, self.now())
+        self.out.append(started)
+        return started
 
     def _deliver(self) -> Generator[Event]:
         out, told = self.out, self.told
@@ -211,12 +265,49 @@ class _Run:
             if isinstance(item, int):
                 if self.workers.stop.number:
                     continue
-                worker = self.workers.all[item]
-                if worker.finished is not None:
-                    self._finish(worker.step, worker.finished)
-                    self.workers.release(worker)
+                for step, finished in self._left_by(self.workers.all[item]):
+                    self._finish(step, finished)
             else:
                 self.out.append(item)
+
+    def _left_by(self, worker: Worker) -> Iterator[tuple[int, Finished]]:
+        """How nodes have ended that a worker was given, each once; it is idle again when all have."""
+        if not worker.active:
+            return
+        over = worker.over  # What it left before that is there.
+        self._count_begun(worker, over)
+        while worker.ended:
+            finished = worker.ended[0]
+            started = worker.started.get(finished.node)
+            if started is not None:
+                yield worker.steps[finished.node], self.workers.complete(finished, started)
+                del worker.started[finished.node]
+            worker.ended.popleft()
+        if over:
+            for id, started in worker.started.items():
+                if id in worker.left:
+                    self.again[id] = started
+                    self._give_back(worker.steps[id])
+                else:
+                    yield worker.steps[id], self.workers.ended(started, error=worker.cause)
+            self.workers.release(worker)
+
+    def _count_begun(self, worker: Worker, over: bool) -> None:
+        """Tell what a worker has begun, and take back what it leaves to others."""
+        begun = () if over and worker.begun is None else worker.begun
+        if worker.counted or begun is None:
+            return
+        worker.counted = True
+        for id in begun:
+            worker.started[id] = self._started(id, worker)
+        for id, step in worker.steps.items():
+            if id not in worker.started:
+                self._give_back(step)
+
+    def _give_back(self, step: int) -> None:
+        """Let the step begin by itself."""
+        self.given[step], self.single[step] = 0, 1
+        heappush(self.ready, self.steps.urgency[step])
 
     def _finish(self, step: int, finished: Finished) -> None:
         """Count the end of a node: tell it, and let go what waited for it."""
@@ -227,7 +318,7 @@ class _Run:
             forgiven = finished.node in self.lenient and finished.status != "skipped"
             culprit = None if forgiven else step
             if self.fail_fast and not self.why and finished.status in FAILED:
-                self.why = f"{title(finished.node)} {_verb(finished.status)} and the run stops at the first failure"
+                self.why = f"{title(finished.node)} {verb(finished.status)} and the run stops at the first failure"
         self._settle(self._pass(step, culprit))
 
     def _pass(self, step: int, culprit: int | None) -> list[int]:
@@ -265,10 +356,12 @@ class _Run:
                 if broken:
                     guilty = self.crossing_blame[_lowest(broken)]
                     self.blame[step] = min(guilty, self.blame.get(step, guilty))
-            culprit = self.blame.get(step)
+            culprit = None if step in self.steps.forgiving else self.blame.get(step)
             id = self.steps.ids[step]
             if culprit is None and id is not None:
                 heappush(self.ready, self.steps.urgency[step])
+                if id in self.groups:
+                    self.ready_of.setdefault(self.groups[id], []).append(step)
                 continue
             if id is not None and culprit is not None:
                 self._skip(id, f"skipped: {self._reason(id, culprit)}")
@@ -280,7 +373,7 @@ class _Run:
         role = title(guilty)
         if guilty in self.graph.parents.get(id, ()):
             role = f"parent {name(guilty)}"
-        return f"{role} {_verb(self.statuses[culprit])}"
+        return f"{role} {verb(self.statuses[culprit])}"
 
     def _skip(self, id: NodeId, message: str) -> None:
         self.index += 1
@@ -302,18 +395,15 @@ class _Run:
             if tick % TICKS_BETWEEN_CANCELS == 0 and (self.workers.busy or not tick):
                 self._call_cancel()
             for worker in self.workers.at_work():
-                if worker.finished is not None:
-                    self.out.append(self._stopped(worker))
-                    self.workers.release(worker)
+                self.out.extend([self._stopped(finished) for _, finished in self._left_by(worker)])
             yield from self._deliver()
             if not self.workers.busy or monotonic() > end or self.workers.stop.urgent:
                 return
             self.workers.stop.heed()
             self.out.extend(item for item in self.workers.wait(TICK) if not isinstance(item, int))
 
-    def _stopped(self, worker: Worker) -> Finished:
+    def _stopped(self, finished: Finished) -> Finished:
         """The end of a node that was running when all was cancelled; an error is put down to that."""
-        finished = worker.finished or self.workers.ended(worker, status="cancelled")
         if finished.status not in ("error", "runtime error", "cancelled"):
             return finished
         return replace(finished, status="cancelled", message=f"cancelled: {self.why}")
@@ -342,7 +432,8 @@ _VERBS: Mapping[str, str] = {
 }
 
 
-def _verb(status: str) -> str:
+def verb(status: str) -> str:
+    """What a node did that ended so: `failed`, `was skipped`."""
     return _VERBS.get(status, "failed")
 
 

@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from eltbuild.adapter import Adapter, Answer, Connection
 from eltbuild.errors import DatabaseError
-from eltbuild.relation import Belongings, Column, Relation, RelationInfo
+from eltbuild.relation import Belongings, Column, Constraint, Relation, RelationInfo
 from eltbuild.run.aside import foreground
 from eltbuild.run.stop import PATIENCE, TICK, Stop
 
@@ -45,6 +46,8 @@ class Commented:
         self.kept: Kept = "nothing"
         self.idempotent = False
         """Whether its transactions do the same when they are repeated, so that nothing need be kept in mind of them."""
+        self.encloses = False
+        """Whether one transaction of its own is around all that is done, so that nothing else may end it."""
         self.halted = threading.Event()
         """Set while nothing may begin: what runs shall end."""
         self._connect = connect
@@ -59,6 +62,11 @@ class Commented:
     def connected(self) -> bool:
         """Whether there is a session, lost or not; none where the last attempt to open one failed."""
         return self._inner is not None
+
+    @property
+    def within(self) -> bool:
+        """Whether it is in the midst of a transaction."""
+        return self._depth > 0
 
     @property
     def inner(self) -> Connection:
@@ -177,6 +185,9 @@ class Commented:
         return self._executed(sql)
 
     def _executed(self, sql: str) -> Answer:
+        if self.encloses and self._depth and ends_transaction(sql):
+            text = "this would end the transaction in which all of the run is published"
+            raise DatabaseError(text, sql=sql, hint="leave it out, or use --publish audited")
         if self._log is not None:
             return self._logged(sql)
         with self._asked() as inner, self._alone(sql):
@@ -228,6 +239,16 @@ class Commented:
         """What hangs on a relation."""
         with self._asked() as inner:
             return inner.belongings(relation)
+
+    def constraints(self, relation: Relation) -> Sequence[Constraint]:
+        """What a table enforces."""
+        with self._asked() as inner:
+            return inner.constraints(relation)
+
+    def loaded_at(self, relation: Relation) -> datetime | None:
+        """When rows last came into a table."""
+        with self._asked() as inner:
+            return inner.loaded_at(relation)
 
     def hold(self, name: str) -> bool:
         """Take a lock."""
@@ -298,6 +319,22 @@ def only_reads(sql: str) -> bool:
     return all(_READS.match(part, _lead(part)) for part in sql.split(";"))
 
 
+_ENDS = re.compile(r"(?:commit|rollback|abort|end|begin|start\s+transaction)\b", re.IGNORECASE)
+
+
+_ENDING = re.compile(r"commit|rollback|abort|end|begin|start", re.IGNORECASE)
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def ends_transaction(sql: str) -> bool:
+    """Whether a statement of a text is one that begins or ends a transaction."""
+    if not _ENDING.search(sql):
+        return False
+    # Comments go, and of quoted text nothing is left but that it is one.
+    bare = _QUOTED.sub(lambda found: " " if found[0][:2] in ("--", "/*") else "''", sql)
+    return any(_ENDS.match(part, _lead(part)) for part in bare.split(";"))
+
+
 def _lead(text: str) -> int:
     found = _LEAD.match(text)
     return found.end() if found else 0
@@ -315,11 +352,14 @@ class Connections:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._open: list[Commented] = []
+        self._shared: Commented | None = None
         self.cancelled = False
         """Whether nothing may begin, on any connection."""
 
     def mine(self) -> Commented:
         """This thread's connection, with a session or without."""
+        if self._shared is not None:
+            return self._shared
         held: Commented | None = getattr(self._local, "connection", None)
         if held is None:
             held = Commented(lambda: foreground(self._adapter, self.stop), self._log)
@@ -337,9 +377,30 @@ class Connections:
         """
         held = self.mine()
         if held.lost:
+            if held.encloses and held.connected:
+                raise DatabaseError("the session is lost in which all of the run was to be published", lost=True)
             held.renew()
             self.down = False
         return held
+
+    def share(self) -> Commented:
+        """One connection for all threads, which take turns, until `leave`; its session is open. Raises `DatabaseError`.
+
+        It has one transaction around all that they do.
+        """
+        held = Commented(self._adapter.connect, self._log)
+        with self._lock:
+            self._open.append(held)
+            if self.cancelled:
+                held.halted.set()
+        held.renew()
+        held.encloses = True
+        self._shared = held
+        return held
+
+    def leave(self) -> None:
+        """Each thread has its own connection again."""
+        self._shared = None
 
     def pause(self, seconds: float) -> bool:
         """Wait; whether somebody wants to stop what this thread does. Then it returns at once."""

@@ -6,9 +6,8 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eltbuild.adapter import Answer, Connection
 from eltbuild.compile.compiled import Compiled
@@ -20,7 +19,8 @@ from eltbuild.plan import decide
 from eltbuild.plan.materialize import KINDS, MATERIALIZATIONS
 from eltbuild.plan.nouns import Batch, Call, Operation, Recipe
 from eltbuild.project.resources import Node, NodeId
-from eltbuild.relation import Relation, RelationKind
+from eltbuild.relation import Column, Relation, RelationKind
+from eltbuild.run.audits import Audits, Refused
 from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.events import Finished, Status, Timing
 from eltbuild.run.failure.attempts import Attempts, repeated
@@ -28,7 +28,12 @@ from eltbuild.run.ledger.port import Forgetful, Ledger
 from eltbuild.run.performing import perform
 from eltbuild.run.responses import WELL, response_of
 from eltbuild.run.sessions import Commented, Connections, Kept
+from eltbuild.run.whole import Whole
 from eltbuild.sql.writer import Writer
+from eltbuild.values import dataclass, field
+
+if TYPE_CHECKING:
+    from eltbuild.run.unit_tests.bench import Bench
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +53,8 @@ class Work:
     """`--event-time-start` and `--event-time-end`."""
     ledger: Ledger = field(default_factory=Forgetful)
     """What is remembered of the project in this target."""
-    comment: Callable[[Node], tuple[str, str]] | None = None
-    """What to put before and after each statement of a node."""
+    comment: Callable[..., tuple[str, str]] | None = None
+    """What to put before and after each statement of a node, or of several tests that are asked together."""
     batches: Mapping[NodeId, tuple[Batch, ...]] = field(default_factory=dict)
     """Slices that a retry must build, in place of those that the clock gives."""
     continues: int = 0
@@ -60,6 +65,10 @@ class Work:
     """What the run builds of that which comes from a node."""
     clones: Mapping[NodeId, Relation] | None = None
     """Where another run's relations stand, where nodes are to be cloned from there and not built."""
+    width: int = 120
+    """How wide the tables of messages may be."""
+    bench: Bench | None = None
+    """Where unit tests run that need no warehouse."""
     hook_names: Mapping[str, Any] = field(default_factory=dict)
     """What hooks of the whole run see beyond a node's names: results and schemas, at its end."""
 
@@ -67,6 +76,26 @@ class Work:
     """Fingerprints of the texts that were compiled at their turn."""
     executed: dict[NodeId, str] = field(default_factory=dict)
     """The statements that were carried out for nodes whose end has not been told yet."""
+    texts: dict[NodeId, Compiled] = field(default_factory=dict)
+    """Texts of tests that were compiled and not yet asked."""
+    tests: Callable[[NodeId], Sequence[Node]] = lambda id: ()
+    """The error tests of a node that can be asked before it is published."""
+    audits: Audits[Any] = field(default_factory=Audits)
+    """What was asked before it was published."""
+    whole: Whole | None = None
+    """The transaction in which all nodes are published, where that is one."""
+    answers: dict[NodeId, Any] = field(default_factory=dict)
+    """What is known of tests from a query for many, where that is not all there is to do for them."""
+    library: list[Any] = field(default_factory=list)
+    """Great Expectations, once a test of the run needs it."""
+    described: dict[str, tuple[Column, ...]] = field(default_factory=dict)
+    """The columns of what expectations look at, by what stands after FROM."""
+    built_at: Callable[[Node], datetime | None] | None = None
+    """Where nodes are looked at for their freshness, and not done: when one was last built, as far as is known."""
+    queries: dict[NodeId, Compiled] = field(default_factory=dict)
+    """Texts of models as they are before the warehouse is asked, for proofs of their tests."""
+    apart: set[NodeId] = field(default_factory=set)
+    """Tests that are asked alone from now on: the engine has refused them when they were asked with others."""
 
     def fingerprint(self, node: Node) -> str:
         """What the node's compiled text was, as a digest; "" before it was compiled, and where slices have texts."""
@@ -106,11 +135,23 @@ def compiled_text(work: Work, node: Node, live: Introspector, batch: Batch | Non
     known = work.compiled.get(node.id) if batch is None else None
     if known is not None and known.sql is not None:
         return known
+    made = work.texts.pop(node.id, None)
+    if made is not None:
+        return made
     window = (batch.start, batch.end) if batch is not None else None
     compiled = work.compiler.compile(node, live, window)
     if batch is None:
         work.marks[node.id] = compiled.fingerprint
     return compiled
+
+
+COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def check_query(node: Node, sql: str) -> None:
+    """Refuse a node without a query. Raises `CompileError`."""
+    if not sql.strip() or not COMMENTS.sub("", sql).strip():
+        raise CompileError(Problem(f"{node.resource_type} `{node.name}` has no query", node.place))
 
 
 def connection_for(work: Work, node: Node) -> Commented:
@@ -188,7 +229,8 @@ def build(
 ) -> Answer:
     """Carry out a node's operations between its hooks, in one transaction where more than one thing must hold.
 
-    What is remembered of the node, or of the slices that are done by that, commits with them.
+    What is remembered of the node, or of the slices that are done by that, commits with them. Raises `AuditError` where
+    its tests failed before it was published.
     """
     place = (node, *placed(node))
     work.ledger.announced(*place)
@@ -199,16 +241,25 @@ def build(
     perform(connection, pre_outside)
     inside = [*pre_inside, *operations, *post_inside, *recording]
     last = [operation for operation in operations if operation.label in AFTER_HOOKS]
-    with published(work, node, connection, batches) if transaction and len(inside) > 1 else nullcontext():
-        perform(connection, pre_inside)
-        own = [operation for operation in operations if operation.label not in AFTER_HOOKS]
-        with executing(work, node, connection):
-            answer = perform(
-                connection, own, lambda problem: work.session.say(str(problem), "warn", "warning", node.id)
-            )
-        perform(connection, post_inside)
-        perform(connection, last)
-        perform(connection, recording)
+    answer, refused = Answer(), None
+    try:
+        with published(work, node, connection, batches) if transaction and len(inside) > 1 else nullcontext():
+            perform(connection, pre_inside)
+            own = [operation for operation in operations if operation.label not in AFTER_HOOKS]
+            try:
+                with executing(work, node, connection):
+                    answer = perform(
+                        connection, own, lambda problem: work.session.say(str(problem), "warn", "warning", node.id)
+                    )
+                perform(connection, (*post_inside, *last, *recording))
+            except Refused as error:
+                if not error.commits:
+                    raise
+                refused = error
+    except Refused as error:
+        refused = error
+    if refused is not None:
+        raise refused.settle(connection)
     work.ledger.recorded(*place, fingerprint, batches)
     perform(connection, post_outside)
     return answer
@@ -261,7 +312,7 @@ UNCHANGED = frozenset({"view", "table", "materialized_view", "seed", "function",
 def is_idempotent(work: Work, node: Node) -> bool:
     """Whether what the node's transaction does can be done twice, and no row is there twice for that."""
     if node.resource_type in ("test", "analysis"):
-        return True
+        return node.config.get("store_failures_as") != "history"
     if node.materialized not in UNCHANGED or node.config.get("pre-hook") or node.config.get("post-hook"):
         return False
     return work.session.macros.materialization(node.materialized, node.package) is None
@@ -276,9 +327,9 @@ def placed(node: Node) -> tuple[Relation, RelationKind]:
     return node.relation, KINDS.get(node.materialized, "table")
 
 
-def record(work: Work, node: Node) -> None:
-    """What stands there now."""
-    work.catalogue.record(*placed(node))
+def record(work: Work, node: Node, rows: int | None = None) -> None:
+    """What stands there now, with so many rows, where that is known."""
+    work.catalogue.record(*placed(node), rows)
 
 
 def succeeded(work: Work, node: Node, answer: Answer, sql: str | None, status: Status = "success") -> Finished:

@@ -1,11 +1,14 @@
-"""The threads of a run: each does one piece of work at a time and leaves how it ended. Order is not known here."""
+"""The threads of a run: each does one piece of work at a time and leaves how it ended. Order is not known here.
+
+A piece of work is one node, or several nodes that are done together.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from queue import Empty, SimpleQueue
@@ -16,42 +19,100 @@ from eltbuild.project.resources import NodeId
 from eltbuild.run.events import Finished, Message, Started, Status
 from eltbuild.run.stop import TICK, Stop
 from eltbuild.stack import with_room
+from eltbuild.values import dataclass, replace
 
 Work: TypeAlias = Callable[[NodeId, Started], Finished]
+Begin: TypeAlias = Callable[[Collection[NodeId]], None]
+"""Says which of the nodes that could be done together are begun now; the others are left to be done one by one."""
+Tell: TypeAlias = Callable[[Sequence[Finished]], None]
+"""Says how some of them ended, as soon as that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Nodes that are done together, where they can begin at once."""
+
+    groups: Mapping[NodeId, Hashable]
+    """Nodes with equal values are of one group; one that is not named is done by itself."""
+    work: Callable[[Sequence[NodeId], Begin, Tell], Collection[NodeId] | None]
+    """Does some of a group: calls `begin` once, and then tells of each that it has begun how it ended.
+
+    It gives those, if any, that it has begun and that are to be done one by one after all. What it raises before it
+    has begun anything leaves all to be done so.
+    """
+
 
 IDLE = 1.0
 """Seconds after which an idle worker looks whether the program is ending without it."""
 
 
 class Worker:
-    """One thread and what it does. `finished` is set by the thread, all else by the one that iterates."""
+    """One thread and what it does.
 
-    __slots__ = ("finished", "name", "number", "queue", "started", "step", "thread")
+    `begun`, `ended`, `left`, `cause` and `over` are set by the thread, all else by the one that iterates.
+    """
+
+    __slots__ = (
+        "active", "begun", "cause", "counted", "ended", "left", "name", "number", "over", "queue", "started", "steps",
+        "thread",
+    )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.name = f"Thread-{number + 1}"
-        self.queue: SimpleQueue[Started | None] = SimpleQueue()
+        self.queue: SimpleQueue[Started | tuple[NodeId, ...] | None] = SimpleQueue()
         self.thread: threading.Thread | None = None
-        self.step = -1
-        self.started: Started | None = None
-        self.finished: Finished | None = None
+        self.active = False
+        """Whether it was given something whose end is not counted yet."""
+        self.steps: dict[NodeId, int] = {}
+        """What it was given."""
+        self.counted = False
+        """Whether it is counted what of that it has begun."""
+        self.started: dict[NodeId, Started] = {}
+        """What of it has begun, without what has ended."""
+        self.begun: tuple[NodeId, ...] | None = None
+        """Of several nodes, those that it does; None before it has said so."""
+        self.ended: deque[Finished] = deque()
+        self.cause: BaseException | None = None
+        """Why it does not say of all how they ended."""
+        self.left: Collection[NodeId] = ()
+        """What it has begun and leaves to others."""
+        self.over = False
 
     def give(self, step: int, started: Started) -> None:
-        """Let the thread do it."""
-        self.finished = None
-        self.started = started
-        self.step = step
+        """Let the thread do a node."""
+        self._given({started.node: step})
+        self.counted = True
+        self.started[started.node] = started
         self.queue.put(started)
+
+    def give_all(self, steps: Mapping[NodeId, int]) -> None:
+        """Let the thread do several nodes together."""
+        self._given(steps)
+        self.queue.put(tuple(steps))
+
+    def _given(self, steps: Mapping[NodeId, int]) -> None:
+        self.active, self.counted = True, False
+        self.begun, self.cause, self.left, self.over = None, None, (), False
+        self.ended.clear()
+        self.started = {}
+        self.steps = dict(steps)
 
 
 class Workers:
     """The threads of one run, started when they are first needed."""
 
     def __init__(
-        self, work: Work, count: int, now: Callable[[], datetime], inbox: SimpleQueue[Message | int], stop: Stop
+        self,
+        work: Work,
+        count: int,
+        now: Callable[[], datetime],
+        inbox: SimpleQueue[Message | int],
+        stop: Stop,
+        together: Together | None = None,
     ) -> None:
         self.work = work
+        self.together = together
         self.stop = stop
         self.now = now
         self.inbox = inbox
@@ -63,11 +124,11 @@ class Workers:
     @property
     def busy(self) -> bool:
         """Whether any worker has something to do."""
-        return len(self.idle) < len(self.all) and any(worker.step >= 0 for worker in self.all)
+        return len(self.idle) < len(self.all) and any(worker.active for worker in self.all)
 
     def at_work(self) -> list[Worker]:
         """The workers that have been given something that is not counted yet."""
-        return [worker for worker in self.all if worker.step >= 0]
+        return [worker for worker in self.all if worker.active]
 
     def take(self) -> Worker:
         """The idle worker with the lowest number, its thread running."""
@@ -81,7 +142,7 @@ class Workers:
 
     def release(self, worker: Worker) -> None:
         """The worker is idle again."""
-        worker.step = -1
+        worker.active = False
         heappush(self.idle, worker.number)
 
     def wait(self, seconds: float | None = None) -> list[Message | int]:
@@ -118,21 +179,39 @@ class Workers:
         main = threading.main_thread()
         while True:
             try:
-                started = worker.queue.get(timeout=IDLE)
+                given = worker.queue.get(timeout=IDLE)
             except Empty:
                 if main.is_alive():
                     continue
                 return
-            if started is None:
+            if given is None:
                 return
             try:
-                finished = self._complete(self.work(started.node, started), started)
+                if isinstance(given, Started):
+                    worker.ended.append(self.complete(self.work(given.node, given), given))
+                else:
+                    self._several(worker, given)
             except BaseException as error:
-                finished = self.ended(worker, error=error)
-            worker.finished = finished
+                worker.cause = error
+            worker.over = True
             self.inbox.put(worker.number)
 
-    def _complete(self, finished: Finished, started: Started) -> Finished:
+    def _several(self, worker: Worker, ids: tuple[NodeId, ...]) -> None:
+        """Do nodes together; what is begun and how that ended is left as soon as it is known."""
+
+        def begin(chosen: Collection[NodeId]) -> None:
+            worker.begun = tuple(id for id in ids if id in chosen)
+            self.inbox.put(worker.number)
+
+        def tell(finished: Sequence[Finished]) -> None:
+            if finished:
+                worker.ended.extend(finished)
+                self.inbox.put(worker.number)
+
+        assert self.together is not None
+        worker.left = self.together.work(ids, begin, tell) or ()
+
+    def complete(self, finished: Finished, started: Started) -> Finished:
         """What the work gave, with what only the schedule knows."""
         if not isinstance(finished, Finished):
             raise TypeError(f"the work gave {finished!r}, not how the node ended")
@@ -147,10 +226,8 @@ class Workers:
             at=finished.at or self.now(),
         )
 
-    def ended(self, worker: Worker, status: Status = "error", error: BaseException | None = None) -> Finished:
+    def ended(self, started: Started, status: Status = "error", error: BaseException | None = None) -> Finished:
         """The end of a node whose work did not say how it ended."""
-        started = worker.started
-        assert started is not None
         at = self.now()
         problem = None if error is None else _problem(error)
         return Finished(

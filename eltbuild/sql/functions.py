@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from eltbuild.errors import CompileError, Problem
 from eltbuild.relation import Relation
 from eltbuild.sql.quoting import quote_identifier, quote_string
 from eltbuild.sql.scan import without_end
+from eltbuild.values import dataclass, replace
 
 MACROS = frozenset({"duckdb"})
 """Dialects whose functions in SQL are macros."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 
 from eltbuild.errors import CompileError, Problem
 from eltbuild.relation import Relation
+from eltbuild.values import replace
 
 BACKTICK = frozenset({
     "bigquery", "spark", "spark2", "databricks", "hive", "mysql", "doris", "starrocks", "singlestore", "drill",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from eltbuild.sql.quoting import BACKSLASH
 
@@ -20,6 +21,7 @@ ESCAPING = r"(?:[^{0}\\]|{0}{0}|\\.)*+(?:{0}|\\?\Z)"
 PLAIN = r"(?:[^{0}]|{0}{0})*+(?:{0}|\Z)"
 
 
+@lru_cache(maxsize=8)
 def _noise(backslash: bool, string_quoted: bool, hashes: bool) -> re.Pattern[str]:
     single = "'" + (ESCAPING if backslash else PLAIN).format("'")
     double = '"' + (ESCAPING if string_quoted else PLAIN).format('"')
@@ -37,12 +39,6 @@ def _noise(backslash: bool, string_quoted: bool, hashes: bool) -> re.Pattern[str
     return re.compile("|".join(parts), re.DOTALL)
 
 
-PATTERNS = {
-    (backslash, string_quoted, hashes): _noise(backslash, string_quoted, hashes)
-    for backslash in (False, True)
-    for string_quoted in (False, True)
-    for hashes in (False, True)
-}
 BLANK_OR_END = "; \t\r\n\f\v"
 COMMENTS = ("--", "/*", "#")
 COMMENT_EDGE = re.compile(r"/\*|\*/")
@@ -53,7 +49,7 @@ def code(sql: str, dialect: str = "") -> Iterator[tuple[int, int]]:
 
     What is opened and never closed reaches to the end.
     """
-    noise = PATTERNS[dialect in BACKSLASH, dialect in STRING_QUOTED, dialect in HASH]
+    noise = _noise(dialect in BACKSLASH, dialect in STRING_QUOTED, dialect in HASH)
     position = 0
     while found := noise.search(sql, position):
         if found.start() > position:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import md5
 from typing import Any
 
@@ -20,6 +19,7 @@ from eltbuild.sql import spelling, values
 from eltbuild.sql.conversions import limits
 from eltbuild.sql.quoting import quote_identifier, quote_string
 from eltbuild.sql.scan import without_end
+from eltbuild.values import dataclass
 
 TARGET = "DBT_INTERNAL_DEST"
 SOURCE = "DBT_INTERNAL_SOURCE"

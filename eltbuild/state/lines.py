@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from eltbuild.state.records import Built, Ended, Interval, Run
-from eltbuild.state.rows import Record, built_of, ended_of, interval_of, place, row, run_of
+from eltbuild.state.records import Built, Ended, Interval, Observed, Run
+from eltbuild.state.rows import Record, built_of, ended_of, interval_of, observed_of, place, row, run_of
+from eltbuild.values import dataclass, field, replace
 
-NAMES: Mapping[type, str] = {Run: "runs", Built: "built", Interval: "intervals", Ended: "ended"}
+NAMES: Mapping[type, str] = {
+    Run: "runs", Built: "built", Interval: "intervals", Ended: "ended", Observed: "observed",
+}  # fmt: skip
 READERS: Mapping[str, Callable[[Sequence[Any]], Record]] = {
     "runs": run_of, "built": built_of, "intervals": interval_of, "ended": ended_of,
+    "observed": observed_of,
 }  # fmt: skip
 
 
@@ -30,6 +33,7 @@ class Remembered:
     built: list[Built] = field(default_factory=list)
     intervals: list[Interval] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
+    observed: list[Observed] = field(default_factory=list)
     damaged: int = 0
     """How many lines could not be read."""
 
@@ -78,10 +82,15 @@ def _read(value: Any, found: Remembered) -> None:
             found.intervals.append(interval)
         case Ended() as ended:
             found.ended.append(ended)
+        case Observed() as observed:
+            found.observed.append(observed)
 
 
-def condensed(found: Remembered, runs: int, endings: int) -> Iterable[str]:
-    """The lines that say the same of what is still of use: the latest events, and so many of the last runs."""
+def condensed(found: Remembered, runs: int, endings: int, observed_since: datetime | None = None) -> Iterable[str]:
+    """The lines that say the same of what is still of use: the latest events, so many of the last runs, and what was
+
+    observed since then.
+    """
     last = sorted(found.runs)[-runs:]
     told = set(last[-endings:])
     latest: dict[str, Built] = {}
@@ -103,3 +112,6 @@ def condensed(found: Remembered, runs: int, endings: int) -> Iterable[str]:
     yield from map(line, latest.values())
     yield from map(line, slices.values())
     yield from map(line, (ended for ended in found.ended if ended.run in told))
+    for one in found.observed:
+        if observed_since is None or one.at is None or one.at >= observed_since:
+            yield line(one)

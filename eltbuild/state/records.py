@@ -1,21 +1,33 @@
-"""What is remembered, as values: runs, what they built, which intervals, how nodes ended."""
+"""What is remembered, as values: runs, what they built, which intervals, how nodes ended, what they observed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from eltbuild.relation import Relation, RelationKind
+from eltbuild.values import dataclass, field
 
-Event = Literal["begun", "built", "adopted", "archived", "dropped"]
-"""`begun` stands where data and record cannot commit together: the relation may be there already."""
+Event = Literal["begun", "built", "adopted", "archived", "failed", "dropped"]
+"""`begun` stands where data and record cannot commit together: the relation may be there already. `failed`: it holds
+rows that failed an audit."""
 RunStatus = Literal["running", "success", "error", "cancelled", "lost"]
 Key: TypeAlias = tuple[str, str, str]
 """A relation's `key`."""
 
-STANDING: frozenset[Event] = frozenset({"begun", "built", "adopted"})
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long history is kept."""
+
+    runs: int = 200
+    """Of so many runs it is told how they and their nodes ended."""
+    days: int = 365
+    """For so many days what was observed is kept."""
+
+
+STANDING: frozenset[Event] = frozenset({"begun", "built", "adopted", "failed"})
 """The events after which what stands at a place is the project's."""
 
 
@@ -90,4 +102,31 @@ class Ended:
     status: str
     seconds: float = 0.0
     message: str = ""
+    at: datetime | None = None
+    rows: int | None = None
+    """Rows written, where the engine told."""
+    failures: int | None = None
+    """Of tests: the failing rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What a node of a run measured. It outlives what is told of the run, and says itself whose it is."""
+
+    run: int = 0
+    project: str = ""
+    home: str = ""
+    """That of the run: each target has a history of its own."""
+    node: str = ""
+    """What measured it: a test."""
+    subject: str
+    """What was measured: a model, or another relation's node."""
+    name: str
+    """What of it: `row_count`, `null_rate(email)`."""
+    value: float | None = None
+    """None for what is no number: not finite, or told by `detail` alone."""
+    detail: str = ""
+    """More than one number, as JSON: quantiles, shares."""
+    status: str = ""
+    """How the node that measured it ended."""
     at: datetime | None = None

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from eltbuild.relation import Relation
-from eltbuild.state.records import Built, Ended, Interval, Run
+from eltbuild.state.records import Built, Ended, Interval, Observed, Run
+from eltbuild.values import dataclass
 
-Record: TypeAlias = Run | Built | Interval | Ended
+Record: TypeAlias = Run | Built | Interval | Ended | Observed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,10 +56,19 @@ ENDED = Table(
     "ended",
     {
         "run": "bigint", "node": "text", "status": "text", "seconds": "double", "message": "text",
-        "happened": "timestamp",
+        "happened": "timestamp", "rows": "bigint", "failures": "bigint",
     },
 )  # fmt: skip
-TABLES = (LAYOUT, RUNS, HEARD, BUILT, INTERVALS, ENDED)
+OBSERVED = Table(
+    "observed",
+    {
+        "run": "bigint", "project": "text", "home": "text", "node": "text", "subject": "text", "name": "text",
+        "value": "double", "detail": "text", "status": "text", "happened": "timestamp",
+    },
+)  # fmt: skip
+SINCE: Mapping[tuple[str, str], int] = {("ended", "rows"): 2, ("ended", "failures"): 2, ("observed", ""): 2}
+"""Tables and columns with the layout that they came with; all others are as old as the first."""
+TABLES = (LAYOUT, RUNS, HEARD, BUILT, INTERVALS, ENDED, OBSERVED)
 
 
 def row(record: Record) -> tuple[Any, ...]:
@@ -82,7 +91,15 @@ def row(record: Record) -> tuple[Any, ...]:
                 _naive(record.end), record.fingerprint, _naive(record.at),
             )  # fmt: skip
         case Ended():
-            return (record.run, record.node, record.status, record.seconds, record.message, _naive(record.at))
+            return (
+                record.run, record.node, record.status, record.seconds, record.message, _naive(record.at),
+                record.rows, record.failures,
+            )  # fmt: skip
+        case Observed():
+            return (
+                record.run, record.project, record.home, record.node, record.subject, record.name, record.value,
+                record.detail, record.status, _naive(record.at),
+            )  # fmt: skip
 
 
 def run_of(values: Sequence[Any]) -> Run:
@@ -146,14 +163,33 @@ def interval_of(values: Sequence[Any]) -> Interval:
 
 
 def ended_of(values: Sequence[Any]) -> Ended:
-    """The ending of a row."""
-    run, node, status, seconds, message, happened = values
+    """The ending of a row; those of the first layout have no numbers of rows."""
+    run, node, status, seconds, message, happened, rows, failures = (*values, None, None)[: max(8, len(values))]
     return Ended(
         run=int(run),
         node=str(node),
         status=str(status),
         seconds=float(seconds or 0),
         message=str(message or ""),
+        at=aware(happened),
+        rows=None if rows is None else int(rows),
+        failures=None if failures is None else int(failures),
+    )
+
+
+def observed_of(values: Sequence[Any]) -> Observed:
+    """The observation of a row."""
+    run, project, home, node, subject, name, value, detail, status, happened = values
+    return Observed(
+        run=int(run),
+        project=str(project),
+        home=str(home or ""),
+        node=str(node),
+        subject=str(subject),
+        name=str(name),
+        value=None if value is None else float(value),
+        detail=str(detail or ""),
+        status=str(status or ""),
         at=aware(happened),
     )
 

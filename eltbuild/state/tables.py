@@ -6,8 +6,8 @@ when it ends.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TypeAlias, TypeVar
@@ -16,11 +16,27 @@ from eltbuild._version import __version__
 from eltbuild.relation import Column, Relation
 from eltbuild.sql import spelling
 from eltbuild.sql.writer import Writer
-from eltbuild.state.records import Built, Ended, Interval, Run
-from eltbuild.state.rows import BUILT, ENDED, HEARD, INTERVALS, LAYOUT, RUNS, TABLES, Table, row
+from eltbuild.state.records import Built, Ended, Interval, Observed, Run
+from eltbuild.state.rows import (
+    BUILT,
+    ENDED,
+    HEARD,
+    INTERVALS,
+    LAYOUT,
+    OBSERVED,
+    RUNS,
+    SINCE,
+    TABLES,
+    Record,
+    Table,
+    row,
+)
+from eltbuild.values import dataclass, replace
 
-VERSION = 1
+VERSION = 2
 """The layout that this code reads and writes."""
+LATEST = 365
+"""How many of the latest observations of a measure are read."""
 
 Placed = TypeVar("Placed", bound="Built | Interval")
 
@@ -34,6 +50,16 @@ class Tables:
 
     writer: Writer
     schema: Relation
+    layout: int = VERSION
+    """The layout that stands, where it is only read."""
+
+    def has(self, table: Table, column: str = "") -> bool:
+        """Whether the layout has that table, or that column of it."""
+        return SINCE.get((table.name, column), 1) <= self.layout
+
+    def columns(self, table: Table) -> tuple[str, ...]:
+        """The columns of a table that the layout has."""
+        return tuple(name for name in table.columns if self.has(table, name))
 
     def at(self, table: Table) -> str:
         """Where a table stands, quoted."""
@@ -182,23 +208,39 @@ class Tables:
 
     def of(self, table: Table, run: Run) -> str:
         """All that a run has recorded in a table."""
-        return self._select(tuple(table.columns), table, f"{self._name('run')} = {run.number}")
+        return self._select(self.columns(table), table, f"{self._name('run')} = {run.number}")
 
     # How nodes ended
 
     def ending(self, endings: Sequence[Ended]) -> str:
         """Add how nodes of one run ended, as of now."""
-        if self.writer.dialect not in spelling.VALUES_AS_TABLE:
-            return self._insert(ENDED, [self._values(ENDED, row(ended)) for ended in endings])
-        # There may be thousands of tests: what is the same for all is written, and worked out, once.
-        literal = self.writer.literal
-        told = ", ".join(
-            f"({literal(one.node)}, {literal(one.status)}, {literal(one.seconds)}, {literal(one.message)})"
-            for one in endings
+        return self._added(ENDED, endings)
+
+    # What was observed
+
+    def observing(self, observed: Sequence[Observed]) -> str:
+        """Add what nodes observed, as of now where no time is told."""
+        return self._added(OBSERVED, observed)
+
+    def observed(self, project: str, home: str) -> str:
+        """What passing tests have observed of a project from one home, in its order: of each measure the latest
+
+        observations, and of the time before them the last ones of each day.
+        """
+        literal, names, name = self.writer.literal, self.writer.names, self._name
+        where = f"{name('project')} = {literal(project)} and {name('home')} = {literal(home)}"
+        where += f" and {name('status')} = {literal('pass')}"
+        latest = f"order by {name('happened')} desc, {name('run')} desc"
+        series, day = names(("subject", "name")), f"cast({name('happened')} as {self.writer.type_name('date')})"
+        places = (
+            f"row_number() over (partition by {series} {latest}) as place",
+            f"row_number() over (partition by {series}, {day} {latest}) as of_day",
         )
-        columns = self.writer.names(("node", "status", "seconds", "message"))
-        query = f"select {endings[0].run}, {columns}, {self.now} from (values {told}) as told ({columns})"
-        return f"{self._into(ENDED)} {query}"
+        ranked = self._select(tuple(OBSERVED.columns), OBSERVED, where, more=places)
+        return (
+            f"select {names(OBSERVED.columns)} from ({ranked}) as ranked "
+            f"where place <= {LATEST} or of_day = 1 order by {names(('happened', 'run'))}"
+        )
 
     # Tidying
 
@@ -226,7 +268,42 @@ class Tables:
             return f"delete from {self.at(RUNS)} where {self._name('number')} < {before} and {ended}"
         return f"delete from {self.at(table)} where {self._name('run')} < {before}"
 
+    def forget_observed(self, since: datetime) -> str:
+        """Drop what was observed before that time."""
+        moment = self.writer.literal(since.astimezone(UTC).replace(tzinfo=None))
+        return f"delete from {self.at(OBSERVED)} where {self._name('happened')} < {moment}"
+
     # Pieces
+
+    def rows(self, table: Table, records: Sequence[Record]) -> str:
+        """A query for the records; there is one at least."""
+        writer, kinds = self.writer, table.columns
+        values = [row(record) for record in records]
+        form = spelling.JSON_ROWS.get(writer.dialect)
+        if form is not None:
+            # Thousands of values one by one take an engine many times longer than one text.
+            text = writer.literal(json.dumps(values, ensure_ascii=False, default=str, separators=(",", ":")))
+            cells = [spelling.JSON_CELLS[writer.dialect].format(place) for place in range(len(kinds))]
+            source = form.format(text)
+        else:
+            told = ", ".join(f"({', '.join(map(writer.literal, one))})" for one in values)
+            cells = list(map(self._name, kinds))
+            source = f"(values {told}) as told ({writer.names(kinds)})"
+        # A column of NULLs alone has no type of its own.
+        typed = ", ".join(
+            f"cast({cell} as {writer.type_name(kind)}) as {self._name(name)}"
+            for cell, (name, kind) in zip(cells, kinds.items(), strict=True)
+        )
+        return f"select {typed} from {source}"
+
+    def _added(self, table: Table, records: Sequence[Ended] | Sequence[Observed]) -> str:
+        if not {self.writer.dialect} & (spelling.VALUES_AS_TABLE | spelling.JSON_ROWS.keys()):
+            return self._insert(table, [self._values(table, row(record)) for record in records])
+        happened = self._name("happened")
+        columns = ", ".join(
+            f"coalesce({happened}, {self.now})" if name == "happened" else self._name(name) for name in table.columns
+        )
+        return f"{self._into(table)} select {columns} from ({self.rows(table, records)}) as told"
 
     def _folded(self, place: str) -> str:
         """The text of a relation, equal for names that mean one."""
@@ -285,7 +362,15 @@ def _number(run: Run) -> int:
 
 Migration: TypeAlias = Callable[[Tables], tuple[str, ...]]
 
-MIGRATIONS: Mapping[int, Migration] = {}
+
+def _second(tables: Tables) -> tuple[str, ...]:
+    """Numbers of rows with how nodes ended, and what they observed."""
+    writer, ended = tables.writer, tables.schema.named(ENDED.name)
+    added = [Column(name, writer.type_name(ENDED.columns[name])) for name in ("rows", "failures")]
+    return (*(writer.add_column(ended, column) for column in added), tables.create_table(OBSERVED))
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _second}
 """By version: the statements that make the next version of it. All of them are done in one transaction."""
 
 

@@ -147,6 +147,15 @@ def belongings(bench: Bench) -> None:
     assert [index.name for index in bench.connection.belongings(bench.at("t")).indexes] == ["conformance_index"]
 
 
+def holds_referenced(bench: Bench) -> None:
+    parent = bench.writer.relation(Relation(None, bench.schema.schema, "parent"))
+    bench.connection.execute(f"create table {bench.spelled('parent')} (id integer primary key)")
+    bench.connection.execute(f"create table {bench.spelled('child')} (id integer references {parent} (id))")
+    with pytest.raises(DatabaseError):
+        bench.connection.execute(bench.writer.drop(bench.at("parent"), cascade=True))
+    bench.connection.execute(bench.writer.drop(bench.at("child")))
+
+
 def exact_names(bench: Bench) -> None:
     bench.made("t", "select 1 as a")
     bench.made("T", "select 2 as a")
@@ -191,7 +200,7 @@ TRIALS: Mapping[str, Callable[[Bench], None]] = {
     for trial in (
         transactional_ddl, create_or_replace_table, create_or_replace_view, rename_relation, merge, merge_by_source,
         insert_overwrite, materialized_views, indexes, comments, grants, schemas, cascade_drop, binds_views, belongings,
-        session_locks, merge_checks_keys, exact_names, external_files,
+        session_locks, merge_checks_keys, holds_referenced, exact_names, external_files,
     )
 }  # fmt: skip
 
@@ -235,6 +244,37 @@ def test_constraints_that_are_enforced(bench: Bench, kind: str) -> None:
         bench.connection.execute(bench.writer.drop(bench.at("child")))
     else:
         breach()
+
+
+def test_constraints_are_told(bench: Bench) -> None:
+    kinds = bench.adapter.capabilities.enforced_constraints
+    parent = bench.writer.relation(Relation(None, bench.schema.schema, "parent"))
+    lines = {
+        "not_null": "a integer not null",
+        "check": "check (a < b)",
+        "unique": "unique (b, a)",
+        "primary_key": "primary key (c)",
+        "foreign_key": f"foreign key (d) references {parent} (id)",
+    }
+    if "foreign_key" in kinds:
+        bench.connection.execute(f"create table {bench.spelled('parent')} (id integer primary key)")
+    given = ["b integer", "c integer", "d integer", *(line for kind, line in lines.items() if kind in kinds)]
+    given += [] if "not_null" in kinds else ["a integer"]
+    bench.connection.execute(f"create table {bench.spelled('child')} ({', '.join(given)})")
+    found = {one.kind: set(one.columns) for one in bench.connection.constraints(bench.at("child"))}
+    known = {"check": {"a", "b"}, "unique": {"a", "b"}, "primary_key": {"c"}, "foreign_key": {"d"}}
+    assert found == {kind: columns for kind, columns in known.items() if kind in kinds}
+    assert bench.connection.constraints(bench.at("nowhere")) == ()
+    bench.made("plain")
+    assert bench.connection.constraints(bench.at("plain")) == ()
+    bench.connection.execute(bench.writer.drop(bench.at("child")))
+
+
+def test_when_rows_came_is_told_or_not_known(bench: Bench) -> None:
+    bench.made("t")
+    found = bench.connection.loaded_at(bench.at("t"))
+    assert found is None or found.tzinfo is not None
+    assert bench.connection.loaded_at(bench.at("nowhere")) is None
 
 
 def test_how_long_a_name_may_be(bench: Bench) -> None:

@@ -76,6 +76,8 @@ def test_what_others_made_is_refused_then_adopted(shop: Project, bench: Bench) -
     assert rows(bench) == [(1, 2, 3, "abc"), (2, 4, 6, "abc")]
     (file,) = (shop.root / ".eltbuild" / "archive").iterdir()
     assert "7" in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    assert (shop.root / ".eltbuild" / ".gitignore").read_text() == "*\n"
     assert shop.run()["orders"].status == "success"
 
 

@@ -15,6 +15,7 @@ from eltbuild.adapter import open_adapter
 from eltbuild.commands.claiming import books_of, home_of
 from eltbuild.commands.orphans import dropped_rows
 from eltbuild.run.ledger.opening import reading
+from eltbuild.run.ledger.port import Forgetful
 from eltbuild.run.ownership import restoring
 from eltbuild.run.ownership.orphans import found
 
@@ -158,8 +159,8 @@ def test_orphans_go_into_files_and_come_back(shop: Project, bench: Bench) -> Non
         (shop.root / f"models/{name}.sql").unlink()
 
     with shop.opened("orphans", drop=True) as opened:
-        ledger = reading(books_of(opened), bench.connection)
-        listed = found(opened.project, home_of(opened), ledger, bench.connection)
+        memory = reading(books_of(opened), bench.connection)
+        listed = found(opened.project, home_of(opened), memory, bench.connection)
         assert [orphan.relation.identifier for orphan in listed.orphans] == ["old", "seen"]
         assert [row["problem"] for row in dropped_rows(opened, _Silent())] == [None, None]  # type: ignore[arg-type]
     assert bench.connection.relation(bench.at("old")) is None
@@ -168,7 +169,7 @@ def test_orphans_go_into_files_and_come_back(shop: Project, bench: Bench) -> Non
     files = sorted((shop.root / ".eltbuild/archive").iterdir())
     assert [file.suffix for file in files] == [".parquet", ".sql"]
     for file in files:
-        restoring.restore(file, restoring.content(file), ledger, bench.connection, bench.writer)
+        restoring.restore(file, restoring.content(file), Forgetful(), bench.connection, bench.writer)
     assert bench.connection.execute(f"select * from {bench.spelled('old')}").rows == before
     assert values(bench, "seen") == [1]
 

@@ -289,10 +289,86 @@ def _snapshot(name: str, config: str) -> Kind:
 SNAPSHOT_TIMESTAMP = _snapshot("snapshot_timestamp", "strategy: timestamp, updated_at: changed")
 SNAPSHOT_CHECK = _snapshot("snapshot_check", "strategy: check, check_cols: [value]")
 
+# Published once their tests have passed, or together
+
+
+def _tested(name: str) -> Mapping[str, str]:
+    return {f"tests/{name}_is_fine.sql": f"select * from {{{{ ref('{name}') }}}} where day is null"}
+
+
+def _audited_files(world: World, round: int) -> Mapping[str, str]:
+    source = "{{ source('src', 'events') }}"
+    return {
+        **_model(
+            "checked",
+            "materialized='table', publish='audited'",
+            f"select id, day, value, {round} as built from {source}",
+        ),
+        **_model(
+            "grown",
+            "materialized='incremental', incremental_strategy='delete+insert', unique_key='id', publish='audited'",
+            f"select id, day, value, changed from {source}\n{{% if is_incremental() %}}where {CHANGED}{{% endif %}}",
+        ),
+        **_tested("checked"),
+        **_tested("grown"),
+    }
+
+
+AUDITED = Kind(
+    name="audited",
+    files=_audited_files,
+    watched=(
+        Watched(name="checked", columns="id, day, value, built", after=_built),
+        Watched(name="grown", columns="id, day, value", after=_events),
+    ),
+)
+
+
+def _run_files(world: World, round: int) -> Mapping[str, str]:
+    source = "{{ source('src', 'events') }}"
+    first = f"select id, day, value, {round} as built from {source}"
+    config = "materialized='incremental', incremental_strategy='append', publish='run'"
+    whole = "{{ ref('first_of_all') }}"
+    new = "{% if is_incremental() %}having max(built) > (select max(built) from {{ this }}){% endif %}"
+    return {
+        **_model("first_of_all", "materialized='table', publish='run'", first),
+        **_model("counted", config, f"select count(*) as rows_then, max(built) as built from {whole}\n{new}"),
+        **_tested("first_of_all"),
+    }
+
+
+def _counted(world: World, round: int) -> Content:
+    return Counter((_events(world, each).total(), each) for each in range(round + 1))
+
+
+def _at_once(world: World, round: int) -> Content:
+    return Counter({(round, round): 1})
+
+
+RUN = Kind(
+    name="published together",
+    files=_run_files,
+    watched=(
+        Watched(name="first_of_all", columns="id, day, value, built", after=_built),
+        Watched(name="counted", columns="rows_then, built", after=_counted),
+        # What somebody else makes of both: never the old one and the new.
+        Watched(name="pair", columns="one, other", after=_at_once, kind="view", schema=OUTSIDE, since=1),
+    ),
+    others=(
+        f"create schema if not exists {OUTSIDE}",
+        f"create or replace view {OUTSIDE}.pair as select distinct built as one,"
+        f" (select max(built) from {SCHEMA}.counted) as other from {SCHEMA}.first_of_all",
+    ),
+)
+
 SINGLE: tuple[Kind, ...] = (
     TABLE, VIEW, MATERIALIZED_VIEW, APPEND, DELETE_INSERT, MERGE, INSERT_OVERWRITE, MICROBATCH, SNAPSHOT_TIMESTAMP,
     SNAPSHOT_CHECK, SEED, PYTHON,
 )  # fmt: skip
+
+
+MODES: tuple[Kind, ...] = (AUDITED, RUN)
+"""Projects that say themselves when they are published."""
 
 
 def single(engine: str) -> tuple[Kind, ...]:
@@ -319,4 +395,4 @@ def together(engine: str) -> Kind:
 
 def kinds_of(engine: str) -> Mapping[str, Kind]:
     """All projects for an engine, by name."""
-    return {kind.name: kind for kind in (*single(engine), together(engine))}
+    return {kind.name: kind for kind in (*single(engine), *MODES, together(engine))}

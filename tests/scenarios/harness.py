@@ -448,7 +448,7 @@ COMMANDS: dict[str, Callable[[Project, str], tuple[str, int]]] = {
 
 CLOCK = re.compile(r"^\d\d:\d\d:\d\d(?:  |$)")
 DURATION = re.compile(r"(?<![\w.])(?:\d+\.\d+s|\d+ms|\d+m ?\d+s|<1ms|0s)(?![\w])")
-AGE = re.compile(r"\b(?:\d+[dh] )?(?:\d+m|\d+h)(?: \d+\w)? old\b|\b\d+\.\d+s old\b")
+AGE = re.compile(r"\b(?:\d+[dh] )?(?:\d+m|\d+h)(?: \d+\w)? old\b|\b\d+\.\d+s old\b|\b[\d,]+ days old\b")
 VOLATILE = re.compile(r"^( *(?:eltbuild|python|system)  ).*|(?<=\"pid\":)()\d+")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?")
 HOUR = re.compile(r"\b\d\d:\d\d(?::\d\d)? UTC\b")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eltbuild.compile.dbt.columns import column_definition, table_constraint
 from eltbuild.compile.rendering import Rendering
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.values import dataclass
 
 if TYPE_CHECKING:
     from eltbuild.compile.dbt.relation import TemplateRelation

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from eltbuild.compile.dbt.dialects import OVERRIDES, PLAIN
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.values import dataclass
 
 HOLE = re.compile(r"__(\w+?)__", re.IGNORECASE)
 BRACED = re.compile(r"(?<!\w)\(\{(\w+)\}\)|\{(\w+)\}")

@@ -10,11 +10,11 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from eltbuild.errors import Problem, ProjectError
+from eltbuild.values import dataclass, field
 
 CHUNK = 1 << 16
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\:]")

@@ -11,12 +11,12 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from eltbuild.errors import Problem, ProjectError
 from eltbuild.project.packages.archives import CHUNK, Member, write_tree
+from eltbuild.values import dataclass
 
 SECONDS = 900
 LONGEST_LINK = 4096

@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eltbuild import disk
@@ -20,8 +19,9 @@ from eltbuild.disk import sweep
 from eltbuild.errors import Place, Problem, ProjectError, UsageError
 from eltbuild.project.names import COMPATIBLE_VERSION
 from eltbuild.project.packages.archives import tree_hash
-from eltbuild.project.packages.lockfile import LOCK_FILE, Locked, lock_text
+from eltbuild.project.packages.lockfile import Locked, lock_text
 from eltbuild.project.packages.origin import Fetched, Workshop, hider
+from eltbuild.project.packages.present import LOCK_FILE
 from eltbuild.project.packages.resolve import InstallPlan
 from eltbuild.project.packages.wishes import (
     GitWish,
@@ -32,6 +32,7 @@ from eltbuild.project.packages.wishes import (
     Wish,
 )
 from eltbuild.project.project import PROJECT_FILES
+from eltbuild.values import dataclass, replace
 
 WORKSHOP_PREFIX = ".eltbuild-packages-"
 
@@ -48,18 +49,6 @@ class Installed:
     fetched: bool = True
     """False: the package stood there already, unchanged."""
     notes: tuple[Problem, ...] = ()
-
-
-def installed_packages(root: Path, packages_path: str) -> tuple[str, ...]:
-    """The folders of the packages that lie in a project, relative to its root, sorted; used as they lie."""
-    folder = root / packages_path
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    found = [name for name in names if any((folder / name / file).is_file() for file in PROJECT_FILES)]
-    return tuple(f"{packages_path.rstrip('/')}/{name}" for name in found)
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from eltbuild.errors import Place, Problem, ProjectError
+from eltbuild.project.packages.present import LOCK_FILE
 from eltbuild.project.packages.wishes import (
     PROJECT_NAME,
     Asker,
@@ -25,8 +25,8 @@ from eltbuild.project.packages.wishes import (
     read_text,
     rendered_wishes,
 )
+from eltbuild.values import dataclass
 
-LOCK_FILE = "package-lock.yml"
 HASH_LINE = re.compile(r"^# (?P<what>sha256|archive-sha256) (?P<name>\w+) (?P<hash>[0-9a-f]{64})\s*$", re.MULTILINE)
 HEADER = "# sha256 of what each package held when it was chosen; `eltbuild deps` refuses anything else."
 

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -34,6 +33,7 @@ from eltbuild.project.packages.wishes import (
     rendered_wishes,
 )
 from eltbuild.project.project import PROJECT_FILES
+from eltbuild.values import dataclass, field, replace
 
 HUB_VARIABLES = ("ELTBUILD_PACKAGE_HUB_URL", "DBT_PACKAGE_HUB_URL")
 DEFAULT_HUB = "https://hub.getdbt.com/"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from eltbuild.errors import Place, Problem, ProjectError
 from eltbuild.project.packages.lockfile import Lock, Locked, digests
 from eltbuild.project.packages.versions import Bound, Version, newest, read_version
 from eltbuild.project.packages.wishes import GitWish, HubWish, LocalWish, TarballWish, Wish, Wishes
+from eltbuild.values import dataclass, replace
 
 ROUNDS = 100
 MOST_PACKAGES = 2000

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from eltbuild.errors import Place, Problem, ProjectError, did_you_mean
 from eltbuild.project.packages.versions import Bound, read_bounds
 from eltbuild.project.project import PROJECT_FILES
+from eltbuild.values import dataclass, field
 
 PACKAGES_FILE = "packages.yml"
 DEPENDENCIES_FILE = "dependencies.yml"

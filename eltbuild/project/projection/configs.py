@@ -140,11 +140,25 @@ def filled_config(resource_type: str, given: Mapping[str, Any]) -> Fields:
             config[name] = as_list(value)
         elif name == "meta":
             config[name] = dict(value) if isinstance(value, Mapping) else {}
+        elif name == "freshness" and resource_type == "model":
+            # dbt's models know no other rule, and its manifest no other shape.
+            config[name] = value if isinstance(value, Mapping) and value.get("build_after") else None
         elif name == "begin" and given.get("incremental_strategy") == "microbatch":
             config[name] = moment_text(value)
         else:
             config[name] = value
+    if resource_type == "test":
+        _tell_both_ways(config)
     return config
+
+
+def _tell_both_ways(config: Fields) -> None:
+    """Two configs say whether a test's failing rows are kept: each where it is given, `store_failures_as` first."""
+    kept_as, kept = config["store_failures_as"], config["store_failures"]
+    if kept_as is not None:
+        config["store_failures"] = str(kept_as).lower() != "ephemeral"
+    elif isinstance(kept, bool):
+        config["store_failures_as"] = "table" if kept else "ephemeral"
 
 
 def moment_text(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -11,6 +10,7 @@ from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, Source
 from eltbuild.relation import Relation
 from eltbuild.sql.quoting import quote_identifier
+from eltbuild.values import dataclass, field
 
 Fields: TypeAlias = dict[str, Any]
 Spell: TypeAlias = Callable[[Relation], str]

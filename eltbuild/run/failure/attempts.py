@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from eltbuild.errors import DatabaseError
 from eltbuild.run.sessions import Connections
+from eltbuild.values import dataclass
 
 T = TypeVar("T")
 Tell = Callable[[str], None]

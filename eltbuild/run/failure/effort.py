@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from eltbuild.project.resources import Node, Source, UnitTest
 from eltbuild.run.events import Finished
-from eltbuild.run.failure.attempts import repeated
+from eltbuild.run.failure.attempts import Attempts, repeated
 from eltbuild.run.failure.limits import attempts_of, limit_of, limited
 from eltbuild.run.schedule import title
 from eltbuild.run.work import Work, is_idempotent
+from eltbuild.values import replace
 
 T = TypeVar("T")
 
@@ -27,7 +27,8 @@ def retried(work: Work, resource: Node | Source | UnitTest, call: Callable[[], T
     def tell(text: str) -> None:
         work.session.say(f"{title(resource.id)}: {text}", "info", "note", resource.id)
 
-    attempts = attempts_of(node, work.session.project.target)
+    # What has ended the transaction of the whole run cannot be tried again.
+    attempts = attempts_of(node, work.session.project.target) if work.whole is None else Attempts(0)
     return repeated(call, work.connections, attempts, tell, idempotent)
 
 

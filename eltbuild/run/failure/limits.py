@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from eltbuild.adapter import Target
 from eltbuild.errors import DatabaseError, EltbuildError
@@ -14,6 +13,7 @@ from eltbuild.project.resources import Node
 from eltbuild.run.aside import BETWEEN
 from eltbuild.run.failure.attempts import Attempts
 from eltbuild.run.sessions import Connections
+from eltbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,11 @@ def limited(connections: Connections, limit: Limit | None) -> Iterator[threading
     Gives an event that is set from then on. Raises `DatabaseError` in place of the error to which that leads. What
     cannot be cancelled, as Python code, goes on to its end, and then nothing more is begun.
     """
-    over, ended = threading.Event(), threading.Event()
+    over = threading.Event()
     if limit is None:
         yield over
         return
+    ended = threading.Event()
     mine = connections.mine()
 
     def watch() -> None:

@@ -10,12 +10,12 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from eltbuild.errors import Problem, UsageError
 from eltbuild.state.records import Key, Run
+from eltbuild.values import dataclass, replace
 
 GRACE = timedelta(seconds=20)
 """How long a run that has lost its lock may be silent before it is taken for dead: it may be finding its way back."""

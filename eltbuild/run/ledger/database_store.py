@@ -5,31 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from eltbuild.adapter import Connection
 from eltbuild.errors import DatabaseError, EltbuildError, Problem, UsageError
 from eltbuild.relation import Relation
 from eltbuild.state.lines import Remembered
-from eltbuild.state.records import Built, Ended, Interval, Run
+from eltbuild.state.records import Built, Ended, Interval, Observed, Retention, Run
 from eltbuild.state.rows import (
     BUILT,
     ENDED,
     HEARD,
     INTERVALS,
+    OBSERVED,
     RUNS,
     TABLES,
-    Table,
     aware,
     built_of,
     ended_of,
     interval_of,
+    observed_of,
     place,
     run_of,
 )
 from eltbuild.state.tables import BRIEF, MIGRATIONS, VERSION, Migration, Tables, migration
+from eltbuild.values import replace
 
 Row = TypeVar("Row")
 
@@ -38,8 +39,8 @@ PATIENCE = 30.0
 PAUSE = 0.05
 ATTEMPTS = 20
 """How often a run that is dead is ended while one of its nodes is just being committed."""
-KEPT: Mapping[Table, int] = {RUNS: 200, HEARD: 20, ENDED: 50}
-"""How many runs are remembered, and of how many it is how their nodes ended."""
+HEARD_OF = 20
+"""Of how many runs it is kept when they were heard of."""
 TIDIED = 10
 """How many runs begin between two times that the older ones are forgotten."""
 DENIED = frozenset({"42501", "25006"})
@@ -65,9 +66,11 @@ class DatabaseStore:
     # Layout
 
     def prepare(
-        self, make: bool, steps: Mapping[int, Migration] = MIGRATIONS, newest: int = VERSION
+        self, make: bool, steps: Mapping[int, Migration] = MIGRATIONS, newest: int = VERSION, update: bool = False
     ) -> bool | Sequence[str]:
-        """Whether the tables stand, in the newest layout; made or brought up to date if `make`.
+        """Whether the tables stand; made if `make`, and brought up to the newest layout if `make` or `update`.
+
+        Else those of an older layout are read as they are.
 
         Raises `Forbidden` where they may not be made or used, `UsageError` where what stands there is somebody else's
         or newer than this code.
@@ -90,9 +93,12 @@ class DatabaseStore:
                 )
             )
         if version < newest:
-            if make:
-                self._do(migration(self.tables, version, steps, newest))
-            return make
+            if not (make or update):
+                self.tables = replace(self.tables, layout=version)
+                return True
+            self._update(migration(self.tables, version, steps, newest))
+            self.tables = replace(self.tables, layout=newest)
+            return True
         missing = [table for table in TABLES if table.name not in found]
         if missing and make:
             self._do(tuple(map(self.tables.create_table, missing)))
@@ -111,6 +117,15 @@ class DatabaseStore:
                 if again.transient or again.lost:
                     raise
                 raise Forbidden(Problem(error.message)) from error
+
+    def _update(self, statements: Sequence[str]) -> None:
+        """Bring the tables up to date. Raises `Forbidden` where that is somebody else's to do."""
+        try:
+            self._do(statements)
+        except DatabaseError as error:
+            if error.code in DENIED:
+                raise Forbidden(Problem(f"its layout is to be brought up to date: {error.message}")) from error
+            raise
 
     def _version(self) -> int:
         version = self._ask(self.tables.version()).rows[0][0]
@@ -218,17 +233,24 @@ class DatabaseStore:
         self.connection.execute(self.tables.withdraw(run))
         self.connection.release(lock_of(run))
 
-    def tidy(self, run: Run, latest: int) -> None:
-        """Forget what nobody asks for any more. `latest` is how many relations have an event."""
+    def tidy(self, run: Run, latest: int, kept: Retention) -> int:
+        """Forget what nobody asks for any more; of how many runs that is. `latest`: how many relations have an event.
+
+        The history is looked at once in a while.
+        """
         statements: list[str] = []
         if self._ask(self.tables.count(BUILT)).scalar() > 4 * latest + 2000:
             statements += self.tables.superseded(run.number)
         numbers = sorted(int(number) for (number,) in self._ask(self.tables.numbers()).rows)
-        if len(numbers) % TIDIED == 0:
-            for table, kept in KEPT.items():
-                statements += [self.tables.forget(table, numbers[-kept])] if len(numbers) > kept else []
+        due = len(numbers) % TIDIED == 0
+        if due:
+            for table, runs in {HEARD: HEARD_OF, ENDED: kept.runs, RUNS: kept.runs}.items():
+                statements += [self.tables.forget(table, numbers[-runs])] if len(numbers) > runs else []
+            if self._ask(self.tables.count(OBSERVED)).scalar():
+                statements.append(self.tables.forget_observed(datetime.now(UTC) - timedelta(days=kept.days)))
         for statement in statements:
             self.connection.execute(statement)
+        return max(0, len(numbers) - kept.runs) if due else 0
 
     # What was built
 
@@ -246,6 +268,14 @@ class DatabaseStore:
         for records in (tuple(latest.values()), tuple(found.intervals)):
             if records:
                 self._do((self.tables.take_over(records),))
+        if found.observed:
+            self._do((self.tables.observing(found.observed),))
+
+    # What was observed
+
+    def observed(self, project: str, home: str) -> Sequence[Observed]:
+        """What passing tests have observed of a project from one home, in its order; of older days the last ones."""
+        return self._records(self.tables.observed(project, home), observed_of) if self.tables.has(OBSERVED) else []
 
     def runs(self, project: str, home: str) -> Sequence[Run]:
         """The runs of a project from one home, newest first."""

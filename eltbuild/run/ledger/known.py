@@ -29,14 +29,13 @@ class Known:
         for interval in sorted(intervals, key=lambda interval: (interval.since, interval.run)):
             self.stands(interval)
 
-    @property
-    def count(self) -> int:
-        """How many relations have an event."""
-        return len(self._built)
+    def latest(self, relation: Relation) -> Built | None:
+        """What happened to a relation last, by this project or by another one."""
+        return self._built.get(self._key(relation))
 
     def owner(self, relation: Relation) -> str | None:
         """The project that built what stands there, or took it over."""
-        event = self._built.get(self._key(relation))
+        event = self.latest(relation)
         return event.project if event is not None and event.event in STANDING else None
 
     def built(self) -> Sequence[Built]:

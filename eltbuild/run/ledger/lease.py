@@ -15,7 +15,7 @@ from eltbuild.adapter import Adapter, Answer, Connection
 from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.relation import Relation
 from eltbuild.run.ledger.database_store import brief_of, lock_of
-from eltbuild.state.records import Built, Ended, Interval, Run
+from eltbuild.state.records import Built, Ended, Interval, Observed, Run
 from eltbuild.state.tables import Tables
 
 TICK = 1.0
@@ -49,6 +49,7 @@ class Lease:
         self._guard = threading.RLock()
         self._over = threading.Event()
         self._endings: list[Ended] = []
+        self._observed: list[Observed] = []
         self._beat = time.monotonic()
         # Where nobody else can come in, nobody wants to hear of it.
         self._beats = not tables.writer.capabilities.single_process
@@ -79,9 +80,10 @@ class Lease:
         with self._guard:
             return [brief_of(row) for row in self._done(self.tables.named(prefix)).rows]
 
-    def ended(self, ended: Ended) -> None:
-        """A node has ended; written down soon."""
+    def ended(self, ended: Ended, observed: Sequence[Observed] = ()) -> None:
+        """A node has ended, and has observed that; written down soon."""
         # Not guarded: whoever tells of an end must not wait for a session that does not answer.
+        self._observed += observed
         self._endings.append(ended)
 
     def together(self, relation: Relation) -> bool:
@@ -166,6 +168,10 @@ class Lease:
             some: Sequence[Ended] = self._endings[:ATONCE]
             self._done(self.tables.ending(some))
             del self._endings[: len(some)]
+        while self._observed:
+            seen: Sequence[Observed] = self._observed[:ATONCE]
+            self._done(self.tables.observing(seen))
+            del self._observed[: len(seen)]
 
     def _be_heard(self) -> None:
         self._done(self.tables.heard(self.run))

@@ -14,15 +14,15 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from eltbuild.adapter import Connection
 from eltbuild.errors import DatabaseError, EltbuildError, Problem, UsageError
 from eltbuild.relation import Relation
 from eltbuild.state.lines import Remembered, condensed, end_line, line, read_lines
-from eltbuild.state.records import Built, Ended, Interval, Run
+from eltbuild.state.records import Built, Ended, Interval, Observed, Retention, Run
+from eltbuild.values import replace
 
 FOLDER = ".eltbuild/state"
 PATIENCE = 30.0
@@ -32,8 +32,9 @@ LARGE = 5_000_000
 """Bytes from which on a file is written anew without what is of no use any more."""
 TOLD = 1.0
 """Seconds between two times that endings are written."""
-KEPT_RUNS = 200
+KEPT = Retention()
 KEPT_ENDINGS = 20
+"""Of how many runs it is kept how their nodes ended, once the file has grown large."""
 
 
 class LocalStore:
@@ -92,15 +93,16 @@ class LocalStore:
             file.seek(-1, os.SEEK_END)
             return file.read(1) == b"\n"
 
-    def tidy(self) -> None:
+    def tidy(self, kept: Retention = KEPT) -> None:
         """A file that has grown large is written anew."""
         with self.exclusively():
             if self.file.stat().st_size < LARGE:
                 return
             beside = self.file.with_suffix(".new")
+            since = datetime.now(UTC) - timedelta(days=kept.days)
             descriptor = _opened(beside, os.O_TRUNC)
             try:
-                _written(descriptor, "".join(condensed(self.read(), KEPT_RUNS, KEPT_ENDINGS)))
+                _written(descriptor, "".join(condensed(self.read(), kept.runs, KEPT_ENDINGS, since)))
             finally:
                 os.close(descriptor)
             os.replace(beside, self.file)
@@ -200,7 +202,7 @@ class LocalLease:
         self.run = run
         self._store = store
         self._guard = threading.Lock()
-        self._endings: list[Ended] = []
+        self._endings: list[Ended | Observed] = []
         self._told = time.monotonic()
 
     def check(self) -> None:
@@ -227,10 +229,11 @@ class LocalLease:
         """The runs whose invocation begins so."""
         return [run for run in self._store.read().runs.values() if run.invocation.startswith(prefix)]
 
-    def ended(self, ended: Ended) -> None:
+    def ended(self, ended: Ended, observed: Sequence[Observed] = ()) -> None:
         """How the node ended is written, soon; where that fails, with what ends later. Never raises."""
+        now = datetime.now(UTC)
         with self._guard:
-            self._endings.append(replace(ended, at=datetime.now(UTC)))
+            self._endings += [replace(ended, at=now), *(replace(one, at=now) for one in observed)]
             if time.monotonic() - self._told > TOLD:
                 with suppress(EltbuildError):
                     self._tell()

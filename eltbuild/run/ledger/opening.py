@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,12 +19,13 @@ from eltbuild.run.ledger.database_store import DatabaseStore, Forbidden
 from eltbuild.run.ledger.known import Known
 from eltbuild.run.ledger.lease import Lease, mark
 from eltbuild.run.ledger.local_store import FOLDER, LocalLease, LocalStore
-from eltbuild.run.ledger.port import Forgetful, Ledger, Reading
+from eltbuild.run.ledger.port import Forgetful, Ledger
 from eltbuild.run.ledger.run_ledger import RunLedger
 from eltbuild.run.stop import Stop
 from eltbuild.sql.writer import Writer
-from eltbuild.state.records import Built, Interval, Run
+from eltbuild.state.records import Built, Interval, Retention, Run
 from eltbuild.state.tables import Tables
+from eltbuild.values import dataclass, field
 
 SCHEMA = "eltbuild"
 """The schema of the state, unless the profile's target or the project's flags name another as `state_schema`."""
@@ -59,6 +59,10 @@ class Books:
     """When the run began, by the clock of this process."""
     whole: bool = True
     """Whether slices are built with all their rows."""
+    retention: Retention = field(default_factory=Retention)
+    """How long history is kept."""
+    observing: bool = False
+    """Whether the run compares with what others observed: then there is a state, though it claims nothing."""
 
     @property
     def tables(self) -> Tables:
@@ -74,8 +78,8 @@ class Books:
 def claimed(books: Books, run: Run, *, wait: str | None = None, on_lost: Callable[[], None] = lambda: None) -> Told:
     """The ledger of a run whose claims are its own from now on until `close`; what is waited for is told meanwhile.
 
-    A run that claims nothing is written down only where there is a state already. `on_lost` is called, in another
-    thread, when another run has found this one dead.
+    A run that claims and observes nothing is written down only where there is a state already. `on_lost` is called,
+    in another thread, when another run has found this one dead.
 
     Raises `UsageError` where another run holds some of the claims, or the wait is over; `DatabaseError` where the
     target cannot be reached.
@@ -86,14 +90,16 @@ def claimed(books: Books, run: Run, *, wait: str | None = None, on_lost: Callabl
         store = DatabaseStore(session, books.tables)
         try:
             with store.exclusively():
-                kept = store.prepare(make=bool(run.claims))
-                if run.claims:
+                make = bool(run.claims) or books.observing
+                kept = store.prepare(make=make, update=True)
+                if make:
                     yield from _moved(books.local, store)
             if not kept:
                 session.close()
                 return Forgetful()
             started = yield from waiting.claimed(store, run)
-            known = _read(store, started)
+            known, forgotten = _read(store, started, books.retention)
+            history = store.observed(run.project, run.home) if books.observing else ()
         except Forbidden as error:
             seen = _seen(store)
             session.close()
@@ -105,14 +111,18 @@ def claimed(books: Books, run: Run, *, wait: str | None = None, on_lost: Callabl
             session.close()
         raise
     lease = Lease(books.adapter, connection, books.tables, started, on_lost)
-    return RunLedger(lease, known, now=books.now, whole=books.whole, mask=books.mask, told=books.tell)
+    if forgotten:
+        runs = "1 run is" if forgotten == 1 else f"{forgotten} runs are"
+        yield Message(f"history: {runs} forgotten, of which the last {books.retention.runs} are kept (history_runs)")
+    return RunLedger(lease, known, now=books.now, whole=books.whole, mask=books.mask, told=books.tell, history=history)
 
 
-def _read(store: DatabaseStore, run: Run) -> Known:
-    built = store.built()
+def _read(store: DatabaseStore, run: Run, kept: Retention) -> tuple[Known, int]:
+    """What is known when a run begins, and how many runs are forgotten from now on."""
+    built, forgotten = store.built(), 0
     with suppress(DatabaseError):  # a run that begins at the same time may be tidying, too
-        store.tidy(run, len(built))
-    return Known(run.project, built, store.intervals(), store.exact)
+        forgotten = store.tidy(run, len(built), kept)
+    return Known(run.project, built, store.intervals(), store.exact), forgotten
 
 
 def _moved(local: LocalStore, store: DatabaseStore) -> Generator[Message, None, None]:
@@ -137,14 +147,14 @@ def _local(
     books: Books, run: Run, waiting: Waiting, why: str, seen: tuple[Sequence[Built], Sequence[Interval]]
 ) -> Told:
     """The same, kept in a file; what was `seen` in the target is known besides."""
-    if not run.claims:
+    if not run.claims and not books.observing:
         return Forgetful()
     store = books.local
     try:
         store.prepare()
         with store.exclusively():
             damaged = store.read().damaged
-            store.tidy()
+            store.tidy(books.retention)
     except OSError as error:
         text = f"no state can be kept: not in `{books.schema}` ({why}), and not in {store.file} ({error.strerror})"
         yield _warning(text, "nothing keeps runs apart now, and nothing is known of who built what", "NoState")
@@ -163,8 +173,15 @@ def _local(
     found = store.read()
     exact = books.writer.capabilities.exact_names
     known = Known(run.project, (*seen[0], *found.built), (*seen[1], *found.intervals), exact)
+    home = (run.project, run.home)
     return RunLedger(
-        LocalLease(store, started), known, now=books.now, whole=books.whole, mask=books.mask, told=books.tell
+        LocalLease(store, started),
+        known,
+        now=books.now,
+        whole=books.whole,
+        mask=books.mask,
+        told=books.tell,
+        history=[one for one in found.observed if (one.project, one.home) == home] if books.observing else (),
     )
 
 
@@ -239,20 +256,20 @@ def journal(books: Books, connection: Connection) -> DatabaseStore | LocalStore 
     return books.local if books.local.file.is_file() else None
 
 
-def reading(books: Books, connection: Connection) -> Ledger:
-    """What is remembered, to read only; `Forgetful` where nothing is. Nothing is made or changed.
+def reading(books: Books, connection: Connection) -> Known:
+    """What is remembered, to read only. Nothing is made or changed.
 
     Raises `UsageError` where the state is somebody else's or newer than this code.
     """
     exact = books.writer.capabilities.exact_names
     match journal(books, connection):
         case DatabaseStore() as store:
-            return Reading(Known(books.project, store.built(), store.intervals(), exact))
+            return Known(books.project, store.built(), store.intervals(), exact)
         case LocalStore() as store:
             found = store.read()
-            return Reading(Known(books.project, found.built, found.intervals, exact))
+            return Known(books.project, found.built, found.intervals, exact)
         case _:
-            return Forgetful()
+            return Known(books.project)
 
 
 def _warning(text: str, hint: str, name: str) -> Message:

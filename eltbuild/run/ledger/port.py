@@ -7,18 +7,21 @@ from typing import Protocol
 
 from eltbuild.adapter import Connection
 from eltbuild.plan.nouns import Batch, Operation
-from eltbuild.project.resources import Node
+from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation, RelationKind
 from eltbuild.run.events import Finished
-from eltbuild.run.ledger.known import Known
-from eltbuild.state.records import Built, Event, Interval
+from eltbuild.state.records import Built, Event, Interval, Observed
 
 
-class Ledger(Protocol):
-    """What is remembered. Safe to use from several threads."""
+class Memory(Protocol):
+    """What is remembered, to read. Safe to use from several threads."""
 
     def owner(self, relation: Relation) -> str | None:
         """The project that built what stands at that place; None where no project is known to have done so."""
+        ...
+
+    def latest(self, relation: Relation) -> Built | None:
+        """What happened to a relation last, by this project or by another one; None where nobody knows."""
         ...
 
     def built(self) -> Sequence[Built]:
@@ -30,6 +33,19 @@ class Ledger(Protocol):
 
         One without length marks where a table begins of which no slice is whole.
         """
+        ...
+
+
+class Ledger(Memory, Protocol):
+    """What is remembered, and written down. Safe to use from several threads."""
+
+    @property
+    def remembers(self) -> bool:
+        """Whether anything is: where nothing is, everything that stands counts as the project's."""
+        ...
+
+    def history(self, subject: NodeId, name: str) -> Sequence[Observed]:
+        """What runs before this one have observed of that, from this home, in its order."""
         ...
 
     def afresh(self, relation: Relation) -> None:
@@ -97,8 +113,14 @@ class Ledger(Protocol):
 class Forgetful:
     """Remembers nothing: for calls that write nothing."""
 
+    remembers = False
+
     def owner(self, relation: Relation) -> str | None:
         """Nobody."""
+        return None
+
+    def latest(self, relation: Relation) -> Built | None:
+        """Nothing is known."""
         return None
 
     def built(self) -> Sequence[Built]:
@@ -109,65 +131,9 @@ class Forgetful:
         """Nothing is known."""
         return None
 
-    def afresh(self, relation: Relation) -> None:
-        """Nothing happens."""
-
-    def announced(self, node: Node, relation: Relation, kind: RelationKind) -> None:
-        """Nothing happens."""
-
-    def recording(
-        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batches: Sequence[Batch] = ()
-    ) -> tuple[Operation, ...]:
+    def history(self, subject: NodeId, name: str) -> Sequence[Observed]:
         """Nothing."""
         return ()
-
-    def recorded(
-        self, node: Node, relation: Relation, kind: RelationKind, fingerprint: str, batches: Sequence[Batch] = ()
-    ) -> None:
-        """Nothing happens."""
-
-    def committed(
-        self, node: Node, relation: Relation, batches: Sequence[Batch], connection: Connection
-    ) -> bool | None:
-        """Nothing can tell."""
-        return None
-
-    def together(self, relation: Relation) -> bool:
-        """There are no records."""
-        return True
-
-    def noting(self, relation: Relation, kind: RelationKind, event: Event, node: str = "") -> tuple[Operation, ...]:
-        """Nothing."""
-        return ()
-
-    def is_over(self, suffix: str) -> bool:
-        """No run is known."""
-        return False
-
-    def ended(self, finished: Finished) -> None:
-        """Nothing happens."""
-
-    def close(self, status: str) -> None:
-        """Nothing happens."""
-
-
-class Reading:
-    """Says what is remembered, and writes nothing down: for calls that write nothing."""
-
-    def __init__(self, known: Known) -> None:
-        self._known = known
-
-    def owner(self, relation: Relation) -> str | None:
-        """The project that built what stands at that place; None where no project is known to have done so."""
-        return self._known.owner(relation)
-
-    def built(self) -> Sequence[Built]:
-        """The latest event of each relation of this project."""
-        return self._known.built()
-
-    def intervals(self, relation: Relation) -> Sequence[Interval] | None:
-        """The slices of time that what stands there is known to hold whole; None where nothing is known."""
-        return self._known.intervals(relation)
 
     def afresh(self, relation: Relation) -> None:
         """Nothing happens."""

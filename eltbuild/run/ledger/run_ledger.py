@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from eltbuild.adapter import Answer, Connection
 from eltbuild.plan.incremental import is_microbatch
 from eltbuild.plan.nouns import Batch, Call, Operation
-from eltbuild.project.resources import Node
+from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation, RelationKind
 from eltbuild.run.events import Finished
 from eltbuild.run.ledger.known import Known
-from eltbuild.state.records import Built, Ended, Event, Interval, Run
+from eltbuild.state.records import Built, Ended, Event, Interval, Observed, Run
+from eltbuild.values import replace
 
+QUIET = frozenset({"success"})
+"""How nodes end whose message says nothing that is worth keeping."""
 LONGEST = 500
 """Characters of a message that are kept."""
 
@@ -51,8 +54,8 @@ class Lease(Protocol):
         """The runs whose invocation begins so. Raises `DatabaseError`."""
         ...
 
-    def ended(self, ended: Ended) -> None:
-        """A node has ended; written down soon."""
+    def ended(self, ended: Ended, observed: Sequence[Observed] = ()) -> None:
+        """A node has ended, and has observed that; written down soon."""
         ...
 
     def close(self, status: str) -> str:
@@ -63,6 +66,8 @@ class Lease(Protocol):
 class RunLedger:
     """One run's. What it says of relations is what was so when the run began, and what the run has committed since."""
 
+    remembers = True
+
     def __init__(
         self,
         lease: Lease,
@@ -72,7 +77,9 @@ class RunLedger:
         whole: bool = True,
         mask: Callable[[str], str] = str,
         told: Callable[[str], None] = lambda text: None,
+        history: Sequence[Observed] = (),
     ) -> None:
+        self._history = series_of(history)
         self._lease = lease
         self._known = known
         self._now = now
@@ -80,12 +87,15 @@ class RunLedger:
         self._mask = mask
         self._told = told
         self._closed = False
-        self._done: set[str] = set()
         self._sliced: set[str] = set()
 
     def owner(self, relation: Relation) -> str | None:
         """The project that built what stands at that place; None where no project is known to have done so."""
         return self._known.owner(relation)
+
+    def latest(self, relation: Relation) -> Built | None:
+        """What happened to a relation last, by this project or by another one; None where nobody knows."""
+        return self._known.latest(relation)
 
     def built(self) -> Sequence[Built]:
         """The latest event of each relation of this project."""
@@ -132,8 +142,6 @@ class RunLedger:
                 self._known.happened(one)
         if batches:
             self._sliced.add(node.id)
-        elif not is_in_parts(node):
-            self._done.add(node.id)
 
     def committed(
         self, node: Node, relation: Relation, batches: Sequence[Batch], connection: Connection
@@ -167,20 +175,29 @@ class RunLedger:
         found = self._lease.named(suffix)
         return bool(found) and all(run.ended is not None for run in found)
 
+    def history(self, subject: NodeId, name: str) -> Sequence[Observed]:
+        """What runs before this one have observed of that, from this home, in its order."""
+        return self._history.get((subject, name), ())
+
     def ended(self, finished: Finished) -> None:
-        """A node ended; what was recorded with its data is not written down again."""
-        if finished.status == "success" and finished.node in self._done:
-            return
-        message = self._mask(finished.message or "").strip().partition("\n")[0][:LONGEST]
-        self._lease.ended(
-            Ended(
-                run=self._lease.run.number,
-                node=finished.node,
-                status=finished.status,
-                seconds=round(finished.seconds, 3),
-                message=message.replace("\0", ""),
-            )
+        """A node ended, and has observed what its event says."""
+        run = self._lease.run
+        quiet = finished.status in QUIET
+        message = "" if quiet else self._mask(finished.message or "").strip().partition("\n")[0][:LONGEST]
+        ended = Ended(
+            run=run.number,
+            node=finished.node,
+            status=finished.status,
+            seconds=round(finished.seconds, 3),
+            message=message.replace("\0", "").encode("utf-8", "replace").decode(),
+            rows=finished.rows,
+            failures=finished.failures,
         )
+        observed = [
+            replace(one, run=run.number, project=run.project, home=run.home, node=finished.node, status=finished.status)
+            for one in finished.observed
+        ]
+        self._lease.ended(ended, observed)
 
     def close(self, status: str) -> None:
         """The run ended so; its claims are given back. Does nothing the second time."""
@@ -226,6 +243,14 @@ class RunLedger:
             for batch in batches
         ]
         return tuple(intervals) if node.id in self._sliced else (built, *intervals)
+
+
+def series_of(observed: Sequence[Observed]) -> Mapping[tuple[NodeId, str], Sequence[Observed]]:
+    """What was observed, by what it was observed of."""
+    found: dict[tuple[NodeId, str], list[Observed]] = {}
+    for one in observed:
+        found.setdefault((one.subject, one.name), []).append(one)
+    return found
 
 
 def is_in_parts(node: Node) -> bool:

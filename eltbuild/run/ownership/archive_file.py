@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -24,6 +23,7 @@ from eltbuild.plan.archive import view_query
 from eltbuild.relation import Column, Relation, RelationInfo, RelationKind
 from eltbuild.sql.writer import Writer
 from eltbuild.state.records import Built
+from eltbuild.values import dataclass
 
 if TYPE_CHECKING:
     import pyarrow
@@ -103,6 +103,14 @@ def write_text(info: RelationInfo, built: Built, text: str, writer: Writer, fold
     made = writer.create_view_as(info.relation, query, kind=info.kind) if query else text
     with _new_file(path) as file:
         file.write(f"{HEAD}{_told(info, built, now).decode()}\n{made};\n".encode())
+    return path
+
+
+def write_definition(relation: Relation, statements: Sequence[str], folder: Path, now: datetime) -> Path:
+    """The statements that make a function again. Raises `UsageError` where the file cannot be written."""
+    path = folder / f"{_stem(relation, now)}.sql"
+    with _new_file(path) as file:
+        file.write("".join(f"{text.rstrip()};\n" for text in statements).encode())
     return path
 
 

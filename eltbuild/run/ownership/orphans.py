@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -14,14 +13,15 @@ from eltbuild.errors import EltbuildError, Problem, UsageError
 from eltbuild.plan.archive import view_text
 from eltbuild.project.project import Project
 from eltbuild.relation import Relation, RelationInfo
-from eltbuild.run.ledger.port import Ledger
+from eltbuild.run.ledger.port import Ledger, Memory
 from eltbuild.run.ownership.archive_file import write_rows, write_text
 from eltbuild.run.performing import perform
 from eltbuild.sql import spelling
 from eltbuild.sql.writer import Writer
 from eltbuild.state.records import STANDING, Built, Key
+from eltbuild.values import dataclass, field, replace
 
-Standing = Literal["orphan", "kept"]
+Standing = Literal["orphan", "kept", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Orphan:
     info: RelationInfo
     built: Built
     standing: Standing
-    """`orphan`: the project built it; `kept`: it stood there before, and was put aside when the project took over."""
+    """`orphan`: the project built it; `kept`: it stood there before, and was put aside when the project took over;
+    `failed`: it holds rows that failed an audit, and goes when the next one passes."""
 
     @property
     def relation(self) -> Relation:
@@ -54,23 +55,24 @@ class Orphans:
 
     orphans: tuple[Orphan, ...] = ()
     kept: tuple[Orphan, ...] = ()
+    failed: tuple[Orphan, ...] = ()
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     """How many relations the project has built for other targets, or other people's: they are none of ours."""
 
     @property
     def all(self) -> tuple[Orphan, ...]:
-        """Both kinds."""
-        return (*self.orphans, *self.kept)
+        """All kinds."""
+        return (*self.orphans, *self.kept, *self.failed)
 
 
-def found(project: Project, home: str, ledger: Ledger, connection: Connection) -> Orphans:
+def found(project: Project, home: str, memory: Memory, connection: Connection) -> Orphans:
     """What the project built from `home` and does not contain, and what it put aside, as far as it still stands.
 
     Told by what is remembered and by one look at the warehouse.
     """
     contained = places(project)
-    own = [one for one in ledger.built() if one.relation.key not in contained and one.kind != "function"]
-    asked = [(built, status) for built in own if built.home == home and (status := _standing(built, ledger))]
+    own = [one for one in memory.built() if one.relation.key not in contained and one.kind != "function"]
+    asked = [(built, status) for built in own if built.home == home and (status := _standing(built, memory, project))]
     schemas = {built.relation.key[:2]: replace(built.relation, identifier=None) for built, _ in asked}
     stands = {info.relation.key: info for info in connection.relations(tuple(schemas.values()))}
     orphans = sorted(
@@ -84,6 +86,7 @@ def found(project: Project, home: str, ledger: Ledger, connection: Connection) -
     return Orphans(
         tuple(orphan for orphan in orphans if orphan.standing == "orphan"),
         tuple(orphan for orphan in orphans if orphan.standing == "kept"),
+        tuple(orphan for orphan in orphans if orphan.standing == "failed"),
         Counter(built.home for built in own if built.home != home and built.event in STANDING),
     )
 
@@ -95,12 +98,14 @@ def _stands(relation: Relation, listed: RelationInfo | None, connection: Connect
     return connection.relation(relation)
 
 
-def _standing(built: Built, ledger: Ledger) -> Standing | None:
+def _standing(built: Built, memory: Memory, project: Project) -> Standing | None:
     """What it is to the project; None for what it is not, or no more."""
     if built.event == "archived":
         return "kept"
     # Another project may have taken it over since.
-    return "orphan" if built.event in STANDING and ledger.owner(built.relation) == built.project else None
+    if built.event not in STANDING or memory.owner(built.relation) != built.project:
+        return None
+    return "failed" if built.event == "failed" and built.node in project.nodes else "orphan"
 
 
 def places(project: Project) -> frozenset[Key]:

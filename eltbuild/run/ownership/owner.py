@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from eltbuild.adapter import Connection
 from eltbuild.errors import CompileError, DatabaseError, Problem
@@ -11,12 +10,12 @@ from eltbuild.plan.archive import copied, kept_suffix, renamed, view_query, view
 from eltbuild.plan.going_on import is_movable
 from eltbuild.plan.nouns import Call, Facts, Operation, Statement
 from eltbuild.project.resources import Node
-from eltbuild.relation import RelationInfo
-from eltbuild.run.ledger.port import Forgetful
+from eltbuild.relation import Relation, RelationInfo
 from eltbuild.run.performing import perform
 from eltbuild.run.sessions import Commented
 from eltbuild.run.work import Work
 from eltbuild.sql.writer import Writer
+from eltbuild.values import replace
 
 FOREIGN = "ForeignRelation"
 """The name of the problem of a relation that a project did not build."""
@@ -47,7 +46,7 @@ def refuse_foreign(work: Work, node: Node, existing: RelationInfo | None, connec
 
 def is_own(work: Work, existing: RelationInfo) -> bool:
     """Whether the project built it; where nothing is remembered, everything counts as the project's."""
-    return isinstance(work.ledger, Forgetful) or work.ledger.owner(existing.relation) == project_of(work)
+    return not work.ledger.remembers or work.ledger.owner(existing.relation) == project_of(work)
 
 
 def is_foreign(work: Work, node: Node) -> bool:
@@ -72,19 +71,22 @@ def adopts(work: Work, node: Node) -> bool:
 
 def refusal(work: Work, node: Node, existing: RelationInfo, connection: Commented) -> Problem:
     """What stands there, whose it is as far as that is known, and how to take it over."""
-    owner = work.ledger.owner(existing.relation)
-    whose = f"that the project `{owner}` built" if owner else "that this project did not build"
-    asked = (
-        "`adopt: true` in its config"
-        if node.config.get("adopt") is False
-        else "--adopt (or `adopt: true` in its config)"
-    )
-    hint = (
-        f"{asked} takes it over and keeps the old one as `{existing.relation.identifier}__kept_<date>_<run>`;"
-        " another `alias` or `schema` leaves it alone"
-    )
-    text = f"`{existing.relation}` is {described(work, existing, connection)} {whose}"
+    kept = f"keeps the old one as `{existing.relation.identifier}__kept_<date>_<run>`"
+    hint = f"{how_to_adopt(node)} takes it over and {kept}; another `alias` or `schema` leaves it alone"
+    text = f"`{existing.relation}` is {described(work, existing, connection)} {whose(work, existing.relation)}"
     return Problem(text, node.place, hint, name=FOREIGN)
+
+
+def whose(work: Work, place: Relation) -> str:
+    """`that the project `shop` built`."""
+    owner = work.ledger.owner(place)
+    return f"that the project `{owner}` built" if owner else "that this project did not build"
+
+
+def how_to_adopt(node: Node) -> str:
+    """What lets a node take over what stands there: the flag does not where the config says no."""
+    in_config = "`adopt: true` in its config"
+    return in_config if node.config.get("adopt") is False else f"--adopt (or {in_config})"
 
 
 def described(work: Work, existing: RelationInfo, connection: Commented) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from eltbuild.run.ledger.port import Ledger
 from eltbuild.run.ownership.archive_file import HEAD, METADATA, Content, content_of
 from eltbuild.run.performing import perform
 from eltbuild.sql.writer import Writer
+from eltbuild.values import dataclass
 
 if TYPE_CHECKING:
     from pyarrow import parquet
@@ -58,15 +58,15 @@ def restore(path: Path, held: Content, ledger: Ledger, connection: Connection, w
         if writer.capabilities.schemas:
             connection.execute(writer.create_schema(held.relation))
         if held.kind == "table":
-            rows = _filled(path, held, connection, writer)
+            rows = filled(path, held, connection, writer)
         else:
             connection.execute(path.read_text(encoding="utf-8"))
         perform(connection, ledger.noting(held.relation, held.kind, held.event, held.node))
     return rows
 
 
-def _filled(path: Path, held: Content, connection: Connection, writer: Writer) -> int:
-    """The table with the rows of the file, each value read as the type that its column had."""
+def filled(path: Path, held: Content, connection: Connection, writer: Writer) -> int:
+    """Make the table with the rows of the file, each value read as the type that its column had."""
     place, staged = held.relation, writer.beside(held.relation, "__restored")
     with _readable(path) as file:
         _staged(file, staged, connection, writer)

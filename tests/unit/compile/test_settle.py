@@ -159,6 +159,51 @@ def test_generic_tests_have_the_same_links_whether_they_were_rendered_or_not(tmp
     assert set(by_name["deep"].parents) == {"model.shop.a", "model.shop.b"}
 
 
+def test_a_generic_test_keeps_its_config_beside_that_of_its_macro(tmp_path):
+    """Its name is too long for a relation, so that its template sets an alias; its macro sets more."""
+    name = "counted_" + "x" * 60
+    project = load(
+        tmp_path,
+        {
+            "models/a.sql": "select 1 as id",
+            "models/b.sql": "select 1 as id",
+            "models/s.yml": (
+                "models:\n- name: a\n  data_tests:\n"
+                f"  - {name}: {{arguments: {{other: ref('b')}}, config: {{where: 'id > 0', warn_if: '> 3'}}}}\n"
+            ),
+            "tests/generic/counted.sql": (
+                f"{{% test {name}(model, other) %}}{{{{ config(fail_calc='sum(n)') }}}}"
+                "select 1 as n from {{ model }}, {{ other }}{% endtest %}"
+            ),
+        },
+    )
+    (test,) = [node for node in project.nodes.values() if node.resource_type == "test"]
+    assert {key: test.config[key] for key in ("fail_calc", "where", "warn_if")} == {
+        "fail_calc": "sum(n)",
+        "where": "id > 0",
+        "warn_if": "> 3",
+    }
+    assert test.config["alias"].startswith("counted_xxx")
+    assert len(test.relation.identifier) == 63
+    assert set(test.parents) == {"model.shop.a", "model.shop.b"}
+
+
+@pytest.mark.parametrize(
+    ("value", "parents"),
+    [("{{ 5 if target.type == 'duckdb' else 4 }}", ()), ("{{ ref('b') }}", ("model.shop.b",))],
+)
+def test_a_var_that_is_a_template_leads_where_it_refers(tmp_path, value, parents):
+    project = load(
+        tmp_path,
+        {
+            "models/a.sql": "select '{{ var('given') }}' as id",
+            "models/b.sql": "select 1 as id",
+            "dbt_project.yml": f'{PROJECT}vars:\n  given: "{value}"\n',
+        },
+    )
+    assert project.nodes["model.shop.a"].parents == parents
+
+
 def test_a_cycle_is_named_as_a_path(tmp_path):
     (found,) = mistakes(
         tmp_path,

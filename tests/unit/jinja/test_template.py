@@ -11,7 +11,7 @@ from eltbuild.jinja.environment import text_environment
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.limits import Limits
 from eltbuild.jinja.native import render_value
-from eltbuild.jinja.template import compile_template, load, render
+from eltbuild.jinja.template import call, compile_template, load, render, scope_of
 
 NAMES = {
     "ref": lambda *names, **_: "<" + ".".join(names) + ">",
@@ -90,3 +90,24 @@ def test_values_of_yaml_keep_their_type():
               "d": "x {{ var('flag') }}", "e": 7, "f": ["{{ var('flag') }}"]}  # fmt: skip
     assert render_value(given_, names) == {"a": [1, 2], "b": "5", "c": 5, "d": "x True", "e": 7, "f": [True]}
     assert render_value({"a": 1}, names) == {"a": 1}
+
+
+def test_a_call_is_what_its_template_gives():
+    scope = scope_of({"shop": {"price": lambda **given: f"{given['a']}!"}, "nothing": lambda: None})
+    assert call("shop.price", {"a": 1}, scope) == render(load("{{ shop.price(a=1) }}"), scope) == "1!"
+    assert call("nothing", {}, scope) == render(load("{{ nothing() }}"), scope) == "None"
+    assert call("absent", {}, scope) is None
+    assert call("shop.absent", {}, scope) is None
+
+
+def test_a_call_has_the_bounds_and_the_errors_of_a_template():
+    scope = scope_of({"much": lambda size: "x" * size, "wrong": lambda: 1 // 0})
+    with pytest.raises(TemplateError, match="division"):
+        call("wrong", {}, scope)
+    with running(Clock(Limits(size=1000))), pytest.raises(TemplateError):
+        call("much", {"size": 1001}, scope)
+
+
+def test_branches_without_end_are_told_as_nested():
+    with pytest.raises(TemplateError, match="nested too deeply"):
+        compile_template("{% if a %}" + "{% elif b %}" * 9000 + "{% endif %}", text_environment(), "a.sql")

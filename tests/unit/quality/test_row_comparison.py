@@ -171,5 +171,5 @@ def test_many_lines_and_columns_are_cut():
     wide = [f"{'v' * 30}{number}" for number in range(20)]
     text = told(difference([(*wide, 1)], [(*wide, 2)], *["VARCHAR"] * 21), "m")
     assert "c20" in text
-    assert "(16 more columns are not shown)" in text
+    assert "(17 more columns are not shown)" in text
     assert max(map(len, text.split("\n"))) <= 180

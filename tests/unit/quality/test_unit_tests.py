@@ -15,7 +15,7 @@ from eltbuild.errors import CompileError, Place, Problem
 from eltbuild.project.project import Project, Settings
 from eltbuild.project.resources import Node, Source, UnitTest
 from eltbuild.quality import unit_tests
-from eltbuild.quality.unit_tests import Fixture, Input, fixture_of
+from eltbuild.quality.unit_tests import Fixture, Input, Known, fixture_of
 from eltbuild.relation import Column
 
 KNOWN = (Column("id", "INTEGER"), Column("Name", "VARCHAR"), Column("day", "DATE"))
@@ -128,8 +128,8 @@ def test_names_of_ctes_are_all_different():
 # Queries --------------------------------------------------------------------------------------------------
 
 
-def rows_of(fixture: Fixture, known: tuple[Column, ...] = KNOWN, declared: dict[str, str] | None = None) -> Any:
-    query = unit_tests.given_query(unit_test(), Input("ref('raw')", fixture), known, declared or {}, writer())
+def rows_of(fixture: Fixture, known: Known = Known(KNOWN, complete=True), read: tuple[str, ...] = ()) -> Any:  # noqa: B008
+    query = unit_tests.given_query(unit_test(), Input("ref('raw')", fixture), known, read, writer())
     result = duckdb.execute(query)
     return [(part[0], str(part[1])) for part in result.description], result.fetchall()
 
@@ -142,8 +142,8 @@ def test_given_rows_have_all_columns_of_their_relation():
 
 def test_names_in_the_same_case_win():
     given = Input("ref('raw')", Fixture(("a", "A"), ((1, 2),)))
-    known = (Column("A", "integer"), Column("a", "integer"))
-    query = unit_tests.given_query(unit_test(), given, known, {}, writer("postgres"))
+    known = Known((Column("A", "integer"), Column("a", "integer")), complete=True)
+    query = unit_tests.given_query(unit_test(), given, known, (), writer("postgres"))
     assert '(2, 1)\n) as given_rows ("A", "a")' in query
 
 
@@ -157,19 +157,35 @@ def test_a_column_that_the_relation_lacks_is_refused_with_the_nearest_one():
 
 
 def test_declared_types_come_before_those_of_the_values():
-    columns, rows = rows_of(Fixture(("N", "b"), (("1", 2.5),)), (), {"n": "decimal(4,1)", "more": "date"})
+    declared = Known((Column("n", "decimal(4,1)"), Column("more", "date")))
+    columns, rows = rows_of(Fixture(("N", "b"), (("1", 2.5),)), declared)
     assert columns == [("n", "DECIMAL(4,1)"), ("more", "DATE"), ("b", "DOUBLE")]
     assert [str(value) for value in rows[0]] == ["1.0", "None", "2.5"]
 
 
 def test_words_of_csv_are_typed_by_what_they_look_like():
-    columns, _ = rows_of(Fixture(("n", "t", "d"), (("1", "x", "2020-01-01"), (None, None, None)), words=True), ())
+    columns, _ = rows_of(Fixture(("n", "t", "d"), (("1", "x", "2020-01-01"), (None, None, None)), words=True), Known())
     assert columns == [("n", "BIGINT"), ("t", "VARCHAR"), ("d", "DATE")]
 
 
 def test_nothing_known_of_an_input_is_an_error():
     with pytest.raises(CompileError, match="no column of ref\\('raw'\\) is known"):
-        rows_of(Fixture(), ())
+        rows_of(Fixture(), Known())
+
+
+def test_what_the_model_reads_of_an_input_that_is_not_known_is_null():
+    columns, rows = rows_of(Fixture(("id",), ((1,),)), Known((Column("day", "date"),)), ("ID", "day", "paid"))
+    assert columns == [("day", "DATE"), ("id", "BIGINT"), ("paid", '"NULL"')]
+    assert rows == [(None, 1, None)]
+
+
+@pytest.mark.parametrize("read", [("id", "amount"), ("id",)])
+def test_a_column_that_is_not_read_and_nearly_the_name_of_one_that_is_not_given_is_refused(read):
+    known = Known((Column("id", "integer"), Column("amount", "integer")) if read == ("id",) else ())
+    with pytest.raises(CompileError) as caught:
+        rows_of(Fixture(("id", "amuont"), ((1, 2),)), known, read)
+    assert caught.value.problems[0].hint == "did you mean `amount`?"
+    assert rows_of(Fixture(("id", "other"), ((1, 2),)), known, read)
 
 
 def asked(expect: dict[str, Any], named: tuple[Column, ...] = ()) -> unit_tests.Questions:
@@ -202,8 +218,10 @@ def test_an_expected_column_that_the_model_lacks_is_refused():
 
 def test_the_verdict_counts_rows_that_differ():
     questions = asked({"rows": [{"id": 1}]})
-    assert unit_tests.verdict(node({}, "orders"), questions, [(1,)], [(1,)], "duckdb") == unit_tests.Outcome(0)
-    outcome = unit_tests.verdict(node({}, "orders"), questions, [(1,), (2,)], [(3,)], "duckdb")
+    model = node({}, "orders")
+    same = unit_tests.comparison(questions, [(1,)], [(1,)], "duckdb")
+    assert unit_tests.outcome(model, same) == unit_tests.Outcome(0)
+    outcome = unit_tests.outcome(model, unit_tests.comparison(questions, [(1,), (2,)], [(3,)], "duckdb"))
     assert outcome.failures == 3
     assert outcome.message is not None
     assert outcome.message.startswith("model `orders` gives other rows than expected: 2 are missing, 1 is not expected")

@@ -16,8 +16,8 @@ from eltbuild.relation import Relation
 from eltbuild.run.ledger.claims import attempt
 from eltbuild.run.ledger.database_store import DatabaseStore
 from eltbuild.sql.writer import Writer
-from eltbuild.state.records import Built, Ended, Interval, Run
-from eltbuild.state.tables import Tables, migration
+from eltbuild.state.records import Built, Ended, Interval, Observed, Retention, Run
+from eltbuild.state.tables import VERSION, Tables, migration
 
 ORDERS = Relation("shop", "main", "Orders")
 RUN = Run(
@@ -144,11 +144,11 @@ def test_superseded_rows_and_old_runs_are_forgotten(store: DatabaseStore, connec
     connection.execute(";".join(map(store.tables.ending, endings)))
     begun(store, replace(RUN, invocation="very last", claims=()))
     before = {built.relation: built.run for built in store.built()}
-    store.tidy(last, len(before))
+    assert store.tidy(last, len(before), Retention()) == 10
     assert {built.relation: built.run for built in store.built()} == before
     assert connection.execute(store.tables.count(store_table("built"))).scalar() == 10
     assert len(store.runs("shop", "dev")) == 200
-    assert 0 < connection.execute(store.tables.count(store_table("ended"))).scalar() <= 50
+    assert 0 < connection.execute(store.tables.count(store_table("ended"))).scalar() <= 200
 
 
 def store_table(name: str):
@@ -180,29 +180,97 @@ def test_without_locks_a_run_lives_as_long_as_it_is_heard_of(adapter: DuckDBAdap
 def test_a_newer_layout_is_refused_and_nothing_changed(store: DatabaseStore, connection: Connection) -> None:
     store.prepare(make=True)
     connection.execute(store.tables.stamp(99))
-    with pytest.raises(UsageError, match="layout 99, and this eltbuild knows layouts up to 1"):
+    with pytest.raises(UsageError, match=f"layout 99, and this eltbuild knows layouts up to {VERSION}"):
         store.prepare(make=True)
 
 
 def test_an_older_layout_is_brought_up_to_date_step_by_step(store: DatabaseStore, connection: Connection) -> None:
     store.prepare(make=True)
     steps = {
-        1: lambda tables: ("create table eltbuild.more (a integer)",),
-        2: lambda tables: ("alter table eltbuild.more add column b integer", "insert into eltbuild.more values (1, 2)"),
+        VERSION: lambda tables: ("create table eltbuild.more (a integer)",),
+        VERSION + 1: lambda tables: (
+            "alter table eltbuild.more add column b integer",
+            "insert into eltbuild.more values (1, 2)",
+        ),
     }
-    assert store.prepare(make=False, steps=steps, newest=3) is False
-    assert store.prepare(make=True, steps=steps, newest=3) is True
+    assert store.prepare(make=False, steps=steps, newest=VERSION + 2) is True
+    assert connection.execute(store.tables.version()).scalar() == VERSION
+    assert store.prepare(make=True, steps=steps, newest=VERSION + 2) is True
     assert connection.execute("select a, b from eltbuild.more").rows == ((1, 2),)
-    assert connection.execute(store.tables.version()).scalar() == 3
-    assert migration(store.tables, 3, steps, 3) == ()
+    assert connection.execute(store.tables.version()).scalar() == VERSION + 2
+    assert migration(store.tables, VERSION + 2, steps, VERSION + 2) == ()
+
+
+FIRST = """\
+create schema eltbuild;
+create table eltbuild.layout (version bigint, made timestamp, program varchar);
+create table eltbuild.runs (number bigint, invocation varchar, project varchar, target varchar, home varchar,
+    command varchar, arguments varchar, nodes varchar, claims varchar, host varchar, process bigint, account varchar,
+    folder varchar, version varchar, started timestamp, ended timestamp, status varchar);
+create table eltbuild.heard (run bigint, happened timestamp);
+create table eltbuild.built (run bigint, project varchar, home varchar, relation varchar, kind varchar, event varchar,
+    node varchar, fingerprint varchar, happened timestamp);
+create table eltbuild.intervals (run bigint, since bigint, project varchar, relation varchar, node varchar,
+    begins timestamp, ends timestamp, fingerprint varchar, happened timestamp);
+create table eltbuild.ended (run bigint, node varchar, status varchar, seconds double, message varchar,
+    happened timestamp);
+insert into eltbuild.layout values (1, now()::timestamp, '0.1');
+insert into eltbuild.runs values (7, 'aaaa', 'shop', 'dev', 'dev', 'build', '{}', '[]', '[]', 'h', 1, 'ada', '/p', '0.1',
+    now()::timestamp, now()::timestamp, 'error');
+insert into eltbuild.ended values (7, 'model.shop.a', 'error', 0.5, 'why', now()::timestamp)"""
+"""The first layout as it was, with a run."""
+
+
+def test_the_first_layout_takes_numbers_of_rows_and_what_was_observed(
+    store: DatabaseStore, connection: Connection
+) -> None:
+    connection.execute(FIRST)
+    assert store.prepare(make=False) is True
+    (run,) = store.runs("shop", "dev")
+    assert [one.message for one in store.of_run(run)[2]] == ["why"]
+    assert store.observed("shop", "dev") == []
+    assert store.prepare(make=False, update=True) is True
+    seen = Observed(
+        run=7,
+        project="shop",
+        home="dev",
+        node="test.t",
+        subject="model.shop.a",
+        name="row_count",
+        value=2.0,
+        status="pass",
+    )
+    connection.execute(store.tables.ending([Ended(run=7, node="n", status="success", rows=3, failures=None)]))
+    connection.execute(store.tables.observing([seen, replace(seen, value=None, detail='{"it\'s": [1]}')]))
+    ended = [(one.node, one.message, one.rows, one.failures) for one in store.of_run(run)[2]]
+    assert ended == [("model.shop.a", "why", None, None), ("n", "", 3, None)]
+    found = [replace(one, at=None) for one in store.observed("shop", "dev")]
+    assert found == [seen, replace(seen, value=None, detail='{"it\'s": [1]}')]
+    assert store.observed("shop", "prod") == []
+
+
+def test_what_was_observed_is_kept_for_days(store: DatabaseStore, connection: Connection) -> None:
+    store.prepare(make=True)
+    day = datetime.now(UTC)
+    seen = [
+        Observed(subject="m", name="row_count", status="pass", value=float(age), at=day - timedelta(days=age))
+        for age in (40, 3)
+    ]
+    connection.execute(store.tables.observing(seen))
+    ended = {"ended": day, "status": "success"}
+    runs = [replace(RUN, invocation=str(number), number=number, **ended) for number in range(1, 11)]
+    connection.execute(";".join(map(store.tables.start, runs)))
+    assert store.tidy(runs[-1], 0, Retention(runs=4, days=30)) == 6
+    assert [one.value for one in store.observed("", "")] == [3.0]
+    assert len(store.runs("shop", "dev")) == 4
 
 
 def test_a_step_that_fails_leaves_the_old_layout(store: DatabaseStore, connection: Connection) -> None:
     store.prepare(make=True)
-    steps = {1: lambda tables: ("create table eltbuild.more (a integer)", "select nonsense")}
+    steps = {VERSION: lambda tables: ("create table eltbuild.more (a integer)", "select nonsense")}
     with pytest.raises(DatabaseError):
-        store.prepare(make=True, steps=steps, newest=2)
-    assert connection.execute(store.tables.version()).scalar() == 1
+        store.prepare(make=True, steps=steps, newest=VERSION + 1)
+    assert connection.execute(store.tables.version()).scalar() == VERSION
     assert connection.relation(Relation("shop", "eltbuild", "more")) is None
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from eltbuild.relation import Relation
 from eltbuild.run.ledger import local_store
 from eltbuild.run.ledger.claims import attempt
 from eltbuild.run.ledger.local_store import LocalLease, LocalStore
-from eltbuild.state.records import Built, Ended, Run
+from eltbuild.state.lines import line
+from eltbuild.state.records import Built, Ended, Observed, Retention, Run
 
 ORDERS = Relation("shop", "main", "orders")
 RUN = Run(
@@ -77,6 +79,22 @@ def test_records_come_back(tmp_path: Path) -> None:
     found = made.of_run(run)
     assert [replace(one, at=None) for one in found[0]] == [built]
     assert [replace(one, at=None) for one in found[2]] == [ended]
+
+
+def test_what_was_observed_comes_back_and_is_kept_for_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = store(tmp_path)
+    run = begun(made)
+    lease = LocalLease(made, run)
+    seen = Observed(run=run.number, project="shop", home="dev", node="t", subject="m", name="row_count", value=2.0)
+    lease.ended(Ended(run=run.number, node="t", status="pass"), [seen, replace(seen, value=None, detail="[1]")])
+    old = replace(seen, at=datetime.now(UTC) - timedelta(days=30))
+    made.add([line(old)])
+    lease.close("success")
+    found = [replace(one, at=None) for one in made.read().observed]
+    assert found == [seen, seen, replace(seen, value=None, detail="[1]")]
+    monkeypatch.setattr(local_store, "LARGE", 10)
+    made.tidy(Retention(days=7))
+    assert sorted(one.detail for one in made.read().observed) == ["", "[1]"]
 
 
 def test_a_cut_line_harms_no_other(tmp_path: Path) -> None:

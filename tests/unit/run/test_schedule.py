@@ -376,6 +376,21 @@ def test_unit_tests_come_before_their_model_and_block_it() -> None:
     assert outcome(run(parents, statuses={"model.p.up": "error"}, tests=tests))["unit_test.p.m.u"] == "skipped"
 
 
+def test_unit_tests_of_a_model_are_skipped_once_one_has_failed() -> None:
+    parents: Parents = {"model.p.m": (), **{f"unit_test.p.m.u{number}": ("model.p.m",) for number in range(4)}}
+    tests = {id for id in parents if id != "model.p.m"}
+    events = run(parents, statuses={"unit_test.p.m.u1": "fail"}, tests=tests)
+    assert outcome(events) == {
+        "unit_test.p.m.u0": "success",
+        "unit_test.p.m.u1": "fail",
+        "unit_test.p.m.u2": "skipped",
+        "unit_test.p.m.u3": "skipped",
+        "model.p.m": "skipped",
+    }
+    assert messages(events)["unit_test.p.m.u3"] == "skipped: unit test m.u1 failed"
+    assert outcome(run(parents, statuses={"unit_test.p.m.u1": "fail"}))["unit_test.p.m.u3"] == "success"
+
+
 # Laws
 
 
@@ -437,7 +452,8 @@ def test_every_run_keeps_the_rules(
     events = run(parents, chosen, statuses, threads=threads, tests=gates)
     ends = [event.node for event in events if isinstance(event, Finished)]
     assert sorted(ends) == sorted(chosen)
-    assert outcome(events) == expected(parents, chosen, set(statuses), gates)
+    found, wanted = outcome(events), expected(parents, chosen, set(statuses), gates)
+    assert {**found, **{id: wanted[id] for id in spared(parents, found, gates)}} == wanted
 
     graph = Graph.from_parents(parents)
     done: set[str] = set()
@@ -456,6 +472,13 @@ def test_every_run_keeps_the_rules(
         elif isinstance(event, Finished):
             running.discard(event.node)
             done.add(event.node)
+
+
+def spared(parents: Parents, found: Mapping[str, str], gates: set[str]) -> list[str]:
+    """The unit tests that need not be run any more, for another one of their model has failed."""
+    units = [id for id in found if id in gates and id.startswith("unit_test")]
+    failed = {parents[id] for id in units if found[id] == "error"}
+    return [id for id in units if found[id] == "skipped" and parents[id] in failed]
 
 
 def waits_all(graph: Graph, id: str, test: str) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -58,7 +60,7 @@ def unit(name: str, model: str, given: str, expect: str, more: str = "") -> str:
     )
 
 
-def run(root: Path, *tests: str, command: str = "test", **flags: str) -> tuple[dict[str, Finished], list[str]]:
+def run(root: Path, *tests: str, command: str = "test", **flags: Any) -> tuple[dict[str, Finished], list[str]]:
     """What became of each node by its name, and what was said on the way."""
     write(root, {"models/u.yml": "unit_tests:\n" + "".join(tests)})
     finished, said = {}, []
@@ -70,7 +72,7 @@ def run(root: Path, *tests: str, command: str = "test", **flags: str) -> tuple[d
     return finished, said
 
 
-def one(root: Path, *given: str, **flags: str) -> Finished:
+def one(root: Path, *given: str, **flags: Any) -> Finished:
     """What became of the only unit test."""
     return run(root, unit("t", *given), **flags)[0]["t"]
 
@@ -91,8 +93,8 @@ def test_a_test_that_does_not(root):
     found = one(root, "large", ORDERS, "{rows: [{id: 2, doubled: 21}, {id: 3, doubled: 1}]}")
     assert (found.status, found.failures, found.error) == ("fail", 2, None)
     assert found.message is not None
-    assert "- expected   2       21\n+ actual     2       20\n" in found.message
-    assert "- missing    3        1" in found.message
+    assert "- expected        2     21.0\n+ actual          2     20.0\n" in found.message
+    assert "            integer   double\n" in found.message
 
 
 def test_run_results_are_those_of_dbt(root):
@@ -106,6 +108,8 @@ def test_run_results_are_those_of_dbt(root):
 
 def test_nothing_is_read_from_tables_nor_written(root):
     run(root, unit("t", "large", ORDERS, "{rows: [{id: 2}]}"))
+    assert not (root / "shop.duckdb").exists()
+    run(root, unit("t", "large", ORDERS, "{rows: [{id: 2}]}"), on_target=True)
     with duckdb.connect(str(root / "shop.duckdb"), read_only=True) as connection:
         assert connection.execute("select table_name from information_schema.tables").fetchall() == []
 
@@ -114,7 +118,7 @@ def test_types_come_from_what_stands_there(root):
     run(root, unit("t", "large", ORDERS, "{rows: []}"), command="build", select="raw orders")
     with duckdb.connect(str(root / "shop.duckdb")) as connection:
         connection.execute("create or replace view orders as select 1::utinyint as id, 1.5::decimal(9, 1) as amount")
-    found = one(root, "large", ORDERS, "{rows: [{id: 2, amount: 10}]}")
+    found = one(root, "large", ORDERS, "{rows: [{id: 2, amount: 10}]}", on_target=True)
     assert found.status == "pass"
     assert 'cast("id" as UTINYINT) as "id", cast("amount" as DECIMAL(9,1)) as "amount"' in str(found.compiled_code)
 
@@ -146,7 +150,8 @@ def test_the_rows_of_a_seed_are_its_own_where_none_are_given(root):
 
 def test_a_source_over_a_file(root):
     given = "[{input: \"source('files', 'people')\", rows: [{name: Bob}]}]"
-    found = one(root, "people", given, "{rows: [{name: Bob}]}")
+    assert one(root, "people", given, "{rows: [{name: Bob}]}").status == "pass"
+    found = one(root, "people", given, "{rows: [{name: Bob}]}", on_target=True)
     assert found.status == "pass"
     assert '"age"' in str(found.compiled_code)
 
@@ -323,3 +328,129 @@ def test_a_model_without_end_is_not_fetched_whole(root):
     found = one(root, "many", ORDERS, "{rows: []}")
     assert found.status == "error"
     assert "more than 100,000 rows" in str(found.message)
+
+
+# In memory
+
+
+MEMORY = {
+    "dbt_project.yml": "name: shop\non-run-start: create table hooked as select 1\n",
+    "seeds/rates.csv": "currency,rate\nEUR,1.5\n",
+    "seeds/s.yml": "seeds: [{name: rates, config: {column_types: {rate: 'decimal(9, 4)'}}}]\n",
+    "functions/half.sql": "quarter(x) * 2".replace("quarter(x)", "{{ function('quarter') }}(x)"),
+    "functions/quarter.sql": "x / 4",
+    "functions/f.yml": (
+        "functions:\n"
+        "  - {name: half, arguments: [{name: x, data_type: double}], returns: {data_type: double}}\n"
+        "  - {name: quarter, arguments: [{name: x, data_type: double}], returns: {data_type: double}}\n"
+    ),
+    "models/stg.sql": "select *, amount * 2 as twice from {{ source('raw', 'orders') }}",
+    "models/kept.sql": "select id, cast(day as date) as day, twice, upper(note) as note from {{ ref('stg') }}",
+    "models/promised.sql": "{{ config(contract={'enforced': true}) }} select id, amount from {{ ref('stg') }}",
+    "snapshots/history.yml": (
+        "snapshots:\n  - name: history\n    relation: ref('kept')\n"
+        "    config: {strategy: check, unique_key: id, check_cols: all}\n"
+    ),
+    "models/last.sql": "select id, day, dbt_valid_from from {{ ref('history') }} where dbt_valid_to is null",
+    "models/halves.sql": "select {{ function('half') }}(rate) as h from {{ ref('rates') }}",
+    "models/foreign.sql": "select my_own_function(id) as id from {{ ref('kept') }}",
+    "models/asks.sql": "select 1 as id\n\n{{ adapter.get_relation(database=none, schema='main', identifier='x') }}",
+    "models/from_promised.sql": "select amount from {{ ref('promised') }}",
+    "models/from_kept.sql": "select day, twice, note from {{ ref('kept') }}",
+    "models/s.yml": (
+        "sources:\n  - name: raw\n    tables:\n      - name: orders\n        columns:\n"
+        "          - {name: id, data_type: smallint}\n          - {name: amount}\n"
+        "models:\n  - name: promised\n    columns: [{name: id, data_type: int}, {name: amount, data_type: 'decimal(5,1)'}]\n"
+    ),
+}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return write(tmp_path, MEMORY)
+
+
+def types_of(found: Finished) -> dict[str, str]:
+    """The types to which the first input's columns are cast."""
+    head = str(found.compiled_code).partition("\nfrom (values")[0].partition("\nwhere false")[0]
+    return {name: kind for kind, name in re.findall(r'cast\([^()]* as (\w+(?:\([\d, ]+\))?)\) as "(\w+)"', head)}
+
+
+def test_no_warehouse_is_opened_and_no_hook_runs(shop):
+    found, said = run(shop, unit("t", "last", "[{input: ref('history'), rows: [{id: 1}]}]", "{rows: [{id: 1}]}"))
+    assert found["t"].status == "pass"
+    assert said == []
+    assert not list(shop.glob("*.duckdb"))
+
+
+def test_types_follow_from_what_the_project_tells(shop):
+    given = "[{input: ref('kept'), rows: [{id: 1, day: 2024-01-01, twice: 2.5, note: x}]}]"
+    found = one(shop, "from_kept", given, "{rows: [{twice: 2.5, note: x}]}")
+    assert found.status == "pass", found
+    assert types_of(found) == {"id": "SMALLINT", "day": "DATE", "twice": "double", "note": "TEXT"}
+    given = "[{input: ref('promised'), rows: [{amount: 2.55}]}]"
+    found = one(shop, "from_promised", given, "{rows: [{amount: 2.6}]}")
+    assert (found.status, types_of(found)["amount"]) == ("pass", "decimal(5,1)")
+    given = "[{input: ref('history'), rows: [{id: 1}]}]"
+    assert "dbt_valid_from" in types_of(one(shop, "last", given, "{rows: [{id: 1}]}"))
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "message"),
+    [
+        ("from_kept", "[{input: ref('kept'), rows: [{id: 1, other: 2}]}]", "Invalid column name: 'other'"),
+        ("from_promised", "[{input: ref('promised'), rows: [{other: 2}]}]", "Invalid column name: 'other'"),
+        ("kept", "[{input: ref('stg'), rows: [{id: 1, twicee: 2}]}]", "Invalid column name: 'twicee'"),
+    ],
+)
+def test_columns_that_an_input_does_not_have_are_errors(shop, model, given, message):
+    found = one(shop, model, given, "{rows: []}")
+    assert found.error is not None
+    assert message in found.error.message
+
+
+def test_columns_of_what_nobody_knows_are_taken_as_they_are(shop):
+    given = "[{input: ref('stg'), rows: [{id: 1, note: x, more: 1}]}]"
+    assert one(shop, "kept", given, "{rows: [{id: 1, note: X, day: null}]}").status == "pass"
+
+
+def test_functions_of_the_project_are_made_in_memory(shop):
+    found = one(shop, "halves", "[{input: ref('rates')}]", "{rows: [{h: 0.75}]}")
+    assert found.status == "pass", found
+
+
+@pytest.mark.parametrize(
+    ("model", "message", "place"),
+    [
+        ("foreign", "my_own_function does not exist", "models/foreign.sql:1"),
+        ("asks", "asks the warehouse while it is compiled, and in memory there is none", "models/asks.sql:3"),
+    ],
+)
+def test_what_memory_cannot_tell_is_an_error_with_a_way_out(shop, model, message, place):
+    given = "[]" if model == "asks" else "[{input: ref('kept'), rows: [{id: 1}]}]"
+    found = one(shop, model, given, "{rows: [{id: 1}]}")
+    assert found.status == "error"
+    assert found.error is not None
+    assert message in found.error.message
+    assert str(found.error.place) == place
+    assert "--on-target" in found.error.hint
+
+
+def test_a_test_of_the_target_runs_there(shop):
+    given = "[{input: ref('stg'), format: sql, rows: \"select 1 as id, 2 as twice, 'x' as note, null as day\"}]"
+    found = one(shop, "kept", given, "{rows: [{id: 1}]}", on_target=True)
+    assert found.status == "pass", found
+    assert list(shop.glob("*.duckdb"))
+
+
+def test_inputs_that_are_not_known_are_told_apart_in_a_join(tmp_path):
+    files = {
+        "dbt_project.yml": "name: shop\n",
+        "models/j.sql": (
+            "select a.id, name, qty from {{ source('x', 'a') }} a join {{ source('x', 'b') }} b using (id) where size is null"
+        ),
+        "models/s.yml": "sources: [{name: x, tables: [{name: a}, {name: b}]}]\n",
+    }
+    given = "[{input: \"source('x', 'a')\", rows: [{id: 1, name: n}]}, {input: \"source('x', 'b')\", rows: [{id: 1, qty: 2}]}]"
+    found = one(write(tmp_path, files), "j", given, "{rows: [{id: 1, name: n, qty: 2}]}")
+    assert found.status == "pass", found

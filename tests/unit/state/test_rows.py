@@ -12,8 +12,20 @@ from hypothesis import strategies as st
 
 from eltbuild.relation import Relation
 from eltbuild.state.lines import condensed, end_line, line, read_lines
-from eltbuild.state.records import Built, Ended, Interval, Run
-from eltbuild.state.rows import BUILT, ENDED, INTERVALS, RUNS, built_of, ended_of, interval_of, row, run_of
+from eltbuild.state.records import Built, Ended, Interval, Observed, Run
+from eltbuild.state.rows import (
+    BUILT,
+    ENDED,
+    INTERVALS,
+    OBSERVED,
+    RUNS,
+    built_of,
+    ended_of,
+    interval_of,
+    observed_of,
+    row,
+    run_of,
+)
 
 NAMES = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=12)
 PLACES = st.builds(Relation, st.none() | NAMES, st.none() | NAMES, NAMES)
@@ -44,7 +56,26 @@ OTHERS = {
         Interval, run=st.just(1), since=st.just(2), project=NAMES, relation=PLACES, node=NAMES, start=TIMES, end=TIMES
     ),
     ended_of: st.builds(
-        Ended, run=st.just(1), node=NAMES, status=NAMES, seconds=st.floats(0, 1e6), message=NAMES, at=TIMES
+        Ended,
+        run=st.just(1),
+        node=NAMES,
+        status=NAMES,
+        seconds=st.floats(0, 1e6),
+        message=NAMES,
+        at=TIMES,
+        rows=st.none() | st.integers(0, 2**62),
+        failures=st.none() | st.integers(0, 2**62),
+    ),
+    observed_of: st.builds(
+        Observed,
+        run=st.just(1),
+        project=NAMES,
+        node=NAMES,
+        subject=NAMES,
+        name=NAMES,
+        detail=NAMES,
+        at=TIMES,
+        value=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     ),
 }
 
@@ -60,7 +91,7 @@ def test_other_records_come_back(data, read) -> None:
     record = data.draw(OTHERS[read])
     assert read(row(record)) == record
     found = read_lines(line(record).split("\n"))
-    assert [*found.built, *found.intervals, *found.ended] == [record]
+    assert [*found.built, *found.intervals, *found.ended, *found.observed] == [record]
 
 
 def test_rows_have_the_columns_of_their_tables() -> None:
@@ -71,6 +102,7 @@ def test_rows_have_the_columns_of_their_tables() -> None:
         (Built(run=1, project="p", relation=place, kind="table"), BUILT),
         (Interval(run=1, since=1, project="p", relation=place, node="n", start=now, end=now), INTERVALS),
         (Ended(run=1, node="n", status="pass"), ENDED),
+        (Observed(subject="m", name="row_count"), OBSERVED),
     ):
         assert len(row(record)) == len(table.columns)
 

@@ -9,7 +9,7 @@ import pytest
 from package_makers import install, package, project, snapshot, write
 
 from eltbuild.errors import ProjectError, UsageError
-from eltbuild.project.packages import installed_packages
+from eltbuild.project.packages.present import installed_packages
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,281 @@
+"""Tests against history as measures of their relation: what is asked, what it comes to, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from eltbuild.compile.anomalies import POINTS, asked
+from eltbuild.errors import CompileError, Problem
+from eltbuild.project.anomaly_tests import Anomaly
+from eltbuild.project.resources import Node, NodeId
+from eltbuild.quality.anomalies import (
+    Assessment,
+    Point,
+    assess,
+    assess_shape,
+    changes,
+    counting,
+    distance_of_quantiles,
+    distance_of_shares,
+    last_of_days,
+    shares,
+    typical_quantiles,
+    typical_shares,
+)
+from eltbuild.quality.data_tests import Outcome, condition
+from eltbuild.quality.expectations.judged import holds
+from eltbuild.quality.measures.measure import Measure, Query, Values
+from eltbuild.state.records import Observed
+from eltbuild.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A test against history at its turn: what it asks for, of what, and what was observed before."""
+
+    node: Node
+    anomaly: Anomaly
+    subject: NodeId
+    history: Sequence[Observed]
+    now: datetime
+    remembered: bool = True
+    """Whether what is observed is kept."""
+    whole: bool = True
+    """Whether the run builds all rows: part of them is compared with nothing, and not remembered."""
+
+    @property
+    def where(self) -> str:
+        """The condition on the rows, if there is one."""
+        return str(self.node.config.get("where") or "")
+
+    @property
+    def name(self) -> str:
+        """What is measured, as the history names it."""
+        return self.anomaly.measure + (f" where {self.where}" if self.where else "")
+
+
+def measure_of(compared: Compared, relation: str, dialect: str) -> Measure:
+    """The test as a measure of the relation; what cannot be judged there is to be asked alone."""
+    expressions, queries = asked(compared.anomaly, relation, dialect, compared.where)
+
+    def outcome(values: Values) -> Outcome | None:
+        try:
+            return outcome_of(compared, values)
+        except CompileError:
+            return None
+
+    return Measure(expressions, outcome, tuple(Query(sql, 1) for sql in queries))
+
+
+# What the values mean
+
+
+def outcome_of(compared: Compared, values: Values) -> Outcome:
+    """The verdict on what was measured. Raises `CompileError` for values that mean nothing."""
+    anomaly = compared.anomaly
+    if anomaly.test == "distribution_anomaly":
+        return _of_shape(compared, values[0])
+    value = READ[anomaly.test](compared, values)
+    if value is None or not math.isfinite(value):
+        return Outcome("pass", 0, f"no value: there is nothing to compare for {compared.name}")
+    if not compared.whole:
+        return Outcome("pass", 0, PARTIAL)
+    observed = (Observed(subject=compared.subject, name=compared.name, value=value),)
+    points = [Point(one.at, one.value) for one in passed(compared.history) if one.at and one.value is not None]
+    if anomaly.compare == "change":
+        return _of_change(compared, value, points, observed)
+    found = assess(value, [point.value for point in counting(points, anomaly, compared.now)], anomaly)
+    return _told(compared, value, found, observed)
+
+
+PARTIAL = "not compared: the run builds a part of the rows only"
+
+
+def _of_change(compared: Compared, value: float, points: Sequence[Point], observed: tuple[Observed, ...]) -> Outcome:
+    """The verdict on how far the value is from the last one."""
+    rules = compared.anomaly
+    known = [point for point in points if rules.since is None or point.at >= rules.since]
+    if rules.seasonality == "day_of_week":
+        known = [point for point in last_of_days(known) if point.at.date() < compared.now.date()]
+    if not known:
+        return _told(compared, value, Assessment("learning", 0), observed)
+    moved = value - known[-1].value
+    usual = [point.value for point in counting(changes(known), rules, compared.now)]
+    return _told(compared, moved, assess(moved, usual, rules), observed, f"the change of {compared.name}")
+
+
+def _of_shape(compared: Compared, answer: Any) -> Outcome:
+    rules = compared.anomaly
+    given = _listed(answer)
+    shape: Any
+    if rules.categories:
+        shape = shares(given)
+    else:
+        shape = [float(value) for value in given if value is not None]
+        if not all(map(math.isfinite, shape)):
+            return Outcome("pass", 0, f"not compared: {compared.name} holds values that are not finite")
+    if not shape:
+        return Outcome("pass", 0, f"no value: there is nothing to compare for {compared.name}")
+    if not compared.whole:
+        return Outcome("pass", 0, PARTIAL)
+    known = [one for one in passed(compared.history) if one.at and _fits(one.detail, rules.categories)]
+    places = [Point(one.at, float(index)) for index, one in enumerate(known) if one.at]
+    history = [json.loads(known[int(point.value)].detail) for point in counting(places, rules, compared.now)]
+    distance, typical = (
+        (distance_of_shares, typical_shares) if rules.categories else (distance_of_quantiles, typical_quantiles)
+    )
+    found, far = assess_shape(shape, history, rules, distance, typical)
+    detail = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))
+    observed = (Observed(subject=compared.subject, name=compared.name, value=far, detail=detail),)
+    title = f"the distance of {compared.name} from what is usual"
+    return _told(compared, far or 0.0, found, observed, title)
+
+
+def _fits(detail: str, categories: bool) -> bool:
+    """Whether a distribution that is remembered is of the kind that is asked for now."""
+    if not detail:
+        return False
+    found = json.loads(detail)
+    return isinstance(found, dict) if categories else isinstance(found, list) and len(found) == len(POINTS)
+
+
+def passed(history: Sequence[Observed]) -> list[Observed]:
+    """The observations that count: those of tests that passed, one of each run."""
+    found = {one.run: one for one in history if one.status == "pass"}
+    return list(found.values())
+
+
+def _told(
+    compared: Compared, value: float, found: Assessment, observed: tuple[Observed, ...], title: str = ""
+) -> Outcome:
+    """The outcome, with severity and limits as configured."""
+    node, rules = compared.node, compared.anomaly
+    title = title or compared.name
+    if found.state == "learning":
+        text = f"learning: {found.known} of {rules.min_history} observations are known"
+        if not compared.remembered:
+            text = "not compared: nothing is remembered in this target"
+        return Outcome("pass", 0, text, observed=observed)
+    if found.state == "usual" or found.range is None:
+        return Outcome("pass", 0, observed=observed)
+    failures = int(min(found.score + 1e-6, 1e9))
+    usual = found.range
+    show = SHOWN.get(rules.test, number)
+    weekday = f" on a {compared.now:%A}" if rules.seasonality == "day_of_week" else ""
+    told = (
+        f"{title} is {show(value)}, usual is {_span(usual.low, usual.high, rules, show)}{weekday} "
+        f"(median of {usual.of}: {show(usual.centre)}; score {failures})"
+    )
+    severity = str(node.config.get("severity") or "error").lower()
+    limits = (("error_if", "fail"), ("warn_if", "warn")) if severity == "error" else (("warn_if", "warn"),)
+    for key, verdict in limits:
+        if _holds(node, key, failures):
+            return Outcome(verdict, failures, told, {"score": failures}, observed)  # type: ignore[arg-type]
+    return Outcome("pass", failures, told, {"score": failures}, observed)
+
+
+def _span(low: float, high: float, rules: Anomaly, show: Callable[[float], str]) -> str:
+    if rules.direction == "up":
+        return f"up to {show(high)}"
+    if rules.direction == "down":
+        return f"from {show(low)} on"
+    return f"{show(low)} to {show(high)}"
+
+
+def _holds(node: Node, key: str, failures: int) -> bool:
+    """Whether a limit holds. Raises `CompileError` for one that is no comparison with a number."""
+    text = condition(node.config, key)
+    found = holds(text, failures)
+    if found is None:
+        hint = "compare with a number: `> 6`"
+        raise CompileError(Problem(f"test `{node.name}`: `{key}: {text}` is no comparison", node.place, hint))
+    return found
+
+
+# Values
+
+
+def _count(compared: Compared, values: Values) -> float:
+    return float(values[0])
+
+
+def _rate(compared: Compared, values: Values) -> float | None:
+    return (float(values[0]) - float(values[1])) / float(values[0]) if values[0] else None
+
+
+def _age(compared: Compared, values: Values) -> float | None:
+    value = values[0]
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            pass
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        text = f"test `{compared.node.name}`: `{compared.anomaly.column}` is no time, but {value!r}"
+        raise CompileError(Problem(text, compared.node.place, "name a column of dates or times"))
+    moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return (compared.now - moment).total_seconds()
+
+
+def _number(compared: Compared, values: Values) -> float | None:
+    value = values[0]
+    if value is None:
+        return None
+    if isinstance(value, (int, float, Decimal)):
+        return float(value)
+    text = f"test `{compared.node.name}`: `{compared.anomaly.expression}` gives no number, but {value!r}"
+    raise CompileError(Problem(text, compared.node.place, "write an aggregate that gives one: sum(amount)"))
+
+
+READ: Mapping[str, Callable[[Compared, Values], float | None]] = {
+    "row_count_anomaly": _count,
+    "null_rate_anomaly": _rate,
+    "freshness_anomaly": _age,
+    "metric_anomaly": _number,
+}
+
+
+def _listed(value: Any) -> list[Any]:
+    found = json.loads(value) if isinstance(value, (str, bytes)) else value
+    return list(found) if found is not None else []
+
+
+def number(value: float) -> str:
+    """A number as short as it can be told."""
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def percent(value: float) -> str:
+    """A share as a percentage."""
+    return f"{max(value, 0.0) * 100:.3g}%"
+
+
+def span(seconds: float) -> str:
+    """A span of time, as short as it can be told."""
+    sign, rest = "-" if seconds < 0 else "", abs(seconds)
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if rest >= 2 * size or (unit == "min" and rest >= size):
+            return f"{sign}{_short(rest / size)} {unit}"
+    return f"{sign}{_short(rest)} s"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+SHOWN: Mapping[str, Callable[[float], str]] = {
+    "null_rate_anomaly": percent,
+    "freshness_anomaly": span,
+    "distribution_anomaly": lambda value: f"{max(value, 0.0):.3g}",
+}

@@ -1,0 +1,155 @@
+"""What an expectation was found to be: met or not, the result as Great Expectations tells it, and words for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+from eltbuild.project.resources import Node
+from eltbuild.quality.data_tests import DEFAULT_CONDITION, Outcome, Verdict, condition
+from eltbuild.state.records import Observed
+from eltbuild.values import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Whether an expectation is met, and by what."""
+
+    success: bool
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """What Great Expectations has in a result under `result`."""
+    told: str = ""
+    """What was observed against what was expected, as a sentence."""
+
+    @property
+    def failures(self) -> int:
+        """How many failures a test counts that asks this: the unexpected rows, or one; none where it is met."""
+        return 0 if self.success else max(int(self.result.get("unexpected_count") or 1), 1)
+
+
+def by_row(elements: int, considered: int | None, unexpected: int, mostly: float) -> tuple[bool, dict[str, Any]]:
+    """Whether enough rows are as expected, and the counts. `considered`: rows that have a value to judge;
+
+    None where those without one are judged like all others.
+    """
+    judged = elements if considered is None else considered
+    success = judged == 0 or (float(judged) - float(unexpected)) / float(judged) >= mostly
+    share = unexpected / judged * 100 if judged and elements else None
+    result: dict[str, Any] = {
+        "element_count": elements, "unexpected_count": unexpected, "unexpected_percent": share
+    }  # fmt: skip
+    if considered is not None:
+        missing = elements - considered
+        result["missing_count"] = missing
+        result["missing_percent"] = missing / elements * 100 if elements else None
+        result["unexpected_percent_total"] = unexpected / elements * 100 if elements else None
+        result["unexpected_percent_nonmissing"] = share
+    return success, result
+
+
+def outcome(node: Node, judged: Judged) -> Outcome | None:
+    """The outcome of a test that asks an expectation; None where only the engine can tell what its limits mean."""
+    extra = {"expectation": {"success": judged.success, "result": carried(judged.result)}}
+    seen = observed(node, judged.result)
+    if judged.success:
+        return Outcome("pass", 0, extra=extra, observed=seen)
+    count = judged.failures
+    severity = str(node.config.get("severity") or "error").lower()
+    limits: tuple[tuple[str, Verdict], ...] = (("warn_if", "warn"),)
+    if severity == "error":
+        limits = (("error_if", "fail"), *limits)
+    for key, verdict in limits:
+        held = holds(condition(node.config, key), count)
+        if held is None:
+            return None
+        if held:
+            return Outcome(verdict, count, message(judged, node, key), extra, seen)
+    return Outcome("pass", count, extra=extra, observed=seen)
+
+
+def observed(node: Node, result: Mapping[str, Any]) -> tuple[Observed, ...]:
+    """The number that was observed of a whole relation or column, for the history: of all rows, not of some."""
+    case, value = node.test, carried(result.get("observed_value"))
+    if case is None or case.attached_to is None or node.config.get("where") or case.kwargs.get("row_condition"):
+        return ()
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        return ()
+    about = case.column_name or case.kwargs.get("column")
+    what = _CEREMONY.sub("", case.name)
+    return (Observed(subject=case.attached_to, name=f"{what}({about})" if about else what, value=value),)
+
+
+_CEREMONY = re.compile(r"^expect_(?:column_(?!count)|table_)?|_to_be_between$|_to_equal$")
+
+
+def message(judged: Judged, node: Node, key: str) -> str:
+    """What was observed, and the limit that it passes where that is not the usual one."""
+    limit = condition(node.config, key)
+    usual = limit.replace(" ", "") == DEFAULT_CONDITION.replace(" ", "")
+    verb = "fail" if key == "error_if" else "warn"
+    return judged.told if usual else f"{judged.told}; configured to {verb} if {limit}"
+
+
+_LIMIT = re.compile(r"\s*(!=|<>|>=|<=|=|>|<)\s*([0-9]+(?:\.[0-9]+)?)\s*")
+_HOLDS: Mapping[str, Callable[[float, float], bool]] = {
+    "!=": lambda a, b: a != b,
+    "<>": lambda a, b: a != b,
+    ">=": lambda a, b: a >= b,
+    "<=": lambda a, b: a <= b,
+    "=": lambda a, b: a == b,
+    ">": lambda a, b: a > b,
+    "<": lambda a, b: a < b,
+}
+
+
+def holds(limit: str, count: int) -> bool | None:
+    """Whether a limit such as `> 10` holds for a count; None where it is written in another way."""
+    found = _LIMIT.fullmatch(limit)
+    return None if found is None else _HOLDS[found[1]](count, float(found[2]))
+
+
+def carried(value: Any) -> Any:
+    """A value as JSON can carry it: as Great Expectations writes it."""
+    if isinstance(value, Mapping):
+        return {str(key): carried(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [carried(item) for item in value]
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value.total_seconds()) if isinstance(value, timedelta) else str(value)
+
+
+def shown(value: Any) -> str:
+    """A value in a message."""
+    if isinstance(value, str):
+        return f"'{value}'"
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if isinstance(value, (list, tuple)):
+        listed = [shown(item) for item in value[:5]]
+        return ", ".join([*listed, f"... ({len(value)})"] if len(value) > 5 else listed) or "nothing"
+    return "NULL" if value is None else str(value)
+
+
+def between(low: Any, high: Any, strict_low: bool = False, strict_high: bool = False) -> str:
+    """A range in words."""
+    if low is not None and high is not None:
+        if not strict_low and not strict_high:
+            return f"between {shown(low)} and {shown(high)}"
+        first = "greater than" if strict_low else "at least"
+        return f"{first} {shown(low)} and {'less than' if strict_high else 'at most'} {shown(high)}"
+    if low is not None:
+        return f"{'greater than' if strict_low else 'at least'} {shown(low)}"
+    if high is not None:
+        return f"{'less than' if strict_high else 'at most'} {shown(high)}"
+    return "anything but NULL"

@@ -1,0 +1,230 @@
+"""Tests that are written as plain queries, as aggregates over their relation, told by the shape of the query.
+
+Rows that are filtered are counted under the filter; a single row of aggregates that is filtered is there or not.
+Nothing is run here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from eltbuild.quality.measures.expressions import Expression, expression_of, limited_to
+from eltbuild.quality.measures.limits import Limits, counted, screened
+from eltbuild.quality.measures.measure import Measure
+from eltbuild.quality.measures.pieces import Item, Query, Select, Unreadable, pieces
+from eltbuild.sql.quoting import read_bare
+from eltbuild.values import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows that a SELECT gives, as what can be said of the relation's own rows."""
+
+    dialect: str
+    alias: str | None = None
+    """How its columns may be qualified."""
+    open: bool = False
+    """All columns of the relation are there, whatever they are called."""
+    whole: bool = False
+    """It is the relation itself, by its own name."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Columns that are told, by their name as the engine keeps it, with the expression that they are."""
+    single: bool = False
+    """One row of aggregates, there where the conditions on aggregates hold."""
+    conditions: tuple[str, ...] = ()
+    """What holds for the rows of the relation."""
+    outer: tuple[str, ...] = ()
+    """What holds for the single row."""
+    merged: bool = False
+    """Several rows of the relation may have become one."""
+    unused: tuple[str, ...] = ()
+    """Expressions that are selected: they must be ones of the relation, though nothing depends on them."""
+
+    def text(self, expression: Expression) -> str:
+        """The expression on these rows as one on the relation. Raises `Unreadable`."""
+        return expression.replaced(self._resolve, self._is_known)
+
+    def _kept(self, name: str) -> str:
+        return read_bare(name, self.dialect)
+
+    def _is_known(self, name: str) -> bool:
+        kept = self._kept(name).casefold()
+        known = any(kept == other.casefold() for other in self.names)
+        return known or (self.alias is not None and kept == self._kept(self.alias).casefold())
+
+    def _resolve(self, parts: Sequence[str]) -> str | None:
+        column, qualifier = self._kept(parts[-1]), parts[:-1]
+        if self.alias is not None and not qualifier and column.casefold() == self._kept(self.alias).casefold():
+            raise Unreadable  # a whole row
+        if qualifier and not self._is_own(qualifier):
+            if self.whole:
+                return None
+            raise Unreadable
+        near = [name for name in self.names if name.casefold() == column.casefold()]
+        if not near:
+            if not self.open:
+                raise Unreadable
+            return None if not qualifier else parts[-1]
+        if self.open or near != [column]:
+            raise Unreadable  # the relation may have a column of that name, too
+        return f"({self.names[column]})"
+
+    def _is_own(self, qualifier: Sequence[str]) -> bool:
+        return len(qualifier) == 1 and self.alias is not None and self._kept(qualifier[0]) == self._kept(self.alias)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is read: a query over a relation, in a dialect."""
+
+    query: Query
+    relation: str
+    dialect: str
+    used: set[str] = field(default_factory=set)
+
+    def rows(self) -> Rows:
+        """The rows of the whole query. Raises `Unreadable`."""
+        rows = self._selected(self.query.body, tuple(self.query.ctes))
+        if self.used != set(self.query.ctes):
+            raise Unreadable  # what is not used must be correct all the same
+        return rows
+
+    def _selected(self, select: Select, visible: Sequence[str]) -> Rows:
+        below = self._below(select, visible)
+        if select.where:
+            below = self._filtered(below, select.where)
+        items = [item if item.star else (item, self._expression(item.text)) for item in select.items]
+        told = [pair for pair in items if not isinstance(pair, Item)]
+        star = len(told) < len(items)
+        if select.group:
+            return self._grouped(below, select, told, star)
+        if select.having or any(expression.aggregates for _, expression in told):
+            if star or select.distinct:
+                raise Unreadable
+            return self._aggregated(below, told, select.having)
+        rows = self._projected(below, told, star)
+        return replace(rows, merged=rows.merged or select.distinct)
+
+    def _grouped(self, rows: Rows, select: Select, told: Sequence[tuple[Item, Expression]], star: bool) -> Rows:
+        """One row for each key. Which keys there are can be told, what is aggregated for each cannot."""
+        keys = [(item, expression) for item, expression in told if item.text == select.group]
+        counts = [item for item, _ in told if item.text.casefold() == "count(*)"]
+        if rows.single or rows.merged or star or select.having or len(keys) != 1 or len(told) != 1 + len(counts):
+            raise Unreadable
+        if len({item.name for item, _ in told}) != len(told) or None in {item.name for item in counts}:
+            raise Unreadable
+        return replace(self._projected(rows, keys, False), merged=True)
+
+    def _below(self, select: Select, visible: Sequence[str]) -> Rows:
+        if isinstance(select.source, Select):
+            return replace(self._selected(select.source, visible), alias=select.alias, whole=False)
+        name = read_bare(select.source, self.dialect).casefold()
+        same = [cte for cte in self.query.ctes if read_bare(cte, self.dialect).casefold() == name]
+        if same:
+            if same != [select.source] or same[0] not in visible or same[0] in self.used:
+                raise Unreadable
+            self.used.add(same[0])
+            earlier = visible[: visible.index(same[0])]
+            return replace(
+                self._selected(self.query.ctes[same[0]], earlier), alias=select.alias or same[0], whole=False
+            )
+        if select.source != self.relation:
+            raise Unreadable
+        return Rows(self.dialect, select.alias, open=True, whole=select.alias is None)
+
+    def _expression(self, text: str) -> Expression:
+        return expression_of(text, self.dialect)
+
+    def _filtered(self, rows: Rows, where: str) -> Rows:
+        expression = self._expression(where)
+        if expression.aggregates:
+            raise Unreadable
+        condition = rows.text(expression)
+        if rows.single:
+            return replace(rows, outer=(*rows.outer, condition))
+        return replace(rows, conditions=(*rows.conditions, condition))
+
+    def _projected(self, rows: Rows, told: Sequence[tuple[Item, Expression]], star: bool) -> Rows:
+        names: dict[str, str] = dict(rows.names) if star else {}
+        texts = []
+        for item, expression in told:
+            if not expression.is_plain:
+                raise Unreadable
+            if expression.is_literal:
+                continue
+            texts.append(text := rows.text(expression))
+            if item.name is not None:
+                self._name(names, item.name, text)
+        if any(item.name is None and not expression.is_literal for item, expression in told):
+            # Without a name it may have one that hides another.
+            names = {}
+        hidden = {self._kept(item.name) for item, expression in told if item.name and expression.is_literal}
+        names = {name: text for name, text in names.items() if name not in hidden}
+        unused = (*rows.unused, *(text for text in texts if text not in rows.unused))
+        return replace(rows, names=names, open=rows.open and star, whole=False, unused=unused, alias=None)
+
+    def _name(self, names: dict[str, str], name: str, text: str) -> None:
+        kept = self._kept(name)
+        if any(kept.casefold() == other.casefold() for other in names):
+            raise Unreadable
+        names[kept] = text
+
+    def _kept(self, name: str) -> str:
+        return read_bare(name, self.dialect)
+
+    def _aggregated(self, rows: Rows, told: Sequence[tuple[Item, Expression]], having: str) -> Rows:
+        if rows.single or rows.merged:
+            raise Unreadable
+        names: dict[str, str] = {}
+        texts = []
+        for item, expression in told:
+            if expression.aggregates:
+                texts.append(text := self._over(rows, expression))
+                if item.name is not None:
+                    self._name(names, item.name, text)
+            elif not expression.is_plain or not expression.is_literal:
+                raise Unreadable
+            elif item.name is not None:
+                self._name(names, item.name, "")
+        names = {name: text for name, text in names.items() if text}
+        outer = (self._over(rows, self._expression(having)),) if having else ()
+        return Rows(
+            self.dialect,
+            names=names,
+            single=True,
+            outer=outer,
+            unused=(*(f"count({text})" for text in rows.unused), *texts),
+        )
+
+    def _over(self, rows: Rows, expression: Expression) -> str:
+        text = rows.text(expression)
+        return limited_to(_all(rows.conditions), self._expression(text)) if rows.conditions else text
+
+
+def _all(conditions: Sequence[str]) -> str:
+    return " and ".join(f"({condition})" for condition in conditions)
+
+
+def read_shape(limits: Limits, sql: str, relation: str, dialect: str) -> Measure | None:
+    """A test that is a query over the relation as aggregates over its rows; None where its shape is another."""
+    query = pieces(sql, dialect)
+    if query is None:
+        return None
+    try:
+        rows = Shape(query, relation, dialect).rows()
+    except Unreadable:
+        return None
+    return (screened if rows.merged else counted)(limits, _count(rows))
+
+
+def _count(rows: Rows) -> str:
+    """How many rows there are. What is unused is named where it is never computed, so that it must be there."""
+    named = "".join(f" when false then case when ({text}) is null then 1 end" for text in rows.unused)
+    if rows.single:
+        kept = f" when {_all(rows.outer)} then 1" if rows.outer else " when true then 1"
+        return f"case{named}{kept} else 0 end"
+    if not rows.conditions and not named:
+        return "count(*)"
+    kept = f" when {_all(rows.conditions)} then 1" if rows.conditions else " when true then 1"
+    return f"count(case{named}{kept} end)"

@@ -1,0 +1,360 @@
+"""A node audited before anybody sees what it builds: which tests are asked, and what becomes of rows that fail them.
+
+The tests are asked within the transaction that publishes the node, where its rows lie by then. Rows that fail are kept
+under a name of their own: in that transaction where all of them lie beside what stands, so that it can commit without
+being seen; else they are read before it is rolled back, and written after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+
+from eltbuild.adapter import Connection
+from eltbuild.errors import AuditError, CompileError, DatabaseError, EltbuildError, Problem
+from eltbuild.graph.graph import Graph
+from eltbuild.plan.nouns import Audit, Call, Facts, Operation, Statement
+from eltbuild.project.project import Project
+from eltbuild.project.resources import Node, NodeId
+from eltbuild.relation import Relation, RelationInfo
+from eltbuild.run.audits import Refused
+from eltbuild.run.events import Finished
+from eltbuild.run.facts import is_audited
+from eltbuild.run.locate import explained, fault_of
+from eltbuild.run.order import possible
+from eltbuild.run.ownership.archive_file import write_rows
+from eltbuild.run.ownership.orphans import places
+from eltbuild.run.ownership.restoring import content, filled
+from eltbuild.run.performing import perform
+from eltbuild.run.sessions import Commented
+from eltbuild.run.testing.alone import Asked, finished
+from eltbuild.run.testing.asking import ask
+from eltbuild.run.work import Work
+from eltbuild.state.records import Built
+from eltbuild.values import dataclass, replace
+
+FAILED = "__failed"
+"""The suffix of the table of rows that failed."""
+NAMED = 5
+"""How many tests a message names."""
+BY_ROW = frozenset(
+    {
+        "not_null", "accepted_values", "relationships", "accepted_range", "expression_is_true", "not_empty_string",
+        "not_accepted_values", "relationships_where",
+    }
+)  # fmt: skip
+"""Tests that one row can fail, whatever the others are."""
+PLAIN = frozenset({"!= 0", "!=0", "> 0", ">0", "<> 0", "<>0"})
+"""The ways to say that no row may fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where rows are that failed, or why they are nowhere."""
+
+    relation: Relation | None = None
+    why: str = ""
+
+
+def audited(work: Work, facts: Facts, operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """The operations, each audit among them ready to be carried out.
+
+    Raises `CompileError` where the engine cannot take back what would have been written.
+    """
+    found = [one for one in operations if isinstance(one, Audit)]
+    if not found:
+        return tuple(operations)
+    if not work.writer.capabilities.transactional_ddl and not all(one.beside for one in found):
+        text = f"`{facts.node.name}` cannot be audited: it is written in its place, and nothing is taken back here"
+        hint = "the engine has no transactions for that: use `publish: immediate`, or the materialization `table`"
+        raise CompileError(Problem(text, facts.node.place, hint))
+    commits = not facts.adoption and not _has_hooks(facts.node)
+    # Before the transaction begins: in some engines it never sees what others commit after that.
+    ended = turn(work, facts.node)
+    return tuple(_call(work, facts, one, commits, ended) if isinstance(one, Audit) else one for one in operations)
+
+
+def _has_hooks(node: Node) -> bool:
+    """Whether something of the user's is done in the transaction before its rows are there."""
+    hooks = node.config.get("pre-hook") or ()
+    return any(not isinstance(hook, Mapping) or hook.get("transaction", True) for hook in hooks)
+
+
+def _call(work: Work, facts: Facts, audit: Audit, commits: bool, ended: frozenset[NodeId]) -> Call:
+    def run(connection: Connection) -> None:
+        assert isinstance(connection, Commented)
+        _carry_out(work, facts.node, audit, connection, commits and audit.beside, ended)
+
+    return Call(run, audit.label)
+
+
+def _carry_out(
+    work: Work, node: Node, audit: Audit, connection: Commented, commits: bool, ended: frozenset[NodeId]
+) -> None:
+    """The tests have passed. Raises `Refused` where they have not.
+
+    `commits`: whether the transaction may end well all the same, with the rows that failed.
+    """
+    failed, total = _asked(work, node, audit, connection, ended)
+    if not failed:
+        if not audit.delta:
+            _forget_failed(work, node, connection)
+        return
+    spoiled = connection.within and any(isinstance(one.error, DatabaseError) for one in failed.values())
+    if spoiled:
+        kept, settle = Kept(why="a test could not be asked, which has spoiled the transaction"), None
+    else:
+        kept, settle = _keep(work, node, audit, connection, commits)
+
+    def settled(connection: Connection) -> AuditError:
+        return refusal(work, node, audit, failed, total, settle(connection) if settle is not None else kept)
+
+    raise Refused(commits and kept.relation is not None, settled)
+
+
+# Asked
+
+
+def tests_of(project: Project, graph: Graph, id: NodeId) -> tuple[Node, ...]:
+    """The data tests of a node whose failure is an error, and that read nothing which stands on it."""
+    found = (project.nodes.get(child) for child in graph.children.get(id, ()))
+    tests = [one for one in found if one is not None and one.resource_type == "test" and is_error(one)]
+    if not tests:
+        return ()
+    below = graph.descendants([id]) - {id}
+    return tuple(test for test in tests if not below & read_by(project, test))
+
+
+def is_error(test: Node) -> bool:
+    """Whether failing rows of a test are an error, and no warning."""
+    return str(test.config.get("severity") or "error").lower() == "error"
+
+
+def _asked(
+    work: Work, node: Node, audit: Audit, connection: Commented, ended: frozenset[NodeId]
+) -> tuple[Mapping[NodeId, Asked], int]:
+    """The tests that failed, or could not be asked, and how many there were; what they found is noted."""
+    tests = askable(work, node, connection, ended)
+    if audit.delta:
+        tests = tuple(test for test in tests if is_by_row(test, node))
+    if not tests:
+        return {}, 0
+    places = {node.id: audit.place} if audit.place != node.relation else {}
+    with connection.noted():
+        found = ask(work, tests, connection, places)
+    failed = {id: one for id, one in found.items() if is_failed(one)}
+    for id, one in (failed if audit.delta else found).items():
+        work.audits.note(id, one)
+    return failed, len(tests)
+
+
+def is_failed(asked: Asked) -> bool:
+    """Whether a test failed, or could not be asked."""
+    return asked.outcome is None or asked.outcome.verdict == "fail"
+
+
+def turn(work: Work, node: Node) -> frozenset[NodeId]:
+    """A node's audit has its turn: those of the nodes that its tests read, of this run's, that have ended by now."""
+    read = [read_by(work.session.project, test) for test in work.tests(node.id)]
+    others = frozenset(id for ids in read for id in ids) - {node.id}
+    chosen = frozenset(work.session.invocation.selected)
+    return work.audits.begun(node.id, others & chosen, work.connections.mine().halted.is_set)
+
+
+def askable(work: Work, node: Node, connection: Connection, ended: frozenset[NodeId]) -> tuple[Node, ...]:
+    """The error tests of a node that can be asked now: all else that they read stands."""
+    project, chosen = work.session.project, frozenset(work.session.invocation.selected)
+    candidates = [(test, read_by(project, test) - {node.id}) for test in work.tests(node.id)]
+    others = frozenset(id for _, ids in candidates for id in ids)
+    stands = {id: _stands(work, project.nodes[id], connection) for id in others if id not in chosen or id in ended}
+    return tuple(test for test, ids in candidates if all(stands.get(id, False) for id in ids))
+
+
+def waits(work: Work, graph: Graph, ids: Sequence[NodeId]) -> Mapping[NodeId, Sequence[NodeId]]:
+    """Audited nodes that wait for what their tests read besides, so that it stands when they are audited."""
+    project, chosen = work.session.project, frozenset(ids)
+    nodes = [project.nodes[id] for id in ids if id in project.nodes] if work.whole is None else []
+    audited = [node.id for node in nodes if is_audited(work, node)]
+    wished = {id: many for id in audited if (many := read_besides(project, work.tests(id), id) & chosen)}
+    return possible(graph, wished) if wished else {}
+
+
+def read_besides(project: Project, tests: Sequence[Node], id: NodeId) -> frozenset[NodeId]:
+    """What the tests that hang on a node read besides it."""
+    own = [test for test in tests if test.test is not None and test.test.attached_to == id]
+    return frozenset(read for test in own for read in read_by(project, test)) - {id}
+
+
+def read_by(project: Project, test: Node) -> frozenset[NodeId]:
+    """The nodes with a place of their own that a test reads, also through ephemeral models."""
+    nodes, found, left = project.nodes, set(), list(test.parents)
+    while left:
+        node = nodes.get(left.pop())
+        if node is None or node.id in found:
+            continue
+        if node.ephemeral:
+            left += node.parents
+        elif node.relation is not None and node.resource_type != "function":
+            found.add(node.id)
+    return frozenset(found)
+
+
+def _stands(work: Work, node: Node, connection: Connection) -> bool:
+    assert node.relation is not None
+    if node.id in work.session.deferred:
+        return True
+    if work.catalogue.covers(node.relation) and work.catalogue.kind(node.relation) is not None:
+        return True
+    return connection.relation(node.named or node.relation) is not None
+
+
+def is_by_row(test: Node, node: Node) -> bool:
+    """Whether a test says of each row of the node by itself that it is wrong, and one such row is enough to fail."""
+    case, config = test.test, test.config
+    if case is None or case.name not in BY_ROW or case.attached_to != node.id:
+        return False
+    plain = config.get("error_if") is None or str(config.get("error_if")).strip() in PLAIN
+    return plain and not config.get("fail_calc") and config.get("limit") is None
+
+
+# Told
+
+
+def audit_result(work: Work, test: Node, asked: Asked, skipped: Finished) -> Finished:
+    """How a test ended that was asked of rows which were not published."""
+    known = work.compiled.get(test.id)
+    sql = known.sql if known is not None and known.sql else asked.sql
+    try:
+        result = finished(test, replace(asked, sql=sql))
+    except EltbuildError as error:
+        problem = explained(work.session, test, error)
+        result = Finished(node=test.id, status="error", error=problem, message=str(problem), compiled_code=sql)
+        result = replace(result, fault=fault_of(test, problem, error))
+    return replace(result, index=skipped.index, total=skipped.total, thread=skipped.thread, at=skipped.at)
+
+
+def refusal(work: Work, node: Node, audit: Audit, failed: Mapping[NodeId, Asked], total: int, kept: Kept) -> AuditError:
+    """Which tests failed, with their counts, and where the rows are."""
+    on = " on the new rows" if audit.delta else ("" if audit.beside else " with the new rows in it")
+    where = f"the rows are kept as `{kept.relation}`" if kept.relation else f"the rows are not kept: {kept.why}"
+    text = f"`{node.relation}` is not published: {told(work, failed, total, on)}\n{where}"
+    return AuditError(Problem(text, node.place, name="AuditFailed"))
+
+
+def told(work: Work, failed: Mapping[NodeId, Asked], total: int, on: str = "") -> str:
+    """`2 of 3 tests failed: unique_orders_id (1), not_null_orders_id (3)`."""
+    names = [_named(work, id, one) for id, one in failed.items()]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    count = f"{len(failed)} of {total} tests" if total > 1 else "1 test"
+    return f"{count} failed{on}: {', '.join(names[:NAMED])}{more}"
+
+
+def _named(work: Work, id: NodeId, asked: Asked) -> str:
+    name = work.session.project.nodes[id].name
+    if asked.outcome is None:
+        why = (
+            str(asked.error.problems[0].message).partition("\n")[0] if asked.error is not None else "it gave no result"
+        )
+        return f"{name} (cannot be asked: {why})"
+    return f"{name} ({asked.outcome.failures:,})"
+
+
+# Kept
+
+
+def failed_place(work: Work, node: Node) -> Relation:
+    """Where rows of a node are kept that failed."""
+    assert node.relation is not None
+    return work.writer.beside(node.relation, FAILED)
+
+
+Settle = Callable[[Connection], Kept]
+
+
+def _keep(work: Work, node: Node, audit: Audit, connection: Commented, commits: bool) -> tuple[Kept, Settle | None]:
+    """Keep the rows; where that must wait until the transaction is over, what is to be done then."""
+    place = failed_place(work, node)
+    taken = _taken(work, place, connection)
+    if taken:
+        return Kept(why=taken), None
+    if commits:
+        work.audits.kept.add(node.id)
+        perform(connection, _moved(work, node, audit, place))
+        return Kept(place), None
+    return Kept(place), _carried(work, node, audit, place, connection)
+
+
+def _taken(work: Work, place: Relation, connection: Connection) -> str:
+    """Why the place is not free; "" where it is, or has only what failed before."""
+    if place.key in places(work.session.project):
+        return f"`{place}` is a place of the project's"
+    if connection.relation(place) is None or is_ours(work, place):
+        return ""
+    return f"`{place}` stands there and was not made for that"
+
+
+def is_ours(work: Work, place: Relation) -> bool:
+    """Whether what stands there are rows that failed an audit of this project's."""
+    latest = work.ledger.latest(place)
+    own = latest is not None and latest.event == "failed" and latest.project == work.session.project.settings.name
+    return own or not work.ledger.remembers
+
+
+def _moved(work: Work, node: Node, audit: Audit, place: Relation) -> Iterator[Operation]:
+    """What is kept has the name for that, and was made in this transaction."""
+    writer = work.writer
+    yield Statement(writer.drop(place, cascade=False), "keep")
+    if audit.kind == "table" and not audit.temporary and writer.capabilities.rename_relation:
+        yield Statement(writer.rename(audit.kept, place, "table"), "keep")
+    else:
+        yield Statement(writer.create_table_as(place, f"select * from {writer.relation(audit.kept)}"), "keep")
+        yield Statement(writer.drop(audit.kept, audit.kind, cascade=False), "keep")
+    yield from work.ledger.noting(place, "table", "failed", node.id)
+
+
+def _carried(work: Work, node: Node, audit: Audit, place: Relation, connection: Commented) -> Settle:
+    """The rows are in a file by now; what writes them to their place and removes the file."""
+    folder = Path(mkdtemp(prefix="eltbuild-"))
+    try:
+        info = connection.relation(audit.kept)
+        if info is None:
+            return lambda connection: Kept(why=f"`{audit.kept}` is not there any more")
+        table = RelationInfo(audit.kept, "table", info.columns)
+        built = Built(run=0, project=work.session.project.settings.name, relation=place, kind="table", node=node.id)
+        path = write_rows(connection, table, built, work.writer, folder, work.now)
+    except EltbuildError as error:
+        rmtree(folder, ignore_errors=True)
+        why = str(error.problems[0].message)
+        return lambda connection: Kept(why=why)
+
+    def settle(connection: Connection) -> Kept:
+        assert isinstance(connection, Commented)
+        try:
+            with connection.passing(), connection.transaction():
+                _written(work, node, place, path, connection)
+        except EltbuildError as error:
+            return Kept(why=str(error.problems[0].message))
+        finally:
+            rmtree(folder, ignore_errors=True)
+        work.audits.kept.add(node.id)
+        return Kept(place)
+
+    return settle
+
+
+def _written(work: Work, node: Node, place: Relation, path: Path, connection: Commented) -> None:
+    connection.execute(work.writer.drop(place, cascade=False))
+    filled(path, replace(content(path), relation=place), connection, work.writer)
+    perform(connection, work.ledger.noting(place, "table", "failed", node.id))
+
+
+def _forget_failed(work: Work, node: Node, connection: Commented) -> None:
+    """Rows that failed an audit of another run go, now that one has passed: before anything is locked for that."""
+    place = failed_place(work, node)
+    latest = work.ledger.latest(place)
+    if latest is None or node.id in work.audits.kept or not is_ours(work, place) or latest.event != "failed":
+        return
+    perform(connection, (Statement(work.writer.drop(place, cascade=False), "drop"),))
+    perform(connection, work.ledger.noting(place, "table", "dropped", node.id))

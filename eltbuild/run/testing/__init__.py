@@ -1,0 +1,1 @@
+"""Tests asked of the warehouse: those of one relation together, in one query."""

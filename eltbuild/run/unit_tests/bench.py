@@ -1,0 +1,76 @@
+"""Where unit tests run by default: an empty database in this process's memory, whatever the warehouse is."""
+
+from __future__ import annotations
+
+import threading
+
+from eltbuild.adapter import Adapter, Answer, Target, open_in_memory
+from eltbuild.errors import DatabaseError, EltbuildError
+from eltbuild.project.resources import NodeId, UnitTest
+from eltbuild.quality.unit_tests import Known
+from eltbuild.relation import Relation, RelationInfo
+from eltbuild.run.sessions import Connections
+from eltbuild.run.stop import Stop
+from eltbuild.sql.writer import Writer
+from eltbuild.values import dataclass, field
+
+HINT = "--on-target runs unit tests in the warehouse; `config: {on_target: true}` does so for one of them"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The database in memory: one session for each thread, opened when it is first asked for."""
+
+    adapter: Adapter
+    connections: Connections
+    writer: Writer
+    known: dict[NodeId, Known] = field(default_factory=dict)
+    """The columns of what the project contains, in the words of the database in memory, as they become known."""
+    made: dict[NodeId, EltbuildError | None] = field(default_factory=dict)
+    """The functions of the project that were made there, and why the others could not be."""
+    making: threading.Lock = field(default_factory=threading.Lock)
+
+    def close(self) -> None:
+        """Everything in it is gone."""
+        self.connections.close()
+        self.adapter.close()
+
+
+def open_bench(target: Target, stop: Stop) -> Bench:
+    """An empty database in memory that does as the target does, as far as it is of that kind. Nothing is opened yet."""
+    adapter = open_in_memory(target)
+    return Bench(adapter, Connections(adapter, stop=stop), Writer(adapter.dialect, adapter.capabilities))
+
+
+def runs_on_target(test: UnitTest, flag: object) -> bool:
+    """Whether a unit test runs in the warehouse: as the call says, else as its own config does."""
+    if isinstance(flag, bool):
+        return flag
+    own = test.config.get("on_target")
+    return own is True or str(own).casefold() == "true"
+
+
+@dataclass(slots=True)
+class Refusing:
+    """What templates ask is refused: there is no warehouse that could tell."""
+
+    live: bool = True
+    asked: bool = False
+    """Whether something was asked."""
+
+    def query(self, sql: str) -> Answer | None:
+        """Raises `DatabaseError`."""
+        raise self._refused(sql)
+
+    def relation(self, relation: Relation) -> RelationInfo | None:
+        """Raises `DatabaseError`."""
+        raise self._refused(f"describe {relation}")
+
+    @property
+    def connection(self) -> None:
+        """Raises `DatabaseError`."""
+        raise self._refused("")
+
+    def _refused(self, sql: str) -> DatabaseError:
+        self.asked = True
+        return DatabaseError("there is no warehouse in memory", sql=sql)

@@ -1,0 +1,69 @@
+"""What a unit test is run with: a place, and a statement ready to be sent. Nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from eltbuild.compile.compiled import Compiled
+from eltbuild.compile.introspect import Introspector
+from eltbuild.compile.rendering import Assumed
+from eltbuild.project.resources import Node, Source, UnitTest
+from eltbuild.quality import unit_tests
+from eltbuild.quality.unit_tests import Input, Inputs, Known
+from eltbuild.run.sessions import Commented
+from eltbuild.run.unit_tests.bench import Bench
+from eltbuild.sql.ctes import with_ctes
+from eltbuild.sql.transpile import bare_decimal, transpiled
+from eltbuild.sql.writer import Writer
+from eltbuild.values import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """Where a unit test runs: a session, how the engine writes, and who knows the columns of what is not there."""
+
+    connection: Commented
+    writer: Writer
+    introspector: Introspector
+    known: Callable[[Node | Source, Assumed | None], Known]
+    dialect: str
+    """That of the project's texts."""
+    bench: Bench | None = None
+    """The database in memory; None in the warehouse."""
+
+    def spoken(self, query: str) -> str:
+        """The project's SQL as the engine takes it. Raises `Untranslatable`."""
+        return transpiled(query, self.dialect, self.writer.dialect)
+
+    def fitted(self, known: Known, given: Input) -> Known:
+        """The columns of an input, those with its values' digits whose type says nothing of digits."""
+        unsized = "" if self.dialect == self.writer.dialect else bare_decimal(self.dialect)
+        return unit_tests.fitted(known, given.fixture, unsized) if unsized else known
+
+    def cte(self, name: str) -> str:
+        """The name of a CTE, as the project's dialect spells it, in the engine's words."""
+        if self.dialect == self.writer.dialect or unit_tests.PLAIN_NAME.fullmatch(name):
+            return name
+        return self.writer.quote(name[1:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A unit test that is ready to be run: what its model's query is, and which rows stand for what it reads."""
+
+    test: UnitTest
+    model: Node
+    arena: Arena
+    inputs: Inputs
+    assumed: Assumed
+    compiled: Compiled
+    ctes: tuple[tuple[str, str], ...] = ()
+    """The names and queries of the rows, in the engine's words."""
+    notes: tuple[str, ...] = field(default=())
+    """What is of no effect in the test."""
+
+    def sql(self, query: str | None = None) -> str:
+        """The whole statement for the model's query, or for another in its place. Raises `Untranslatable`."""
+        own = self.compiled.query or ""
+        text = self.arena.spoken(own if query is None else query)
+        return with_ctes(text, self.ctes, self.arena.writer.dialect)

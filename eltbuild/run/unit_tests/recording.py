@@ -1,0 +1,400 @@
+"""A unit test made of rows that stand in the warehouse: as few of them as notice what all of them notice.
+
+What rows are worth is told by changes of the model's query (those of `mutate`): a row that makes a predicate true, one
+that makes it false, one that finds no partner in a join, one for each branch of a CASE; each is needed to notice some
+change. So rows are dropped as long as every change is still noticed that the whole pool of rows notices.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from eltbuild.compile.rendering import Assumed, GivenRows
+from eltbuild.errors import CompileError, DatabaseError, Problem
+from eltbuild.project.resources import Node, Source, UnitTest
+from eltbuild.quality import unit_tests
+from eltbuild.quality.fixture_text import Entry, as_given
+from eltbuild.quality.mutations.changes import changed, mutants
+from eltbuild.quality.mutations.words import words_of
+from eltbuild.quality.row_comparison import compare
+from eltbuild.relation import Column
+from eltbuild.run.sessions import Commented
+from eltbuild.run.unit_tests.bench import Bench
+from eltbuild.run.unit_tests.columns import is_input
+from eltbuild.run.unit_tests.functions import make_functions
+from eltbuild.run.unit_tests.mutating import limited
+from eltbuild.run.unit_tests.nouns import Arena, Prepared
+from eltbuild.run.unit_tests.pool import Pooled, Row, personal, pooled, writable
+from eltbuild.run.unit_tests.running import ROWS, arena_of, compared, locating, prepare, rendered
+from eltbuild.run.work import Work
+from eltbuild.sql.ctes import with_ctes
+from eltbuild.sql.inline import rows_query
+from eltbuild.sql.reading import reading_of
+from eltbuild.values import dataclass, field, replace
+
+SECONDS = 10.0
+"""How long rows are dropped, at most, as this process counts the time in which it works."""
+THINNING = 0.6
+"""The part of it in which rows are dropped that nothing needs; then come those that are too many."""
+EXPECTED = 200
+"""How many rows of a model can be written down."""
+TODAY = frozenset({
+    "current_date", "today", "now", "current_timestamp", "localtimestamp", "getdate", "sysdate", "current_time",
+    "current_localtimestamp", "get_current_timestamp", "transaction_timestamp", "clock_timestamp",
+})  # fmt: skip
+
+Kept = tuple[tuple[int, ...], ...]
+"""The numbers of the rows that are kept, for each input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A unit test that passes, and what its author should know of it."""
+
+    entry: Entry
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Trials:
+    """The model's query, and changed ones, over rows of the pools that stand in memory."""
+
+    bench: Bench
+    connection: Commented
+    names: Sequence[str]
+    pools: Sequence[Pooled]
+    query: str
+    columns: tuple[Column, ...] = ()
+    changes: list[str] = field(default_factory=list)
+    """Changed queries, those first that were missed last."""
+    end: float = 0.0
+
+    def changed(self) -> Iterator[str]:
+        """Every changed query."""
+        dialect = self.bench.writer.dialect
+        return (changed(self.query, mutant) for mutant in mutants(words_of(self.query, dialect)))
+
+    def sql(self, query: str, kept: Kept) -> str:
+        """The statement for a query over the rows that are kept."""
+        own = zip(self.names, self.pools, kept, strict=True)
+        ctes = [
+            (name, f"select {self._listed(pool)} from {_table(number)} where {_kept(rows)}")
+            for number, (name, pool, rows) in enumerate(own)
+        ]
+        return with_ctes(query, ctes, self.bench.writer.dialect)
+
+    def rows(self, query: str, kept: Kept) -> tuple[Row, ...]:
+        """What a query gives for the rows that are kept. Raises `DatabaseError`."""
+        with limited(self.connection.cancel):
+            return self.connection.execute(self.bench.writer.limited(self.sql(query, kept), ROWS)).rows
+
+    def _listed(self, pool: Pooled) -> str:
+        return self.bench.writer.names(column.name for column in pool.columns)
+
+    def differs(self, query: str, kept: Kept, base: Sequence[Row]) -> bool:
+        """Whether a changed query gives other rows than the model's; an error is no difference."""
+        try:
+            found = self.rows(query, kept)
+        except DatabaseError:
+            return False
+        if not base or len(found) != len(base) or (found and len(found[0]) != len(base[0])):
+            return found != base
+        return bool(compare(self.columns, base, found, self.bench.writer.dialect).lines)
+
+    def noticed(self, kept: Kept) -> list[str]:
+        """The changed queries that the rows tell from the model's."""
+        base = self.rows(self.query, kept)
+        return [query for query in self.changes if self.differs(query, kept, base)]
+
+    def is_enough(self, kept: Kept, some: bool) -> bool:
+        """Whether the rows notice every change, and, for `some`, the model gives a row."""
+        base = self.rows(self.query, kept)
+        if some and not base:
+            return False
+        for index, query in enumerate(self.changes):
+            if not self.differs(query, kept, base):
+                self.changes.insert(0, self.changes.pop(index))
+                return False
+        return True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more time may be taken."""
+        return time.process_time() > self.end
+
+
+def record(work: Work, bench: Bench, model: Node, limit: int, masked: frozenset[str], name: str, said: str) -> Recorded:
+    """A unit test of the model with at most `limit` rows of each input, as far as that can be; nothing is written.
+
+    Raises `CompileError` where the model cannot run in memory, its inputs cannot be read, or it gives what cannot be
+    written down.
+    """
+    refuse(model)
+    project = work.session.project
+    inputs = [found for id in model.parents if isinstance(found := project.resource(id), Node | Source)]
+    inputs = [found for found in inputs if is_input(found)]
+    names = unit_tests.cte_names(inputs, work.writer)
+    test = _blank(model, name)
+    arena = arena_of(replace(work, connections=bench.connections), model, test)
+    assumed = Assumed({id: GivenRows(own, "") for id, own in names.items()})
+    compiled = rendered(work, test, model, arena, assumed)
+    make_functions(work, bench, model)
+    query = compiled.query or ""
+    pools = pooled(work, bench, model, inputs, reading_of(query, work.session.dialect), names, masked)
+    prepared = Prepared(test, model, arena, {}, assumed, compiled)
+    ctes = [arena.cte(names[found.id]) for found in inputs]
+    with locating(work, prepared):
+        trials = Trials(bench, bench.connections.here(), ctes, pools, arena.spoken(query))
+        stand(trials)
+    kept = reduced(trials, limit)
+    trials.pools = tuple(narrowed(trials, kept, number) for number in range(len(trials.pools)))
+    entry = written(work, model, arena, trials, kept, name, said)
+    return Recorded(entry, tuple(notes_on(trials, kept, entry, masked)))
+
+
+def refuse(model: Node) -> None:
+    """Raise `CompileError` for a model of which no unit test can be written."""
+    if model.language != "sql":
+        raise CompileError(Problem(f"`{model.name}` is no SQL model", model.place))
+    if model.root:
+        raise CompileError(Problem(f"`{model.name}` belongs to package `{model.package}`", model.place))
+
+
+def _blank(model: Node, name: str) -> UnitTest:
+    return UnitTest(
+        id=f"unit_test.{model.package}.{model.name}.{name}",
+        name=name,
+        package=model.package,
+        path=model.path,
+        original_path=model.original_path,
+        model=model.name,
+        parents=(model.id,),
+        place=model.place,
+    )
+
+
+def stand(trials: Trials) -> None:
+    """The pools stand in memory, and the changes of the query are known that they notice. Raises `DatabaseError`."""
+    writer = trials.bench.writer
+    for number, pool in enumerate(trials.pools):
+        columns = (*pool.columns, Column("__row", "bigint"))
+        rows = [(*row, index) for index, row in enumerate(pool.rows)]
+        trials.connection.execute(
+            f"create or replace temp table {_table(number)} as {rows_query(columns, rows, writer)}"
+        )
+    trials.columns = tuple(trials.connection.columns(trials.sql(trials.query, all_of(trials.pools))))
+    trials.end = time.process_time() + SECONDS * THINNING
+    trials.changes = [text for text in trials.changed() if not trials.is_over]
+    trials.changes = trials.noticed(all_of(trials.pools))
+
+
+def all_of(pools: Sequence[Pooled]) -> Kept:
+    """All rows."""
+    return tuple(tuple(range(len(pool.rows))) for pool in pools)
+
+
+def _table(number: int) -> str:
+    return f"__eltbuild_pool_{number}"
+
+
+def _kept(rows: Sequence[int]) -> str:
+    """The condition that a row is one of those; rows in a row are told as one span."""
+    spans: list[list[int]] = []
+    for row in rows:
+        if spans and row == spans[-1][1] + 1:
+            spans[-1][1] = row
+        else:
+            spans.append([row, row])
+    return " or ".join(f"__row between {first} and {last}" for first, last in spans) or "false"
+
+
+# Fewer rows
+
+
+def reduced(trials: Trials, limit: int) -> Kept:
+    """As few rows as notice every change that all of them notice; not more than `limit` of an input where it can be."""
+    everything = all_of(trials.pools)
+    some = bool(trials.rows(trials.query, everything))
+    kept = _begun(trials, everything, some)
+    for number in sorted(range(len(kept)), key=lambda number: -len(kept[number])):
+        kept = _thinned(trials, kept, number, some)
+    trials.end += SECONDS * (1 - THINNING)
+    for number in range(len(kept)):
+        kept = _cut(trials, kept, number, limit, some)
+    return kept
+
+
+def _begun(trials: Trials, everything: Kept, some: bool) -> Kept:
+    """The first rows of each input that are enough."""
+    size = 8
+    while size < max(map(len, everything), default=0):
+        kept = tuple(own[:size] for own in everything)
+        if trials.is_enough(kept, some):
+            return kept
+        size *= 2
+    return everything
+
+
+def _thinned(trials: Trials, kept: Kept, number: int, some: bool) -> Kept:
+    """One input with all rows left out that the others are enough without; pieces of it are tried, then single rows."""
+    size = max(len(kept[number]) // 2, 1)
+    while True:
+        at = 0
+        while at < len(kept[number]) and not trials.is_over:
+            fewer = _without(kept, number, range(at, at + size))
+            if trials.is_enough(fewer, some):
+                kept = fewer
+            else:
+                at += size
+        if size == 1 or trials.is_over:
+            return kept
+        size //= 2
+
+
+def _cut(trials: Trials, kept: Kept, number: int, limit: int, some: bool) -> Kept:
+    """One input with not more rows than that, those left out that notice the fewest changes."""
+    while len(kept[number]) > limit:
+        best, most = None, -1
+        for at in reversed(range(len(kept[number]))):
+            fewer = _without(kept, number, range(at, at + 1))
+            if some and not trials.rows(trials.query, fewer):
+                continue
+            count = 0 if trials.is_over else len(trials.noticed(fewer))
+            if count > most:
+                best, most = fewer, count
+            if trials.is_over:
+                break
+        if best is None:
+            return kept
+        kept = best
+    return kept
+
+
+def narrowed(trials: Trials, kept: Kept, number: int) -> Pooled:
+    """The pool of one input without the columns that the query does not miss."""
+    pools = tuple(trials.pools)
+    base = sorted(map(repr, trials.rows(trials.query, kept)))
+    pool = pools[number]
+    for column in pool.columns:
+        fewer = pool.without(column.name)
+        if not fewer.columns:
+            break
+        tried = replace(trials, pools=(*pools[:number], fewer, *pools[number + 1 :]))
+        try:
+            same = sorted(map(repr, tried.rows(trials.query, kept))) == base
+        except DatabaseError:
+            continue
+        pool = fewer if same else pool
+    return pool
+
+
+def _without(kept: Kept, number: int, places: range) -> Kept:
+    own = tuple(row for at, row in enumerate(kept[number]) if at not in places)
+    return (*kept[:number], own, *kept[number + 1 :])
+
+
+# Written down
+
+
+def written(work: Work, model: Node, arena: Arena, trials: Trials, kept: Kept, name: str, said: str) -> Entry:
+    """The unit test, its rows as mappings where these are read as what they are, else as a query with their types.
+
+    Raises `CompileError` where neither gives what the model gives for the rows themselves.
+    """
+    expect, left = expected_rows(model, trials, kept)
+    if not left and trials.columns:
+        raise CompileError(Problem(f"model `{model.name}` gives other values each time it is run", model.place))
+    macros = {"is_incremental": False} if model.materialized == "incremental" else None
+    as_rows = [(pool.call, _mappings(pool, own)) for pool, own in zip(trials.pools, kept, strict=True)]
+    as_queries = [(pool.call, _typed(work, pool, own)) for pool, own in zip(trials.pools, kept, strict=True)]
+    entry = Entry(name, model.name, as_rows, expect, said, model.version, macros)
+    problem = _refused(work, model, arena, entry)
+    if problem is not None:
+        entry = replace(entry, given=as_queries)
+        problem = _refused(work, model, arena, entry)
+    if problem is not None:
+        text = f"the rows of `{model.name}` cannot be written as a unit test that passes: {problem}"
+        raise CompileError(Problem(text, model.place))
+    return entry
+
+
+def expected_rows(model: Node, trials: Trials, kept: Kept) -> tuple[list[dict[str, Any]], list[str]]:
+    """What the model gives for the rows that are kept, without the columns that differ from run to run.
+
+    Raises `CompileError` for more rows than anybody would read.
+    """
+    first, second = trials.rows(trials.query, kept), trials.rows(trials.query, kept)
+    if len(first) > EXPECTED:
+        raise CompileError(Problem(f"model `{model.name}` gives {len(first):,} rows for these inputs", model.place))
+    names = [column.name for column in trials.columns]
+    steady = [
+        index
+        for index in range(len(names))
+        if sorted(repr(row[index]) for row in first) == sorted(repr(row[index]) for row in second)
+    ]
+    rows = [{names[index]: writable(row[index]) for index in steady} for row in first]
+    return _sorted(rows), [names[index] for index in steady]
+
+
+def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows by their values from the left, NULL last."""
+    try:
+        return sorted(rows, key=lambda row: [(value is None, "" if value is None else value) for value in row.values()])
+    except TypeError:
+        return sorted(rows, key=repr)
+
+
+def _mappings(pool: Pooled, kept: Sequence[int]) -> list[dict[str, Any]]:
+    """The rows as mappings; NULL is left out where another row names the column."""
+    rows = [pool.rows[index] for index in kept]
+    named = [any(row[at] is not None for row in rows) for at in range(len(pool.columns))]
+    return [
+        {
+            column.name: row[at]
+            for at, column in enumerate(pool.columns)
+            if row[at] is not None or not named[at] or (at == 0 and number == 0)
+        }
+        for number, row in enumerate(rows)
+    ]
+
+
+def _typed(work: Work, pool: Pooled, kept: Sequence[int]) -> str:
+    return rows_query(pool.native, [pool.rows[index] for index in kept], work.writer)
+
+
+def _refused(work: Work, model: Node, arena: Arena, entry: Entry) -> str | None:
+    """Why the unit test does not pass; None where it does."""
+    given, expect = as_given(entry)
+    macros = {"macros": dict(entry.macros)} if entry.macros else {}
+    test = replace(_blank(model, entry.name), given=tuple(given), expect=expect, overrides=macros)
+    try:
+        prepared = prepare(work, test, model, arena)
+        with locating(work, prepared):
+            found = compared(prepared, prepared.sql())
+    except (CompileError, DatabaseError) as error:
+        return error.problems[0].message
+    return "its rows differ" if found.lines else None
+
+
+def notes_on(trials: Trials, kept: Kept, entry: Entry, masked: frozenset[str]) -> Iterator[str]:
+    """What the author should know."""
+    counts = ", ".join(f"{len(own):,} of {pool.call}" for pool, own in zip(trials.pools, kept, strict=True))
+    tried = list(trials.changed())
+    yield f"rows: {counts or 'none'}; {len(trials.noticed(kept)):,} of {len(tried):,} changes of the query are noticed"
+    if not entry.expect:
+        yield "the model gives no row for the rows that were read: write some that it gives rows for"
+    given = {name for row in entry.expect for name in row}
+    left = [column.name for column in trials.columns if column.name not in given] if entry.expect else []
+    if left:
+        yield f"not compared, for they differ from run to run: {', '.join(left)}"
+    words = {word.text for word in words_of(trials.query, trials.bench.writer.dialect).all}
+    if words & TODAY:
+        yield "the query asks for the time of day: the expected rows may not hold tomorrow"
+    unknown = sorted(masked - {column.name.casefold() for pool in trials.pools for column in pool.columns})
+    if unknown:
+        yield f"--mask names columns that the model does not read: {', '.join(unknown)}"
+    mails = [name for name in personal(trials.pools) if name.casefold() not in masked]
+    if mails:
+        yield f"mail addresses of real people may stand in {', '.join(mails)}: --mask {' '.join(mails)} replaces them"

@@ -1,0 +1,77 @@
+"""A run whose nodes are published together: whether that can still be, as the threads that do them find out.
+
+Nothing is begun, committed or told here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from eltbuild.errors import EltbuildError, Problem
+from eltbuild.plan.showing import SHOWN
+from eltbuild.project.resources import Node, NodeId
+from eltbuild.run.events import FAILED, Finished, Started
+from eltbuild.run.schedule import title, verb
+from eltbuild.run.sessions import Commented
+
+ALONE = frozenset({*SHOWN, "function"})
+"""The types of what is built, which is in vain once something has failed."""
+Do = Callable[[NodeId, Started], Finished]
+Tell = Callable[[Sequence[Finished]], None]
+
+
+class Whole:
+    """A run whose nodes are published together. What `vain` says is why nothing will be; "" as long as all is well."""
+
+    def __init__(self, connection: Commented) -> None:
+        self.connection = connection
+        """The one session of the run."""
+        self.vain = ""
+        self._spoiled = False
+        """Whether the transaction can do nothing more."""
+        self._untold: Problem | None = None
+
+    def guarded(self, do: Do, nodes: Mapping[NodeId, Node]) -> Do:
+        """The same, but for what would be done in vain: that is skipped."""
+
+        def one(id: NodeId, started: Started) -> Finished:
+            node = nodes.get(id)
+            if self._untold is not None:
+                problem, self._untold = self._untold, None
+                return Finished(node=id, status="error", error=problem, message=str(problem))
+            if self._spoiled or (self.vain and node is not None and node.resource_type in ALONE):
+                return Finished(
+                    node=id, status="skipped", message=f"skipped: nothing will be published, since {self.vain}"
+                )
+            finished = do(id, started)
+            self.note(finished)
+            return finished
+
+        return one
+
+    def noting(self, tell: Tell) -> Tell:
+        """The same, and what has failed is noted."""
+
+        def telling(found: Sequence[Finished]) -> None:
+            for finished in found:
+                self.note(finished)
+            tell(found)
+
+        return telling
+
+    def note(self, finished: Finished) -> None:
+        """A node has ended; after an error nothing more can be done, after a failed test nothing need be built."""
+        if finished.status not in FAILED:
+            return
+        self.vain = self.vain or f"{title(finished.node)} {verb(finished.status)}"
+        self._spoiled = self._spoiled or finished.status != "fail"
+
+    def spoil(self, error: EltbuildError) -> None:
+        """Something has ended the transaction that is no node: the next one tells of it."""
+        self._untold, self._spoiled = error.problems[0], True
+        self.vain = self.vain or "its transaction has ended"
+
+    @property
+    def spoiled(self) -> bool:
+        """Whether the transaction can do nothing more."""
+        return self._spoiled

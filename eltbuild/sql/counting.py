@@ -1,0 +1,54 @@
+"""How engines count cheaply, as tables by dialect. What stands in no table is asked as it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+MISSING: Mapping[str, str] = {"duckdb": "count(*) - count({0})"}
+"""How many rows lack a value. Elsewhere each row is looked at: a row type may be NULL and still be counted."""
+
+HASHED_DISTINCT = frozenset({
+    "duckdb", "snowflake", "bigquery", "redshift", "clickhouse", "databricks", "spark", "trino", "presto", "athena",
+})  # fmt: skip
+"""Dialects whose engines count distinct values by hashing, along with whatever else is counted.
+
+Others sort all values for it, or count nothing else in parallel meanwhile.
+"""
+
+INTEGERS: Mapping[str, str] = {
+    "duckdb": "case when typeof({0}) in ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'UTINYINT', "
+    "'USMALLINT', 'UINTEGER', 'UBIGINT', 'UHUGEINT') then {0} end",
+}
+"""The value where its type is one of integers, else NULL."""
+
+NONE_OF = "min(case when false then {0} end)"
+"""NULL, of the type of a value and with its collation."""
+
+IS_TEXT: Mapping[str, str] = {"duckdb": f"typeof({NONE_OF}) = 'VARCHAR'"}
+"""Whether a value is a text."""
+
+DIGEST: Mapping[str, str] = {"duckdb": "hash({0})"}
+"""A number that is the same for equal texts, if these are equal letter by letter; it is seldom so for others."""
+
+ALIKE: Mapping[str, str] = {
+    "duckdb": " or ".join(
+        f"coalesce({NONE_OF}, '{one}') = coalesce({NONE_OF}, '{other}')"
+        for one, other in (("a", "A"), ("a", "\u00e4"), ("\u00e9", "e\u0301"))
+    ),
+}
+"""Whether the collation of a text takes some texts for equal that are not so letter by letter."""
+
+DISTINCT_BITS: Mapping[str, str] = {"duckdb": "coalesce(bit_count(bitstring_agg({0}, {1}, {2})), 0)"}
+"""How many distinct integers there are, all of which lie within bounds that are known: one bit for each number."""
+
+MOST_BITS = 1_000_000_000
+"""How far the bounds may be apart."""
+
+PRUNED = frozenset({"duckdb"})
+"""Dialects whose engines pass over parts of a stored table in which a filter finds nothing, by statistics of them.
+
+There a large table is filtered once per question in less time than all its values are looked at once.
+"""
+
+SIZED = PRUNED | DISTINCT_BITS.keys()
+"""Dialects in which the best way to count depends on how many rows there are."""

@@ -1,0 +1,340 @@
+"""`publish: audited` on every warehouse: no reader ever sees a row that a test fails, whatever the materialization."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conformance.bench import Bench
+from conformance.projects import Project, ended
+
+from eltbuild.errors import DatabaseError
+from eltbuild.plan.publish import leftover
+
+BAD = 1
+"""The mark of a row that must never be seen."""
+NIGHT = "event_time='happened', begin='2020-01-01', batch_size='day'"
+
+MODELS: dict[str, str] = {
+    "table": "materialized='table'",
+    "contract": "materialized='table', contract={'enforced': true}, indexes=[{'columns': ['mark']}]",
+    "contract_increment": "materialized='incremental', unique_key='id', contract={'enforced': true},"
+    " on_schema_change='append_new_columns'",
+    "own_strategy": "materialized='incremental', incremental_strategy='by_hand'",
+    "materialized_view": "materialized='materialized_view'",
+    "append": "materialized='incremental', incremental_strategy='append'",
+    "delete+insert": "materialized='incremental', incremental_strategy='delete+insert', unique_key='id'",
+    "merge": "materialized='incremental', incremental_strategy='merge', unique_key='id'",
+    "merge_in_part": "materialized='incremental', incremental_strategy='merge', unique_key='id',"
+    " merge_exclude_columns=['happened']",
+    "insert_overwrite": "materialized='incremental', incremental_strategy='insert_overwrite'",
+    "microbatch": f"materialized='incremental', incremental_strategy='microbatch', {NIGHT}",
+    "external": "materialized='external', location='FOLDER/orders.parquet'",
+    "own": "materialized='by_hand'",
+    "hooked": "materialized='table', pre_hook='select 1'",
+}
+NEEDS = {
+    "materialized_view": "materialized_views",
+    "merge": "merge",
+    "merge_in_part": "merge",
+    "external": "external_files",
+}
+QUERY = "select id, mark, happened from {{ source('raw', 'lines') }}"
+TESTS = """
+      - name: id
+        data_type: integer
+        constraints: [{type: not_null}, {type: primary_key}]
+        data_tests: [not_null]
+      - name: mark
+        data_type: integer
+        data_tests: [{accepted_values: {values: [0], quote: false}}, {not_null: {name: mild, severity: warn}}]
+      - {name: happened, data_type: timestamp}
+"""
+OWN = """
+{% materialization by_hand, default %}
+  {% call statement('main') %}drop table if exists {{ this }}{% endcall %}
+  {% call statement('main') %}create table {{ this }} as {{ sql }}{% endcall %}
+  {{ return({'relations': [this]}) }}
+{% endmaterialization %}
+{% macro get_incremental_by_hand_sql(arg_dict) %}
+  insert into {{ arg_dict['target_relation'] }} select * from {{ arg_dict['temp_relation'] }} where id > 1
+{% endmacro %}
+"""
+SPAN = {"event_time_start": "2020-01-01", "event_time_end": "2020-01-03"}
+
+
+def shop(bench: Bench, root: Path, files: dict[str, str], kind: str = "models") -> Project:
+    """A project whose node `orders` is audited, over a source that the test writes."""
+    names = f"database: {bench.schema.database}, schema: '{bench.schema.schema}'"
+    source = f"{{name: raw, {names}, tables: [{{name: lines, config: {{event_time: happened}}}}]}}"
+    properties = (
+        f"sources: [{source}]\n{kind}:\n  - name: orders\n    config: {{publish: audited}}\n    columns:{TESTS}"
+    )
+    return Project(bench, root).write({**files, f"{kind}/schema.yml": properties})
+
+
+def fill(bench: Bench, *marks: int) -> None:
+    """The source is there, with those rows; what reads it goes on."""
+    place = bench.spelled("lines")
+    made = f"create table if not exists {place} (id integer, mark integer, happened timestamp)"
+    bench.connection.execute(made)
+    bench.connection.execute(f"delete from {place}")
+    rows = ", ".join(
+        f"({number}, {mark}, cast('2020-01-0{number} 12:00:00' as timestamp))" for number, mark in enumerate(marks, 1)
+    )
+    bench.connection.execute(f"insert into {place} values {rows}")
+
+
+def marks(bench: Bench, name: str = "orders") -> list[int]:
+    """The marks that stand there, in order."""
+    return sorted(row[0] for row in bench.connection.execute(f"select mark from {bench.spelled(name)}").rows)
+
+
+@dataclass
+class Seen:
+    """What a reader has met."""
+
+    reads: int = 0
+    bad: int = 0
+    longest: float = 0.0
+    errors: set[str] = field(default_factory=set)
+
+
+@contextmanager
+def polled(bench: Bench, *names: str) -> Iterator[Seen]:
+    """A reader of its own session looks for bad rows in these relations again and again."""
+    seen, stop = Seen(), threading.Event()
+
+    def read() -> None:
+        session = bench.adapter.connect()
+        while not stop.is_set():
+            for name in names:
+                began = time.monotonic()
+                try:
+                    found = session.execute(f"select count(*) from {bench.spelled(name)} where mark = {BAD}").scalar()
+                    seen.bad += int(found)
+                except DatabaseError as error:
+                    seen.errors.add(error.message.partition("\n")[0])
+                seen.longest = max(seen.longest, time.monotonic() - began)
+                seen.reads += 1
+        session.close()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        while not seen.reads:
+            time.sleep(0.001)
+        yield seen
+        end = seen.reads + 2 * len(names)
+        while seen.reads < end:
+            time.sleep(0.001)
+    finally:
+        stop.set()
+        reader.join()
+
+
+def names_of(bench: Bench) -> set[str]:
+    """The relations of the test's schema."""
+    return {info.relation.identifier or "" for info in bench.connection.relations((bench.schema,))}
+
+
+def audited(bench: Bench, project: Project, give: Any, kept: int, full: bool = False) -> None:
+    """Rows come that fail: nothing of them is seen; they are kept until the next audit passes."""
+    give(0, 0)
+    assert ended(project.run(**SPAN)) == ("success", "")
+    before = marks(bench)
+    assert set(before) == {0}
+    give(0, BAD)
+    with polled(bench, "orders") as seen:
+        finished = project.run(**SPAN, **({"full_refresh": True} if full else {}))
+    status, message = ended(finished)
+    assert status in ("error", "partial success"), (status, message)
+    assert "is not published: 1 of " in message or "is not published: 1 test failed" in message
+    assert "accepted_values_orders_mark" in message, message
+    assert "orders__failed`" in message, message
+    assert not seen.bad
+    assert not seen.errors
+    assert set(marks(bench)) == {0}
+    assert len(marks(bench)) >= len(before)
+    assert BAD in marks(bench, "orders__failed")
+    assert len(marks(bench, "orders__failed")) == kept
+    tests = {name: one for name, one in finished.items() if name.startswith("accepted_values")}
+    assert [(one.status, one.failures) for one in tests.values()] == [("fail", 1)]
+    assert finished["mild"].status == "skipped"
+    give(0, 0)
+    finished = project.run(**SPAN)
+    assert ended(finished) == ("success", "")
+    assert {one.status for one in finished.values()} <= {"success", "pass"}
+    assert "orders__failed" not in names_of(bench)
+    assert not [name for name in names_of(bench) if leftover(name)]
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_model_is_published_once_its_tests_have_passed(bench: Bench, tmp_path: Path, kind: str) -> None:
+    """Old rows are read until then; what fails is kept aside, under the project's name for it."""
+    needed = NEEDS.get(kind)
+    if needed and not getattr(bench.adapter.capabilities, needed):
+        pytest.skip(f"{bench.warehouse.name} has no {needed}")
+    config = MODELS[kind].replace("FOLDER", str(tmp_path))
+    files = {"models/orders.sql": f"{{{{ config({config}) }}}}\n{QUERY}", "macros/own.sql": OWN}
+    project = shop(bench, tmp_path / "shop", files)
+    # A slice of its own is refused alone; whoever replaces parts keeps only what came new.
+    kept = 1 if kind == "microbatch" else 2
+    if kind in ("append", "own_strategy"):
+        _appended(bench, project)
+        return
+    audited(bench, project, lambda *given: fill(bench, *given), kept)
+
+
+def _appended(bench: Bench, project: Project) -> None:
+    fill(bench, 0, 0)
+    assert ended(project.run()) == ("success", "")
+    fill(bench, 0, BAD)
+    with polled(bench, "orders") as seen:
+        status, message = ended(project.run())
+    assert status == "error"
+    assert "orders__failed" in message
+    assert not seen.bad
+    assert not seen.errors
+    assert marks(bench) == [0, 0]
+    assert marks(bench, "orders__failed") == [0, BAD]
+    fill(bench, 0)
+    assert ended(project.run()) == ("success", "")
+    assert set(marks(bench)) == {0}
+    assert "orders__failed" not in names_of(bench)
+
+
+@pytest.mark.parametrize("kind", ["merge", "microbatch", "append"])
+def test_built_anew(bench: Bench, tmp_path: Path, kind: str) -> None:
+    """Also where a table is built from nothing, its rows wait beside it."""
+    files = {"models/orders.sql": f"{{{{ config({MODELS[kind]}) }}}}\n{QUERY}"}
+    audited(bench, shop(bench, tmp_path / "shop", files), lambda *given: fill(bench, *given), 2, full=True)
+
+
+def test_a_python_model(bench: Bench, tmp_path: Path) -> None:
+    """Its rows are audited like those of a query."""
+    code = "def model(dbt, session):\n    dbt.config(materialized='table')\n    return dbt.source('raw', 'lines')\n"
+    audited(bench, shop(bench, tmp_path / "shop", {"models/orders.py": code}), lambda *given: fill(bench, *given), 2)
+
+
+def test_a_seed(bench: Bench, tmp_path: Path) -> None:
+    """The rows of the file wait beside the table, which stays the same."""
+    root = tmp_path / "shop"
+    project = shop(bench, root, {}, kind="seeds")
+
+    def give(*given: int) -> None:
+        rows = "".join(f"{number},{mark},2020-01-0{number} 12:00:00\n" for number, mark in enumerate(given, 1))
+        (root / "seeds/orders.csv").write_text(f"id,mark,happened\n{rows}")
+
+    audited(bench, project, give, 2)
+
+
+def test_a_view(bench: Bench, tmp_path: Path) -> None:
+    """Another view takes the place of the old one only once its rows have passed; they are kept as they were then."""
+    root = tmp_path / "shop"
+    project = shop(bench, root, {"models/orders.sql": ""})
+    fill(bench, 0, 0)
+
+    def give(*given: int) -> None:
+        rows = " union all ".join(f"select {number} as id, {mark} as mark" for number, mark in enumerate(given, 1))
+        (root / "models/orders.sql").write_text(rows)
+
+    audited(bench, project, give, 2)
+
+
+def test_a_snapshot(bench: Bench, tmp_path: Path) -> None:
+    """The versions that a run would add are taken back, and kept."""
+    config = "strategy='check', unique_key='id', check_cols=['mark']"
+    text = f"{{% snapshot orders %}}{{{{ config({config}) }}}}\n{QUERY}\n{{% endsnapshot %}}"
+    project = shop(bench, tmp_path / "shop", {"snapshots/orders.sql": text}, kind="snapshots")
+    audited(bench, project, lambda *given: fill(bench, *given), 1)
+
+
+def test_the_first_time(bench: Bench, tmp_path: Path) -> None:
+    """Where nothing stands, nothing is seen."""
+    for number, kind in enumerate(("table", "merge", "microbatch")):
+        if NEEDS.get(kind) and not getattr(bench.adapter.capabilities, NEEDS[kind]):
+            continue
+        files = {"models/orders.sql": f"{{{{ config({MODELS[kind]}) }}}}\n{QUERY}"}
+        project = shop(bench, tmp_path / f"shop{number}", files)
+        fill(bench, 0, BAD)
+        assert ended(project.run(**SPAN))[0] == "error"
+        assert "orders" not in names_of(bench)
+        assert marks(bench, "orders__failed") == [0, BAD]
+
+
+def test_hooks_before_are_taken_back(bench: Bench, tmp_path: Path) -> None:
+    """What a hook has done to the standing table is not seen either; the rows are kept all the same."""
+    hook = "{% if is_incremental() %}delete from {{ this }}{% endif %}"
+    config = f'materialized="incremental", incremental_strategy="append", pre_hook="{hook}"'
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": f"{{{{ config({config}) }}}}\n{QUERY}"})
+    fill(bench, 0, 0)
+    assert ended(project.run()) == ("success", "")
+    fill(bench, 0, BAD)
+    with polled(bench, "orders") as seen:
+        assert ended(project.run())[0] == "error"
+    assert not seen.bad
+    assert marks(bench) == [0, 0]
+    assert marks(bench, "orders__failed") == [0, BAD]
+
+
+def test_what_is_in_the_way_of_kept_rows_stays(bench: Bench, tmp_path: Path) -> None:
+    """A relation of that name that is not ours is left alone; the message says so."""
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": f"{{{{ config(materialized='table') }}}}\n{QUERY}"})
+    fill(bench, 0, BAD)
+    bench.connection.execute(f"create table {bench.spelled('orders__failed')} as select 7 as mark")
+    status, message = ended(project.run())
+    assert status == "error"
+    assert "the rows are not kept" in message
+    assert "stands there and was not made for that" in message
+    assert marks(bench, "orders__failed") == [7]
+
+
+def test_what_a_test_hangs_on_is_built_after_what_it_reads_besides(bench: Bench, tmp_path: Path) -> None:
+    """So its rows are seen only once they fit those of the other; neither stands on the other."""
+    relation = "{relationships: {to: ref('people'), field: id}}"
+    files = {
+        "models/orders.sql": f"{{{{ config(materialized='table') }}}}\n{QUERY}",
+        "models/people.sql": "{{ config(materialized='table') }}select 1 as id, 0 as mark",
+        "models/more.yml": "models: [{name: people, columns: [{name: id, data_tests: [unique]}]}]\n",
+    }
+    root = tmp_path / "shop"
+    project = shop(bench, root, files)
+    text = (root / "models/schema.yml").read_text().replace("[not_null]", f"[not_null, {relation}]")
+    (root / "models/schema.yml").write_text(text)
+    fill(bench, 0)
+    assert {one.status for one in project.run().values()} <= {"success", "pass"}
+    fill(bench, 0, 0)
+    finished = project.run()
+    assert "relationships_orders_id" in ended(finished)[1]
+    assert ended(finished, "people") == ("success", "")
+    assert marks(bench) == [0]
+    (root / "models/people.sql").write_text("{{ config(materialized='table') }}select 1 as id union all select 2 as id")
+    assert {one.status for one in project.run().values()} <= {"success", "pass"}
+    assert marks(bench) == [0, 0]
+
+
+def test_tests_over_two_tables_are_asked_with_the_later_one(bench: Bench, tmp_path: Path) -> None:
+    """A relationship to a table that stands is part of the audit; one to what stands on the model is not."""
+    files = {
+        "models/orders.sql": f"{{{{ config(materialized='table') }}}}\n{QUERY}",
+        "models/below.sql": "select id, mark from {{ ref('orders') }}",
+        "models/people.sql": "{{ config(materialized='table') }}select 1 as id, 0 as mark",
+        "tests/known.sql": "select * from {{ ref('orders') }} where id not in (select id from {{ ref('people') }})",
+        "tests/same.sql": "select * from {{ ref('orders') }} where id not in (select id from {{ ref('below') }})",
+    }
+    project = shop(bench, tmp_path / "shop", files)
+    fill(bench, 0)
+    assert {one.status for one in project.run().values()} <= {"success", "pass"}
+    fill(bench, 0, 0)
+    # `people` stands and is no part of this run.
+    finished = project.run(select=("orders",))
+    assert ended(finished)[0] == "error"
+    assert "known (1)" in ended(finished)[1]
+    assert marks(bench) == [0]

@@ -1,0 +1,164 @@
+"""Tests fused and alone: whatever the rows are, the verdict, the count and the message are the same."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conformance.bench import Bench
+from conformance.projects import Project
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eltbuild.compile.compiler import Compiler
+from eltbuild.compile.relations import text_of
+from eltbuild.project.resources import Node
+from eltbuild.quality import data_tests
+from eltbuild.quality.data_tests import Outcome
+from eltbuild.quality.measures.measure import Measure, outcomes
+from eltbuild.quality.measures.recognition import measured
+
+FOLDER = Path(__file__).parent / "measured"
+NUMBERS = ("id", "n", "n_records")
+TEXTS = ("code", 'größe "x"', "select", "eltbuild_value_0")
+PLAIN = ("id", "n", "n_records", "eltbuild_value_0", "code", "day")
+TABLE = 'Odd "things"'
+
+numbers = st.none() | st.integers(-1, 4)
+texts = st.none() | st.sampled_from(["", "a", "A", "b", "it's", "ä ''", "xyz"])
+days = st.none() | st.dates(datetime.date(2023, 12, 30), datetime.date(2024, 1, 3))
+rows = st.lists(st.tuples(*[numbers] * len(NUMBERS), *[texts] * len(TEXTS), days), max_size=7)
+others = st.lists(st.tuples(numbers), max_size=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A test with its text."""
+
+    node: Node
+    sql: str
+    measure: Measure
+
+
+def given_tests(kind: str, column: str, other: str) -> Any:
+    """The tests of a kind of column, named after it."""
+    text = (FOLDER / "tests.yml").read_text(encoding="utf-8").replace("OTHERS", json.dumps(other)[1:-1])
+    return yaml.safe_load(text.replace("NAME", "".join(filter(str.isalnum, column.replace("_", "x")))))[kind]
+
+
+def sources(bench: Bench) -> str:
+    """A properties file with all tests of both tables."""
+    other = bench.spelled("others").replace("\\", "\\\\")
+    columns = [
+        {"name": name if name in PLAIN else bench.writer.quote(name), "data_tests": given_tests(kind, name, other)}
+        for kind, names in (("numbers", NUMBERS), ("texts", TEXTS), ("days", ("day",)))
+        for name in names
+    ]
+    things = {"name": "things", "identifier": TABLE, "data_tests": given_tests("table", "", other), "columns": columns}
+    source = {"name": "raw", "schema": bench.schema.schema, "tables": [{"name": "others"}, things]}
+    return json.dumps({"version": 2, "sources": [source]})
+
+
+@pytest.fixture
+def written(bench: Bench, tmp_path: Path) -> tuple[str, Sequence[Written]]:
+    """The table as its tests name it, and the tests."""
+    files = {
+        "tests/generic/kinds.sql": (FOLDER / "kinds.sql").read_text(encoding="utf-8"),
+        "models/sources.yml": sources(bench),
+    }
+    with Project(bench, tmp_path).write(files).opened("compile") as opened:
+        compiler = Compiler(opened.session)
+        nodes = [node for node in opened.project.nodes.values() if node.resource_type == "test"]
+        compiled = [(node, compiler.compile(node).sql or "") for node in nodes]
+        relation = text_of(opened.session, "source.shop.raw.things", {})
+    found = [(node, sql, measured(node, sql, relation, bench.writer)) for node, sql in compiled]
+    return relation, [Written(node, sql, measure) for node, sql, measure in found if measure is not None]
+
+
+def create(bench: Bench) -> None:
+    """Both tables, empty."""
+    typed = [*((name, "integer") for name in NUMBERS), *((name, "varchar") for name in TEXTS), ("day", "date")]
+    names = ", ".join(f"{bench.writer.quote(name)} {kind}" for name, kind in typed)
+    bench.connection.execute(f"create table {bench.spelled(TABLE)} ({names})")
+    bench.connection.execute(f"create table {bench.spelled('others')} (other_id integer)")
+
+
+def fill(bench: Bench, name: str, given: Sequence[Sequence[Any]]) -> None:
+    """The table holds these rows and no others."""
+    bench.connection.execute(f"delete from {bench.spelled(name)}")
+    if given:
+        values = ", ".join(f"({', '.join(map(bench.writer.literal, row))})" for row in given)
+        bench.connection.execute(f"insert into {bench.spelled(name)} values {values}")
+
+
+def alone(bench: Bench, test: Written) -> Outcome:
+    """How the test ends when it is asked by itself."""
+    return data_tests.verdict(test.node, bench.connection.execute(data_tests.question(test.node, test.sql)))
+
+
+def fused(bench: Bench, relation: str, tests: Sequence[Written]) -> Mapping[str, Outcome | None]:
+    """How the tests end when they are asked together."""
+    found = outcomes(relation, [test.measure for test in tests], lambda sql: bench.connection.execute(sql).rows[0])
+    return {test.node.id: outcome for test, outcome in zip(tests, found, strict=True)}
+
+
+def test_fused_and_alone_are_the_same(bench: Bench, written: tuple[str, Sequence[Written]]) -> None:
+    relation, tests = written
+    create(bench)
+    told: set[str] = set()
+
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(rows, others)
+    def same(things: Sequence[Sequence[Any]], other: Sequence[Sequence[Any]]) -> None:
+        fill(bench, TABLE, things)
+        fill(bench, "others", other)
+        together = fused(bench, relation, tests)
+        for test in tests:
+            by_itself = alone(bench, test)
+            found = together[test.node.id]
+            if found is None:
+                assert by_itself.failures, f"{test.node.name} fails nowhere: {test.measure.expressions}"
+            else:
+                assert found == by_itself, f"{test.node.name}: {test.measure}"
+                told.add(test.node.id)
+
+    same()
+    assert told == {test.node.id for test in tests}
+
+
+def test_many_rows(bench: Bench, written: tuple[str, Sequence[Written]]) -> None:
+    """What is told of few rows in one way is told of many in another."""
+    relation, tests = written
+    create(bench)
+    columns = ["i"] * len(NUMBERS) + [f"'k' || i {'/ 2' if n else ''}" for n in range(len(TEXTS))] + ["null"]
+    series = "generate_series(1, 12000)"
+    bench.connection.execute(f"insert into {bench.spelled(TABLE)} select {', '.join(columns)} from {series} as s(i)")
+    together = fused(bench, relation, tests)
+    for test in tests:
+        by_itself = alone(bench, test)
+        assert together[test.node.id] in (by_itself, None) if by_itself.failures else (by_itself,), test.node.name
+
+
+AGGREGATES = ("not_null", "in_range", "holds", "holds_of_each", "matches", "length_between", "not_blank", "not_in_set",
+              "grouped_in_set", "row_count_between", "distinct_count", "has_value", "not_constant",
+              "filled", "recent", "pairs", "accepted_values", "aggregate_between")  # fmt: skip
+ASKED = ("relationships", "in_set", "has_some_value", "unique_combination", "sequential", "apart", "as_many_rows",
+         "same_values", "found_where", "failing_amount")  # fmt: skip
+LIMITED = ("holds_between", "holds_subquery", "quantile_", "rows_")
+
+
+def test_which_kinds_are_aggregates(bench: Bench, written: tuple[str, Sequence[Written]]) -> None:
+    for test in written[1]:
+        assert test.node.test is not None
+        kind, name = test.node.test.name, test.node.name
+        if kind in AGGREGATES and not any(part in name for part in LIMITED) and "_field" not in name:
+            assert test.measure.expressions, (name, test.sql)
+        if kind in ASKED:
+            assert test.measure.queries, (name, test.sql)
+            assert not test.measure.expressions, (name, test.sql)

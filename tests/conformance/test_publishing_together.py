@@ -1,0 +1,290 @@
+"""`publish: run` on every warehouse: all that a run builds is seen together at its end, or nothing of it ever."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conformance.bench import Bench
+from conformance.projects import Project, ended
+from conformance.test_auditing import BAD, MODELS, NEEDS, OWN, QUERY, SPAN, fill, marks, names_of, polled, shop
+
+from eltbuild.errors import UsageError
+from eltbuild.plan.publish import leftover
+
+BELOW = {
+    "models/below.sql": "{{ config(materialized='table') }}select * from {{ ref('orders') }}",
+    "models/seen.sql": "select * from {{ ref('below') }}",
+}
+
+
+def model(kind: str = "table", text: str = QUERY, more: str = "") -> str:
+    """The text of a model."""
+    return f"{{{{ config({MODELS[kind]}{more}) }}}}\n{text}"
+
+
+def built(bench: Bench) -> list[str]:
+    """The relations that the state knows to have been built, in order."""
+    place = bench.spelled("built")
+    return [str(row[0]) for row in bench.connection.execute(f"select node from {place} order by happened").rows]
+
+
+def leftovers(bench: Bench) -> list[str]:
+    """Names of relations that a run made for its own use."""
+    return [name for name in names_of(bench) if leftover(name)]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MODELS if kind != "external"])
+def test_all_or_nothing(bench: Bench, tmp_path: Path, kind: str) -> None:
+    """A row that fails a test anywhere keeps everything as it was, whatever builds it."""
+    needed = NEEDS.get(kind)
+    if needed and not getattr(bench.adapter.capabilities, needed):
+        pytest.skip(f"{bench.warehouse.name} has no {needed}")
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": model(kind), "macros/own.sql": OWN, **BELOW})
+    fill(bench, 0, 0)
+    finished = project.run(publish="run", **SPAN)
+    assert {one.status for one in finished.values()} <= {"success", "pass"}
+    before = marks(bench)
+    known = built(bench)
+    fill(bench, 0, BAD)
+    with polled(bench, "orders", "below", "seen") as seen:
+        finished = project.run(publish="run", **SPAN)
+    assert not seen.bad
+    assert not seen.errors
+    assert ended(finished, "orders")[0] == "skipped"
+    assert finished["orders"].message == "built, not published: test accepted_values_orders_mark__False__0 failed"
+    assert {finished[name].status for name in ("below", "seen")} == {"skipped"}
+    assert [one.failures for name, one in finished.items() if name.startswith("accepted")] == [1]
+    assert any(text.startswith("nothing of this run is published, since test accepted_values") for text in project.said)
+    assert marks(bench) == marks(bench, "below") == marks(bench, "seen") == before
+    assert built(bench) == known
+    assert not leftovers(bench)
+    fill(bench, 0, 0)
+    finished = project.run(publish="run", **SPAN)
+    assert {one.status for one in finished.values()} <= {"success", "pass"}
+    assert set(marks(bench)) == {0}
+
+
+def test_seeds_snapshots_and_python(bench: Bench, tmp_path: Path) -> None:
+    """What stands on a seed, in SQL or Python, reads the rows that nobody else sees yet."""
+    files = {
+        "seeds/raw.csv": "id,mark\n1,5\n",
+        "models/orders.py": "def model(dbt, session):\n    return dbt.ref('raw')\n",
+        "models/last.sql": "select * from {{ ref('orders') }} union all select * from {{ ref('raw') }}",
+        "snapshots/past.sql": "{% snapshot past %}{{ config(strategy='check', unique_key='id', check_cols='all') }}"
+        "select id, mark from {{ ref('orders') }}{% endsnapshot %}",
+        "tests/small.sql": "select * from {{ ref('last') }} where mark > 6",
+    }
+    root = tmp_path / "shop"
+    project = Project(bench, root).write(files)
+    for mark in (5, 6):
+        (root / "seeds/raw.csv").write_text(f"id,mark\n1,{mark}\n")
+        finished = project.run(publish="run")
+        assert {name: one.message for name, one in finished.items() if one.status not in ("success", "pass")} == {}
+        assert marks(bench, "orders") == [mark]
+        assert marks(bench, "last") == [mark, mark]
+    assert marks(bench, "past") == [5, 6]
+    (root / "seeds/raw.csv").write_text("id,mark\n1,7\n")
+    finished = project.run(publish="run")
+    assert finished["small"].status == "fail"
+    assert marks(bench, "raw") == [6]
+    assert marks(bench, "past") == [5, 6]
+
+
+def test_the_first_time_nothing_stands(bench: Bench, tmp_path: Path) -> None:
+    """Also what was never there before is not there afterwards."""
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": model(), **BELOW})
+    fill(bench, 0, BAD)
+    project.run(publish="run")
+    assert not names_of(bench) & {"orders", "below", "seen"}
+
+
+def test_an_error_ends_the_run(bench: Bench, tmp_path: Path) -> None:
+    """What the engine refuses has ended the transaction: nothing else is tried, and all is told."""
+    files = {
+        "models/a.sql": "{{ config(materialized='table') }}select 1 as a",
+        "models/b.sql": "{{ config(materialized='table') }}select cast('x' as integer) as b from {{ ref('a') }}",
+        "models/c.sql": "select 1 as c from {{ ref('a') }}",
+        "models/d.sql": "select 1 as d from {{ ref('b') }}",
+        "models/schema.yml": "models: [{name: a, columns: [{name: a, data_tests: [not_null]}]}]",
+    }
+    project = Project(bench, tmp_path / "shop").write(files)
+    finished = project.run("run", publish="run")
+    statuses = {name: one.status for name, one in finished.items()}
+    assert statuses["b"] == "error"
+    assert {statuses[name] for name in "acd"} == {"skipped"}
+    assert finished["a"].message == "built, not published: model b failed"
+    assert not names_of(bench) & set("abcd")
+
+
+def test_tests_that_are_no_part_of_the_run_are_asked_at_its_end(bench: Bench, tmp_path: Path) -> None:
+    """`run` has no tests of its own; what it publishes has passed them all the same."""
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": model(), **BELOW})
+    fill(bench, 0)
+    assert {one.status for one in project.run("run", publish="run").values()} == {"success"}
+    fill(bench, BAD)
+    finished = project.run("run", publish="run")
+    status, message = ended(finished)
+    assert status == "error"
+    assert "1 of 2 tests failed: accepted_values_orders_mark" in message
+    assert finished["seen"].status == "skipped"
+    assert marks(bench) == marks(bench, "seen") == [0]
+
+
+def test_what_ends_the_transaction_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """A hook that commits would show a part of the run."""
+    files = {
+        "models/orders.sql": "{{ config(materialized='table', post_hook='select 1; commit; begin') }}select 0 as mark",
+        "models/other.sql": "{{ config(materialized='table') }}select 'a; commit' as mark",
+    }
+    project = Project(bench, tmp_path / "shop").write(files)
+    finished = project.run(publish="run")
+    status, message = ended(finished)
+    assert status == "error"
+    assert "would end the transaction" in message
+    assert not names_of(bench) & {"orders", "other"}
+    assert ended(project.run(publish="run", select=("other",)), "other")[0] == "success"
+
+
+def test_what_no_transaction_holds_is_refused_beforehand(bench: Bench, tmp_path: Path) -> None:
+    """Hooks outside of the transaction, and files, are told before anything is done."""
+    hook = "{'sql': 'select 1', 'transaction': false}"
+    files = {
+        "models/orders.sql": f"{{{{ config(materialized='table', post_hook={hook}) }}}}select 1 as a",
+        "models/files.sql": "{{ config(materialized='external') }}select 1 as a",
+        "models/fine.sql": "select 1 as a",
+    }
+    project = Project(bench, tmp_path / "shop").write(files)
+    with pytest.raises(UsageError) as refused:
+        project.run(publish="run")
+    assert "outside of its transaction" in str(refused.value)
+    assert "written to files" in str(refused.value)
+    assert not names_of(bench)
+    assert ended(project.run(publish="run", select=("fine",)), "fine")[0] == "success"
+
+
+def test_a_config_is_enough(bench: Bench, tmp_path: Path) -> None:
+    """One node that asks for it decides for the run; the flag decides otherwise."""
+    files = {
+        "models/orders.sql": "{{ config(materialized='table', publish='run') }}select 1 as mark",
+        "tests/none.sql": "select * from {{ ref('orders') }}",
+    }
+    project = Project(bench, tmp_path / "shop").write(files)
+    assert project.run()["orders"].status == "skipped"
+    assert "orders" not in names_of(bench)
+    assert project.run(publish="immediate")["orders"].status == "success"
+    assert marks(bench) == [1]
+
+
+@pytest.mark.parametrize("when", ["in the midst", "at the commit"])
+def test_a_lost_connection(bench: Bench, tmp_path: Path, when: str) -> None:
+    """What was built before goes with the session; nothing is tried again outside of its transaction."""
+    if not bench.warehouse.ending:
+        pytest.skip("nobody else can end a session there")
+    ending = bench.warehouse.ending.format(f"({bench.warehouse.session})")
+    files = {
+        "models/a.sql": "{{ config(materialized='table') }}select 1 as mark",
+        "models/b.sql": f"{{{{ config(materialized='table', pre_hook=\"{ending}\") }}}}select 1 as b from {{{{ ref('a') }}}}",
+        "models/c.sql": "{{ config(materialized='table') }}select 1 as mark",
+    }
+    if when == "at the commit":
+        files["models/b.sql"] = "{{ config(materialized='table') }}select 1 as b from {{ ref('a') }}"
+        files["tests/z.sql"] = f"-- {{{{ ref('b') }}}}\nselect 1 as z where ({ending}) is null"
+    project = Project(bench, tmp_path / "shop").write(files)
+    finished = project.run(publish="run")
+    assert "success" not in {one.status for one in finished.values()}
+    assert any(one.status == "error" for one in finished.values())
+    assert not names_of(bench) & {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("kind", ["table", "materialized_view", "delete+insert", "merge"])
+def test_readers_do_not_wait_for_tests(bench: Bench, tmp_path: Path, kind: str) -> None:
+    """While the tests of an audit are asked, what stands can be read."""
+    if not bench.warehouse.readers_wait:
+        pytest.skip("no reader ever waits there")
+    needed = NEEDS.get(kind)
+    if needed and not getattr(bench.adapter.capabilities, needed):
+        pytest.skip(f"{bench.warehouse.name} has no {needed}")
+    slow = "select * from {{ ref('orders') }} where (select pg_advisory_xact_lock(4711)) is null"
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": model(kind), "tests/slow.sql": slow})
+    fill(bench, 0, 0)
+    assert ended(project.run())[0] == "success"
+    bench.connection.execute("select pg_advisory_lock(4711)")
+    finished: dict[str, Any] = {}
+    run = threading.Thread(target=lambda: finished.update(project.run()))
+    run.start()
+    reader = bench.adapter.connect()
+    try:
+        waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = 4711"
+        while run.is_alive() and not reader.execute(waits).scalar():
+            pass
+        reader.execute("set statement_timeout = '60s'")
+        assert reader.execute(f"select count(*) from {bench.spelled('orders')}").scalar() == 2
+        assert not finished
+    finally:
+        bench.connection.execute("select pg_advisory_unlock(4711)")
+        run.join()
+        reader.close()
+    assert ended(finished)[0] == "success"
+
+
+def test_readers_do_not_wait_for_the_end_of_the_run(bench: Bench, tmp_path: Path) -> None:
+    """What has the columns that it had is read as it was, until all is published; views on it stay."""
+    if not bench.warehouse.readers_wait:
+        pytest.skip("no reader ever waits there")
+    slow = "select * from {{ ref('seen') }} where (select pg_advisory_xact_lock(4712)) is null"
+    files = {"models/orders.sql": model(), "tests/slow.sql": slow, "seeds/few.csv": "mark\n0\n", **BELOW}
+    project = shop(bench, tmp_path / "shop", files)
+    fill(bench, 0, 0)
+    assert "error" not in {one.status for one in project.run(publish="run").values()}
+    fill(bench, 0, 0, 0)
+    bench.connection.execute("select pg_advisory_lock(4712)")
+    finished: dict[str, Any] = {}
+    run = threading.Thread(target=lambda: finished.update(project.run(publish="run")))
+    run.start()
+    reader = bench.adapter.connect()
+    try:
+        waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = 4712"
+        while run.is_alive() and not reader.execute(waits).scalar():
+            pass
+        reader.execute("set statement_timeout = '60s'")
+        counts = [
+            reader.execute(f"select count(*) from {bench.spelled(name)}").scalar()
+            for name in ("orders", "below", "seen", "few")
+        ]
+        assert counts == [2, 2, 2, 1]
+        assert not finished
+    finally:
+        bench.connection.execute("select pg_advisory_unlock(4712)")
+        run.join()
+        reader.close()
+    assert {one.status for one in finished.values()} <= {"success", "pass"}
+    assert len(marks(bench)) == len(marks(bench, "below")) == len(marks(bench, "seen")) == 3
+
+
+def test_an_interrupt_publishes_nothing(bench: Bench, tmp_path: Path) -> None:
+    """Whoever stops the run finds all as it was."""
+    from eltbuild.commands.execution import Execution
+    from eltbuild.commands.selecting import choose
+    from eltbuild.run.events import Built, Finished
+
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": model(), **BELOW})
+    fill(bench, 0)
+    with project.opened("build", publish="run") as opened:
+        execution = Execution(opened=opened, command="build", chosen=choose(opened, "build"))
+        events = execution.events()
+        told = []
+        for event in events:
+            told.append(event)
+            if isinstance(event, Built):
+                told.append(events.throw(KeyboardInterrupt()))
+                break
+        told += list(events)
+    assert execution.results is not None
+    assert execution.results.interrupted
+    statuses = {one.node: one.status for one in told if isinstance(one, Finished)}
+    assert statuses["model.shop.orders"] == "skipped"
+    assert "success" not in statuses.values()
+    assert not names_of(bench) & {"orders", "below", "seen"}

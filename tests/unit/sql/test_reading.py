@@ -1,0 +1,41 @@
+"""What a query reads and gives, by its text."""
+
+from __future__ import annotations
+
+from eltbuild.relation import Column
+from eltbuild.sql.reading import Reading, projected, reading_of
+
+
+def test_columns_are_told_by_the_table_they_are_read_from():
+    found = reading_of(
+        "with b as (select x, o.y from orders o join people p on o.id = p.oid where z > 1)"
+        " select x, sum(y) as k from b group by k order by k",
+        "duckdb",
+    )
+    assert found.columns == {"orders": ("y", "id"), "people": ("oid",)}
+    assert sorted(found.loose) == [("x", ("orders", "people")), ("z", ("orders", "people"))]
+    assert found.stars == frozenset()
+    assert ("id", "oid") in found.equal
+
+
+def test_stars_and_keys_that_have_one_name():
+    found = reading_of("select a.*, b.c from A a join b using (id)", "postgres")
+    assert found.stars == {"a"}
+    assert ("id",) in found.equal
+    assert reading_of("select * exclude (x), count(*) from t", "duckdb").stars == {"t"}
+    assert reading_of("select count(*) from t", "duckdb").stars == frozenset()
+
+
+def test_what_is_not_understood_tells_nothing():
+    assert reading_of("select from where", "duckdb") == Reading()
+    assert projected("select from where", "duckdb", {}) == ()
+
+
+def test_types_are_told_as_far_as_they_follow():
+    known = {"t": [Column("id", "INTEGER"), Column("x"), Column("amount", "DECIMAL(10, 2)")]}
+    query = "select id, x, x * 2 as twice, cast(x as date) as day, upper(x) as name, count(*) as n, amount / 3 as part from t"
+    found = projected(query, "duckdb", known)
+    assert [column.name for column in found] == ["id", "x", "twice", "day", "name", "n", "part"]
+    assert [column.type for column in found][:6] == ["INT", "", "", "DATE", "TEXT", "BIGINT"]
+    assert [column.name for column in projected("select * from t", "duckdb", known)] == ["id", "x", "amount"]
+    assert projected("select * from elsewhere", "duckdb", known) == ()

@@ -1,0 +1,82 @@
+"""One engine's SQL in another's words: what is adjusted, what is refused, and where."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from eltbuild.sql.translations import Refused, strftime_of
+from eltbuild.sql.transpile import Untranslatable, place_of, transpiled, type_in
+
+
+def asked(query: str, source: str = "postgres") -> list[tuple[object, ...]]:
+    return duckdb.execute(transpiled(query, source, "duckdb")).fetchall()
+
+
+def test_the_same_dialect_is_left_untouched():
+    query = "select  1 -- as it is\n"
+    assert transpiled(query, "duckdb", "duckdb") is query
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("7 / 2", 3), ("-7 / 2", -3), ("7 / 2.0", 3.5), ("(7 / 2) / 2", 1), ("sum(7) / count(*)", 7),
+        ("round(1.00005::numeric * 100000)", 100005), ("extract(second from timestamp '2024-01-01 00:00:01.5')", 1.5),
+        ("to_char(date '2024-03-05', 'FMDay, DD Mon YYYY')", "Tuesday, 05 Mar 2024"), ("'abc' similar to '_b%'", True),
+        ("substring('foobar' from 'o.b')", "oob"), ("substring('foo' from 'x')", None),
+    ],
+)  # fmt: skip
+def test_what_the_warehouse_means(expression: str, value: object) -> None:
+    assert asked(f"select {expression}") == [(value,)]
+
+
+def test_a_division_is_typed_only_where_the_dialect_has_that():
+    assert "//" not in transpiled("select a / b from t", "mysql", "duckdb")
+    assert "//" in transpiled("select a / b from t", "trino", "duckdb")
+
+
+@pytest.mark.parametrize(
+    ("query", "line", "column"),
+    [
+        ("select 1,\n  to_char(x, 'Day') from t", 2, 3),
+        ("select a,\n   b similar to c from t", 2, 4),
+    ],
+)
+def test_what_has_no_equal_is_refused_with_its_place(query: str, line: int, column: int) -> None:
+    with pytest.raises(Untranslatable, match="has no equal") as caught:
+        transpiled(query, "postgres", "duckdb")
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+@pytest.mark.parametrize("query", ["select from from", "create table t (a int)", "select 1; select 2", "grant x to y"])
+def test_what_is_no_query_is_refused(query: str) -> None:
+    with pytest.raises(Untranslatable):
+        transpiled(query, "postgres", "duckdb") and asked(query)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("numeric", "DECIMAL(38, 10)"), ("numeric(10,2)", "DECIMAL(10, 2)"), ("jsonb", "JSON"), ("text[]", "TEXT[]"),
+        ("timestamp with time zone", "TIMESTAMPTZ"), ("my_enum", ""), ("citext", ""), ("money", ""), ("", ""),
+        ("no type at all", ""),
+    ],
+)  # fmt: skip
+def test_types(name: str, expected: str) -> None:
+    assert type_in(name, "postgres", "duckdb") == expected
+    if expected:
+        duckdb.execute(f"select cast(null as {expected})")
+
+
+def test_patterns_of_times():
+    assert strftime_of('YYYY-MM-DD"T"HH24:MI:SS.US') == "%Y-%m-%dT%H:%M:%S.%f"
+    assert strftime_of("yyyymmdd 100%") == "%Y%m%d 100%%"
+    for pattern in ("Month", "Q", "D", "WW", "YYYYth"):
+        with pytest.raises(Refused):
+            strftime_of(pattern)
+
+
+def test_the_place_of_a_word_is_that_in_the_code():
+    assert place_of("select 'foo', -- foo\n  FOO(1)", "postgres", "foo") == (2, 3)
+    assert place_of("select 1", "postgres", "foo") == (0, 0)
