@@ -538,6 +538,22 @@ def generate(ctx: click.Context, **flags: Any) -> None:
     _run(ctx, "documents", flags)
 
 
+@command("serve", group=docs, examples="""\
+  eltbuild docs serve
+  eltbuild docs serve --port 9000 --no-browser""")  # fmt: skip
+@click.option("--host", default=None, help="The address to listen at. [default: 127.0.0.1, this machine only]")
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="The port to listen at. [default: 8080]")
+@click.option("--browser/--no-browser", default=None, help="Open a browser. [default: in a terminal]")
+def serve(ctx: click.Context, **flags: Any) -> None:
+    """Show the documentation artifacts in a browser, until stopped.
+
+    \b
+    Served are target/index.html, where there is one, else a page about the project, and the JSON artifacts.
+    Whoever can reach the address can read them.
+    """
+    _run(ctx, "serve", flags)
+
+
 @cli.command("completion", epilog="\b\nExamples:\n  eltbuild completion bash >> ~/.bashrc\n  eltbuild completion fish")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

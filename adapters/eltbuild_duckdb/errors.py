@@ -130,6 +130,12 @@ RULES: tuple[Rule, ...] = (
     _rule(r"TransactionContext Error: .*[Cc]onflict", None, "another connection changed the same rows or table", True),
     _rule(r"Failed to commit: .*constraint violation", None, "another connection wrote the same key", True),
     _rule(
+        r'because this table is main key table of the table "(?P<name>[^"]+)"',
+        None,
+        "a foreign key of `{name}` points to it, such as dbt makes: build `{name}` anew before it, which leaves "
+        "the key out; a kept copy has it until `eltbuild orphans --drop --kept`",
+    ),
+    _rule(
         r"cannot start a transaction within a transaction",
         None,
         "a hook or a macro began a transaction and did not end it",

@@ -66,9 +66,9 @@ class PostgresConnection:
         self._prepared = False
         self._session = connected(opening)
         self._work = Interruptible(self._session)
-        database = self._session.info.dbname
-        default = (target.database or database, target.schema or "public")
-        self._standing = Standing(self._fetch, database, default)
+        # Where the profile leaves the database to the surroundings, no relation of the project names it either.
+        default = (target.database or None, target.schema or "public")
+        self._standing = Standing(self._fetch, self._session.info.dbname, default)
 
     # Statements
 

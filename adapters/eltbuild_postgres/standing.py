@@ -23,7 +23,7 @@ class Standing:
 
     fetch: Fetch
     database: str
-    default: tuple[str, str]
+    default: tuple[str | None, str]
     _types: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def is_elsewhere(self, relation: Relation) -> bool:

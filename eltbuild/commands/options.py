@@ -84,6 +84,9 @@ class Options:
     mask: tuple[str, ...] = ()
     fail_on: str | None = None
     everything: bool | None = None
+    host: str | None = None
+    port: int | None = None
+    browser: bool | None = None
 
     def given(self) -> dict[str, Any]:
         """The flags that were given, by name."""

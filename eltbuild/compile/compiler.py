@@ -159,7 +159,7 @@ class Compiler:
             rendering = Rendering(self.session, node, introspector or self.introspector)
             rendering.places = places or {}
         try:
-            found = test_arguments(rendering, node)
+            found = {key: plain(value) for key, value in test_arguments(rendering, node).items()}
             written = str(node.test.kwargs.get("model"))
             whole = _NARROWED.sub(r"\1", written)
             narrowed = whole != written and node.config.get("where")
@@ -236,6 +236,15 @@ class Compiler:
             if isinstance(explained, EltbuildError):
                 raise
             raise macro_error(explained, macro) from error
+
+
+def plain(value: Any) -> Any:
+    """A value as data: what a template calls a relation, say, as text."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else str(value)
 
 
 def macro_error(error: Exception, macro: Macro) -> CompileError:

@@ -14,13 +14,14 @@ def semantic_links(items: Mapping[NodeId, Unmanaged]) -> dict[NodeId, Unmanaged]
     """The resources with these parents added; a name that nothing has is passed over."""
     measures: dict[str, NodeId] = {}
     metrics: dict[str, NodeId] = {}
+    models = {item.name: id for id, item in items.items() if item.resource_type == "semantic_model"}
     for id, item in items.items():
         if item.resource_type == "semantic_model":
             for measure in _listed(item.body.get("measures")):
                 measures.setdefault(_name(measure), id)
         elif item.resource_type == "metric":
             metrics.setdefault(item.name, id)
-    return {id: _linked(item, measures, metrics) for id, item in items.items()}
+    return {id: _linked(item, measures, metrics, models) for id, item in items.items()}
 
 
 def metrics_of(exposure: Exposure, items: Mapping[NodeId, Unmanaged]) -> tuple[list[NodeId], list[Problem]]:
@@ -35,11 +36,15 @@ def metrics_of(exposure: Exposure, items: Mapping[NodeId, Unmanaged]) -> tuple[l
     return [known[name] for name in exposure.metrics if name in known], missing
 
 
-def _linked(item: Unmanaged, measures: Mapping[str, NodeId], metrics: Mapping[str, NodeId]) -> Unmanaged:
+def _linked(
+    item: Unmanaged, measures: Mapping[str, NodeId], metrics: Mapping[str, NodeId], models: Mapping[str, NodeId]
+) -> Unmanaged:
     match item.resource_type:
         case "metric":
             parameters = _mapping(item.body.get("type_params"))
-            found = [*_known(_measures(parameters), measures), *_known(_metrics(parameters), metrics)]
+            model = _name(_mapping(parameters.get("metric_aggregation_params")).get("semantic_model"))
+            found = [*_known([model], models), *_known(_measures(parameters), measures)]
+            found += _known(_metrics(parameters), metrics)
         case "saved_query":
             names = _listed(_mapping(item.body.get("query_params")).get("metrics"))
             found = [*_known(map(_name, names), metrics)]
@@ -64,6 +69,10 @@ def _metrics(parameters: Mapping[str, Any]) -> Iterator[str]:
     yield _name(parameters.get("denominator"))
     for metric in _listed(parameters.get("metrics")):
         yield _name(metric)
+    yield _name(_mapping(parameters.get("cumulative_type_params")).get("metric"))
+    conversion = _mapping(parameters.get("conversion_type_params"))
+    yield _name(conversion.get("base_metric"))
+    yield _name(conversion.get("conversion_metric"))
 
 
 def _name(given: Any) -> str:

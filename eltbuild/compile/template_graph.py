@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 from eltbuild.compile.macro_links import when_executing
@@ -25,10 +26,12 @@ def template_graph(session: Session, alone: bool = False) -> Mapping[str, Any]:
         if theirs is None:
             theirs = session.kept["graph of operations"] = template_graph(session)
         return theirs
-    held: Shared | None = session.kept.get("graph")
-    if held is None:
-        made = _made(session)
-        held = session.kept["graph"] = Shared({section: shared(items) for section, items in made.items()})
+    # Several nodes may ask at once, and it takes a while.
+    with session.kept.setdefault("making the graph", Lock()):
+        held: Shared | None = session.kept.get("graph")
+        if held is None:
+            made = _made(session)
+            held = session.kept["graph"] = Shared({section: shared(items) for section, items in made.items()})
     return OwnGraph(held)
 
 

@@ -14,6 +14,7 @@ from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, optimizeconst
 from jinja2.lexer import TokenStream
 from jinja2.nativetypes import NativeCodeGenerator
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import missing
 
@@ -142,6 +143,10 @@ OWN_METHODS: Mapping[type, frozenset[str]] = {
 _NOTES = frozenset({"passes_on"})
 
 
+MEMBERS: Mapping[type, frozenset[str]] = {kind: frozenset(dir(kind)) for kind in (dict, SharedDict)}
+"""The attributes of mappings; by any other name a template means what lies in them."""
+
+
 def is_plainly_called(called: Any) -> bool:
     """Whether Jinja has nothing to say on a call: no mark on the function asks for a context, or forbids it."""
     kind = type(called)
@@ -152,9 +157,22 @@ def is_plainly_called(called: Any) -> bool:
     return kind is BUILTIN or getattr(kind, "is_macro", False) is True
 
 
+class ScopeContext(Context):
+    """The names that a template sees, of which its scope is asked once."""
+
+    def resolve_or_missing(self, key: str) -> Any:
+        """The value of a name, or Jinja's `missing`."""
+        if key in self.vars:
+            return self.vars[key]
+        if type(self.parent) is Scope:
+            return self.parent.resolve(key)
+        return super().resolve_or_missing(key)
+
+
 class TemplateEnvironment(SandboxedEnvironment):
     """Text rendering: the sandbox, with a bound on what each operation may make."""
 
+    context_class = ScopeContext
     intercepted_binops = frozenset({"*", "**", "+", "%"})
     code_generator_class: type[CodeGenerator] = BoundedCode
     parser_class: type[BlockParser] = BlockParser
@@ -211,6 +229,8 @@ class TemplateEnvironment(SandboxedEnvironment):
         kind = type(obj)
         if kind in OWN_METHODS and attribute in OWN_METHODS[kind]:
             return getattr(obj, attribute)
+        if kind in MEMBERS and attribute not in MEMBERS[kind]:
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
         if getattr(kind, "holds_macros", False):
             try:
                 return obj[attribute]

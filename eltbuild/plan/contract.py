@@ -31,6 +31,18 @@ def is_enforced(node: Node) -> bool:
     return isinstance(contract, Mapping) and contract.get("enforced") in (True, "true", "True")
 
 
+def is_asked(node: Node) -> bool:
+    """Whether constraints that the engine does not enforce are asked: not where the contract says `ask: false`."""
+    contract = node.config.get("contract")
+    return not (isinstance(contract, Mapping) and contract.get("ask") in (False, "false", "False"))
+
+
+def bare(name: Any) -> str:
+    """A name of a column without the quotes around it, if it has some."""
+    text = str(name).strip()
+    return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in '"`' else text
+
+
 def checked(facts: Facts, writer: Writer) -> tuple[tuple[ColumnSpec, Column], ...]:
     """What the contract says of each column, in the contract's order, with the column of the query that keeps it.
 
@@ -38,7 +50,7 @@ def checked(facts: Facts, writer: Writer) -> tuple[tuple[ColumnSpec, Column], ..
     """
     node = facts.node
     given = {column.name.casefold(): column for column in facts.columns}
-    promised = {spec.name.strip('"`').casefold(): spec for spec in node.columns.values()}
+    promised = {bare(spec.name).casefold(): spec for spec in node.columns.values()}
     untyped = [spec.name for spec in promised.values() if not spec.data_type]
     if untyped or not promised:
         what = f"no `data_type` for {', '.join(f'`{name}`' for name in untyped)}" if untyped else "no columns"
@@ -77,7 +89,7 @@ def definitions(facts: Facts, writer: Writer, suffix: str = "") -> tuple[str, ..
     which two tables cannot have under one name, have the suffix: see `keys`.
     """
     kept = checked(facts, writer)
-    names = {spec.name.strip('"`').casefold(): column.name for spec, column in kept}
+    names = {bare(spec.name).casefold(): column.name for spec, column in kept}
     node = facts.node
     own = _own_names(facts, writer) if suffix and writer.dialect in spelling.INDEX_NAMES else {}
     given = {slot: writer.fitted(name, suffix) if indexed else name for slot, (name, indexed, _) in own.items()}
@@ -117,12 +129,12 @@ def _own_names(facts: Facts, writer: Writer) -> Mapping[Slot, tuple[str, bool, t
     """
     node = facts.node
     kept = checked(facts, writer)
-    names = {spec.name.strip('"`').casefold(): column.name for spec, column in kept}
+    names = {bare(spec.name).casefold(): column.name for spec, column in kept}
     placed: dict[Slot, tuple[Constraint, tuple[str, ...]]] = {}
     for spec, column in kept:
         placed.update({(column.name, at): (one, (column.name,)) for at, one in enumerate(spec.constraints)})
     for at, one in enumerate(node.constraints):
-        given = [str(name).strip('"`') for name in one.get("columns") or ()]
+        given = [bare(name) for name in one.get("columns") or ()]
         placed["", at] = (one, tuple(names.get(name.casefold(), name) for name in given))
     found: dict[Slot, tuple[str, bool, tuple[str, ...]]] = {}
     for slot, (one, columns) in placed.items():
@@ -162,12 +174,24 @@ def warnings(node: Node, writer: Writer) -> tuple[Problem, ...]:
     found: list[Problem] = []
     if not is_enforced(node):
         return ()
+    if node.ephemeral or node.resource_type != "model":
+        return _without_effect(node)
     for constraint in (*node.constraints, *(c for spec in node.columns.values() for c in spec.constraints)):
         told = _lost(constraint, node, writer) or _unenforced(constraint, node, writer)
         if told:
             place = node.patch_place or node.place
             found.append(Problem(told, place, severity="warning", name="UnenforcedConstraint"))
     return tuple(dict.fromkeys(found))
+
+
+def _without_effect(node: Node) -> tuple[Problem, ...]:
+    """A warning where somebody has written down what the node should promise, and nobody looks after it."""
+    if not node.constraints and not any(spec.data_type or spec.constraints for spec in node.columns.values()):
+        return ()
+    what = "an ephemeral model" if node.ephemeral else f"a {node.resource_type}"
+    text = f"the contract of {what}, `{node.name}`, has no effect"
+    place = node.patch_place or node.place
+    return (Problem(text, place, "tables, views and incremental models keep theirs", "warning", "ContractIgnored"),)
 
 
 def _unenforced(constraint: Constraint, node: Node, writer: Writer) -> str:
@@ -178,7 +202,8 @@ def _unenforced(constraint: Constraint, node: Node, writer: Writer) -> str:
     if not constraint.get("warn_unenforced" if taken else "warn_unsupported", True):
         return ""
     verb = "takes but does not enforce" if taken else "does not take"
-    return f"the engine {verb} the constraint `{kind}` of `{node.name}`: it is checked when the model is built"
+    instead = ": it is checked when the model is built" if is_asked(node) else ""
+    return f"the engine {verb} the constraint `{kind}` of `{node.name}`{instead}"
 
 
 def _lost(constraint: Constraint, node: Node, writer: Writer) -> str:
@@ -252,7 +277,7 @@ def _model_constraint(constraint: Constraint, names: Mapping[str, str], writer: 
     kind, expression = str(constraint.get("type")), str(constraint.get("expression") or "")
     if not is_made(kind, writer):
         return ""
-    given = [str(name).strip('"`') for name in constraint.get("columns") or ()]
+    given = [bare(name) for name in constraint.get("columns") or ()]
     columns = writer.names(names.get(name.casefold(), name) for name in given)
     name = f"constraint {writer.quote(str(constraint['name']))} " if constraint.get("name") else ""
     tail = _not_enforced(kind, writer)
@@ -272,7 +297,7 @@ def _reference(constraint: Constraint, writer: Writer) -> str:
     """What a foreign key points to: `to` is a relation as text already."""
     if not constraint.get("to"):
         return str(constraint.get("expression") or "")
-    columns = writer.names(str(name).strip('"`') for name in constraint.get("to_columns") or ())
+    columns = writer.names(bare(name) for name in constraint.get("to_columns") or ())
     return f"{constraint['to']} ({columns})" if columns else str(constraint["to"])
 
 

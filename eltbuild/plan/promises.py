@@ -14,6 +14,7 @@ from typing import Any
 from eltbuild.adapter import Answer
 from eltbuild.errors import Problem
 from eltbuild.plan import contract
+from eltbuild.plan.contract import bare
 from eltbuild.plan.nouns import Check, Facts, Operation
 from eltbuild.plan.repeated import shown
 from eltbuild.project.resources import Node
@@ -73,16 +74,12 @@ def promised(node: Node, names: Mapping[str, str]) -> tuple[Promise, ...]:
 
 def _promise(one: Mapping[str, Any], columns: Sequence[str], names: Mapping[str, str]) -> Promise:
     kind, expression = str(one.get("type")), str(one.get("expression") or "")
-    to, to_columns = str(one.get("to") or ""), tuple(_bare(name) for name in one.get("to_columns") or ())
+    to, to_columns = str(one.get("to") or ""), tuple(bare(name) for name in one.get("to_columns") or ())
     points = POINTS.match(expression) if kind == "foreign_key" and not to else None
     if points is not None:
-        to, to_columns = points["to"].strip(), tuple(_bare(name) for name in points["columns"].split(","))
-    own = tuple(names.get(_bare(name).casefold(), _bare(name)) for name in columns)
+        to, to_columns = points["to"].strip(), tuple(bare(name) for name in points["columns"].split(","))
+    own = tuple(names.get(bare(name).casefold(), bare(name)) for name in columns)
     return Promise(kind, str(one.get("name") or ""), own, expression, to, to_columns)
-
-
-def _bare(name: Any) -> str:
-    return str(name).strip().strip('"`')
 
 
 def is_built(kind: str, writer: Writer) -> bool:
@@ -98,7 +95,7 @@ def of_query(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
 
     Raises `CompileError` where the columns of the query break it.
     """
-    if not contract.is_enforced(facts.node):
+    if not is_promising(facts.node):
         return ()
     header = str(facts.node.config.get("sql_header") or "")
     return checks(facts, writer, _promises(facts, writer), f"{writer.lines(facts.query)} as {ROWS}", header)
@@ -106,7 +103,7 @@ def of_query(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
 
 def of_place(facts: Facts, writer: Writer, place: Relation) -> tuple[Operation, ...]:
     """The same of rows that lie at a place already. Raises `CompileError` where the columns break the contract."""
-    if not contract.is_enforced(facts.node):
+    if not is_promising(facts.node):
         return ()
     return checks(facts, writer, _promises(facts, writer), f"{writer.relation(place)} as {ROWS}")
 
@@ -122,21 +119,30 @@ def of_standing_table(facts: Facts, writer: Writer, place: Relation | None = Non
 
     `place`: where the rows wait that are to be all that it has.
     """
-    if not contract.is_enforced(facts.node):
+    if not is_promising(facts.node):
         return ()
     asked = _lacking(facts, _promises(facts, writer))
     return checks(facts, writer, asked, f"{writer.relation(place or facts.relation)} as {ROWS}")
 
 
+def is_promising(node: Node) -> bool:
+    """Whether it is a model with an enforced contract: those of seeds and snapshots have no effect."""
+    return node.resource_type == "model" and contract.is_enforced(node)
+
+
 def has_constraints(node: Node) -> bool:
-    """Whether a contract is enforced and has any."""
-    return contract.is_enforced(node) and bool(
-        node.constraints or any(spec.constraints for spec in node.columns.values())
+    """Whether a contract is enforced and has any that are asked."""
+    return (
+        is_promising(node)
+        and contract.is_asked(node)
+        and bool(node.constraints or any(spec.constraints for spec in node.columns.values()))
     )
 
 
 def _promises(facts: Facts, writer: Writer) -> tuple[Promise, ...]:
-    names = {_bare(spec.name).casefold(): column.name for spec, column in contract.checked(facts, writer)}
+    names = {bare(spec.name).casefold(): column.name for spec, column in contract.checked(facts, writer)}
+    if not contract.is_asked(facts.node):
+        return ()
     return tuple(promise for promise in promised(facts.node, names) if promise.is_askable)
 
 

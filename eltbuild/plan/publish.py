@@ -79,6 +79,9 @@ def publish(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ..
     if facts.audited and (making.audits or making.kind == "view"):
         first = () if making.audits else _tried(facts, writer, making)
         return (*first, *publish(replace(facts, audited=False), writer, making))
+    if facts.audited and not writer.capabilities.rename_relation:
+        text = f"`{facts.node.name}` cannot be audited: this engine renames nothing, so that no table can wait"
+        raise CompileError(Problem(text, facts.node.place, "use `publish: immediate`"))
     if is_replaced(facts, writer, making) and not (facts.archive_suffix or facts.audited):
         return _replaced(facts, writer, making)
     problem = refusal(facts, making.kind, making.columns, writer)

@@ -13,7 +13,7 @@ from eltbuild.errors import Place, Problem, did_you_mean
 from eltbuild.jinja.native import has_jinja
 from eltbuild.project.durations import seconds_of
 from eltbuild.project.entries import TestEntry
-from eltbuild.values import dataclass, field
+from eltbuild.values import dataclass, field, replace
 
 NAMESPACE = "eltbuild"
 """What stands before the names of these tests. A package that is really called so comes first."""
@@ -107,6 +107,14 @@ def check_entry(entry: TestEntry, place: Place) -> Iterator[Problem]:
         yield Problem(f"there is no test `{NAMESPACE}.{entry.name}`", place, hint)
         return
     yield from wrong_arguments(entry.name, entry.arguments, place)
+
+
+def without_dates(entry: TestEntry) -> TestEntry:
+    """The entry with texts for the dates that YAML has read: a project with others is not kept."""
+    if not any(isinstance(value, date) for value in entry.arguments.values()):
+        return entry
+    given = {name: str(value) if isinstance(value, date) else value for name, value in entry.arguments.items()}
+    return replace(entry, arguments=given)
 
 
 def wrong_arguments(test: str, given: Mapping[str, Any], place: Place | None) -> Iterator[Problem]:

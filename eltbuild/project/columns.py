@@ -62,6 +62,7 @@ def _column(fields: Fields, item: Mapping[Any, Any], what: str) -> ColumnEntry |
         meta={**fields.mapping(item, "meta", this), **_as_mapping(config.get("meta"))},
         tags=_unique((*fields.texts(item, "tags", this), *_as_texts(config.get("tags")))),
         granularity=fields.text(item, "granularity", this),
+        semantics={key: fields.plain(item[key]) for key in ("dimension", "entity") if item.get(key) is not None},
     )
     tested = f'"{name}"' if quote else name
     return ColumnEntry(spec, read_tests(fields, item, this, tested), getattr(item, "line", 0))

@@ -66,7 +66,9 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "`{}`",
     ),
     "contract": _E(
-        "`enforced: true` compares the query's columns and types with those in YAML before anything is built.",
+        "`enforced: true` compares the query's columns and types with those in YAML before anything is built, and looks "
+        "after its constraints; `ask: false` leaves those to the engine alone; `alias_types: false` takes types as they "
+        "are written.",
         "`{enforced: false}`",
     ),
     "on_error": _E(

@@ -183,7 +183,10 @@ class UnitTestEntry:
 
 @dataclass(frozen=True, slots=True)
 class OtherEntry:
-    """A metric, semantic model or saved query; `body` is all of it as written."""
+    """A metric, semantic model or saved query; `body` is all of it as written.
+
+    `of_model`: the model within whose entry it stands.
+    """
 
     kind: str
     name: str
@@ -192,6 +195,7 @@ class OtherEntry:
     body: Mapping[str, Any] = field(default_factory=dict)
     line: int = 0
     column: int = 0
+    of_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from eltbuild.errors import Place, Problem, did_you_mean
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.native import has_jinja
 from eltbuild.jinja.scan import scan
-from eltbuild.project.anomaly_tests import NAMESPACE, check_entry, is_anomaly
+from eltbuild.project.anomaly_tests import NAMESPACE, check_entry, is_anomaly, without_dates
 from eltbuild.project.calls import read_call
 from eltbuild.project.config import Resolved
 from eltbuild.project.descriptions import described
@@ -200,6 +200,7 @@ class DataTestMaker:
         anomaly = is_anomaly(entry.namespace) and (NAMESPACE, f"test_{test}") not in self._defined
         if anomaly:
             self._loading.problems.extend(check_entry(entry, place))
+            entry = without_dates(entry)
         arguments = entry.arguments
         kind = f"{entry.namespace}_{target.prefix}{test}" if entry.namespace else f"{target.prefix}{test}"
         if entry.title is not None:

@@ -253,6 +253,8 @@ def _declared(
         for exposure in entries.exposures:
             keep(loading, out.exposures, out.disabled, make_exposure(loading, package, file, within, exposure))
         for other in entries.others:
+            if other.of_model is not None and (package.name, other.of_model) not in models:
+                continue
             keep(loading, out.unmanaged, out.disabled, make_unmanaged(loading, package, file, within, other))
         for group_entry in entries.groups:
             group = make_group(loading, package, file, within, group_entry)

@@ -9,6 +9,7 @@ from eltbuild.errors import did_you_mean
 from eltbuild.project.columns import read_columns, read_tests
 from eltbuild.project.entries import ExposureEntry, GroupEntry, OtherEntry, SourceEntry, TableEntry, UnitTestEntry
 from eltbuild.project.fields import Fields, kind_of
+from eltbuild.project.semantic_properties import metric_body
 
 _FRESHNESS = frozenset({"freshness", "loaded_at_field", "loaded_at_query"})
 SOURCE_KEYS = (
@@ -279,7 +280,7 @@ def read_other(fields: Fields, item: Any, kind: str) -> OtherEntry | None:
         name=name,
         description=fields.text(item, "description", f"{what} `{name}`") or "",
         config=_with_lifted(fields, item, f"{what} `{name}`"),
-        body=fields.plain(item),
+        body=metric_body(fields.plain(item)) if kind == "metric" else fields.plain(item),
         line=item.line,
         column=item.column,
     )

@@ -7,18 +7,19 @@ errors. Reading is pure; only files whose values hold Jinja need names to render
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from eltbuild.errors import Place, Problem, ProjectError, did_you_mean
 from eltbuild.project.columns import read_columns, read_constraints, read_tests
 from eltbuild.project.config import KNOWN
-from eltbuild.project.entries import MacroEntry, NodeEntry, PropertiesFile, SourceEntry, VersionEntry
+from eltbuild.project.entries import MacroEntry, NodeEntry, OtherEntry, PropertiesFile, SourceEntry, VersionEntry
 from eltbuild.project.fields import Fields, kind_of
 from eltbuild.project.names import render_places
 from eltbuild.project.other_properties import read_exposure, read_group, read_other, read_source, read_unit_test
 from eltbuild.project.prerender import is_late, needs_rendering, trim
+from eltbuild.project.semantic_properties import semantic_entries
 from eltbuild.project.signatures import signature_of
 from eltbuild.project.yaml import Mapped, load_yaml
 from eltbuild.values import replace
@@ -29,7 +30,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     "models": _COMMON
     | _OWNED
     | {"latest_version", "deprecation_date", "constraints", "versions", "primary_key", "time_spine"}
-    | {"semantic_model", "metrics", "agg_time_dimension", "derived_semantics"},
+    | {"semantic_model", "metrics", "agg_time_dimension", "derived_semantics", "primary_entity"},
     "seeds": _COMMON | _OWNED,
     "snapshots": _COMMON | _OWNED | {"relation"},
     "analyses": _COMMON | _OWNED,
@@ -43,7 +44,7 @@ VERSION_KEYS = frozenset(
 )
 _LIFTED = ("meta", "docs", "group", "access")
 """Properties that are config, wherever they stand."""
-_EXTRA = ("time_spine", "primary_key", "semantic_model", "metrics", "agg_time_dimension", "derived_semantics")
+_EXTRA = ("time_spine", "primary_key")
 _WORDS: Mapping[str, str] = {
     "models": "model",
     "seeds": "seed",
@@ -120,8 +121,26 @@ def _read(fields: Fields, tree: Mapped) -> PropertiesFile:
         kind, read = reader
         entries = [read(fields, item) for item in fields.mappings(tree, key, "a properties file")]
         found.setdefault(kind, []).extend(entry for entry in entries if entry is not None)
+        if key == "models":
+            found.setdefault("others", []).extend(_within_models(fields, tree))
     kinds: dict[str, Any] = {kind: tuple(entries) for kind, entries in found.items()}
     return PropertiesFile(**kinds, problems=tuple(fields.problems), lasting=fields.lasting)
+
+
+def _within_models(fields: Fields, tree: Mapping[Any, Any]) -> Iterator[OtherEntry]:
+    """The semantic models and metrics that stand within the entries of models."""
+    listed = tree["models"] if isinstance(tree["models"], list) else []
+    for item in [item for item in listed if isinstance(item, Mapped)]:
+        given = item.get("semantic_model")
+        if not given or not isinstance(item.get("name"), str):
+            continue
+        what = f"model `{item['name']}`"
+        if not isinstance(given, (bool, Mapping)):
+            fields.wrong(item, "semantic_model", what, "true, or a mapping")
+            continue
+        metrics: list[Any] = list(fields.mappings(item, "metrics", what))
+        places = {number: (metric.line, metric.column) for number, metric in enumerate(metrics)}
+        yield from semantic_entries(fields.plain(item), places, (item.line, item.column))
 
 
 _SILENT = frozenset({"version", "anchors", "sql", "catalogs", "checks"})

@@ -70,6 +70,8 @@ class ColumnSpec:
     meta: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     granularity: str | None = None
+    semantics: Mapping[str, Any] = field(default_factory=dict)
+    """What it is to a semantic model: `dimension` and `entity`, as written."""
 
 
 @dataclass(frozen=True, slots=True)

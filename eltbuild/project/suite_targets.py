@@ -52,13 +52,13 @@ def attach_suites(
 def _target(loading: Loading, suite: Suite, nodes: Nodes, sources: Mapping[str, Source]) -> Target | None:
     if suite.about == "query":
         return _of_query(suite)
-    return _of_source(loading, suite, sources) if suite.about == "source" else _of_model(loading, suite, nodes)
+    return _of_source(loading, suite, sources) if suite.about == "source" else _of_model(loading, suite, nodes, sources)
 
 
-def _of_model(loading: Loading, suite: Suite, nodes: Nodes) -> Target | None:
+def _of_model(loading: Loading, suite: Suite, nodes: Nodes, sources: Mapping[str, Source]) -> Target | None:
     call = read_call(suite.subject)
     if call is not None and call.function == "source":
-        return _source_target(loading, suite, call.names, {})
+        return _source_target(loading, suite, call.names, sources)
     name = call.names[-1] if call is not None else suite.subject
     version = call.version if call is not None else None
     known = [node for node in (*nodes.enabled.values(), *nodes.disabled) if node.resource_type in TESTED]
@@ -100,7 +100,7 @@ def _source_target(
     loading: Loading, suite: Suite, names: tuple[str, ...], sources: Mapping[str, Source]
 ) -> Target | None:
     known = {f"{source.source_name}.{source.name}" for source in sources.values()}
-    if len(names) != 2 or (known and ".".join(names) not in known):
+    if ".".join(names) not in known or len(names) != 2:
         hint = did_you_mean(".".join(names), known) or "write it as `source_name.table_name`"
         loading.report(
             f"suite `{suite.name}` is about source `{suite.subject}`, which does not exist", suite.place, hint

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from eltbuild.compile.given import input_id
@@ -22,6 +23,8 @@ PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 UNTYPED = frozenset({"", "null", '"null"', "unknown"})
 """What engines call the type of a column of nothing but NULL."""
 
+LIKENESS = 0.8
+"""How like another name one must be to be taken for a slip."""
 DIGITS = re.compile(r",\s*\d+\)")
 SIZED_TEXT = re.compile(r"^(character varying|varchar|nvarchar)\s*\(.*\)$", re.IGNORECASE)
 """Texts that would be cut at their size by a cast: rows of a unit test are taken as they are given."""
@@ -124,19 +127,27 @@ def cte_names(resources: Sequence[Node | Source], writer: Writer) -> dict[NodeId
     return names
 
 
-def given_query(test: UnitTest, given: Input, known: Known, read: Sequence[str], writer: Writer) -> str:
+def given_query(
+    test: UnitTest,
+    given: Input,
+    known: Known,
+    read: Sequence[str],
+    writer: Writer,
+    named: Collection[str] | None = None,
+) -> str:
     """The query that gives an input's rows, with all columns that its relation has.
 
     Where not all of them are known, those that the test gives are taken for its own, and those that the model reads
-    (`read`) and nobody gives are NULL. A column of unknown type is typed by its values. Raises `CompileError` for a
-    column that the relation lacks, or seems to lack.
+    (`read`) and nobody gives are NULL. A column of unknown type is typed by its values. `named` are all names that the
+    model's query uses, in lower case; None where it may use any. Raises `CompileError` for a column that the relation
+    lacks, or seems to lack.
     """
     fixture = given.fixture
     if fixture.query is not None:
         if not fixture.query.strip():
             raise CompileError(Problem(f"unit test `{test.name}` gives no query for {given.text}", test.place))
         return fixture.query
-    columns = _of_relation(test, given, known, read)
+    columns = _of_relation(test, given, known, read, named)
     if not columns:
         hint = "build it first, declare the `data_type` of its columns, or give the rows with `format: sql`"
         raise CompileError(Problem(f"unit test `{test.name}`: no column of {given.text} is known", test.place, hint))
@@ -167,7 +178,9 @@ def _digits(values: Sequence[Any]) -> int:
     return max((len(match[1]) if "." in match[0] else 0 for match in found if match), default=0)
 
 
-def _of_relation(test: UnitTest, given: Input, known: Known, read: Sequence[str]) -> tuple[Column, ...]:
+def _of_relation(
+    test: UnitTest, given: Input, known: Known, read: Sequence[str], named: Collection[str] | None
+) -> tuple[Column, ...]:
     """The columns of an input: those that are known, and where that may not be all, those that are named."""
     names = given.fixture.names
     strange = [name for name, place in zip(names, _matched(names, known.columns), strict=True) if place is None]
@@ -176,10 +189,10 @@ def _of_relation(test: UnitTest, given: Input, known: Known, read: Sequence[str]
         return known.columns
     own = (*known.columns, *map(Column, strange))
     missing = [name for name, place in zip(read, _matched(read, own), strict=True) if place is None]
-    unread = [name for name, place in zip(strange, _matched(strange, [*map(Column, read)])) if place is None]
+    unread = [name for name in strange if named is not None and name.casefold() not in named]
     unnamed = [column.name for column, place in zip(known.columns, _matched_columns(known.columns, names)) if not place]
-    near = [(name, did_you_mean(name, [*missing, *unnamed])) for name in unread]
-    _refuse(test, given, [(name, hint) for name, hint in near if hint])
+    near = [(name, get_close_matches(name.casefold(), [*missing, *unnamed], 1, LIKENESS)) for name in unread]
+    _refuse(test, given, [(name, f"did you mean `{found[0]}`?") for name, found in near if found])
     return (*own, *map(Column, missing))
 
 

@@ -134,7 +134,7 @@ class Recorder:
                 return f"SKIP {self.describe(event.node)}{': ' + event.message if event.message else ''}"
             case "fail" | "warn" if event.failures:
                 return f"{event.status.upper()} {event.failures} {self._label(event.node).name} [in {took}]"
-            case "warn" | "pass" if event.node.startswith("source."):
+            case "warn" | "pass" | "error" if "max_loaded_at" in event.extra:
                 return f"{event.status.upper()} freshness of {self._label(event.node).name} [in {took}]"
         return f"{event.status.upper()} {self.describe(event.node)} [in {took}]"
 

@@ -144,10 +144,18 @@ def _asked(
     places = {node.id: audit.place} if audit.place != node.relation else {}
     with connection.noted():
         found = ask(work, tests, connection, places)
+    if connection.within:
+        found = _until_spoiled(found)
     failed = {id: one for id, one in found.items() if is_failed(one)}
     for id, one in (failed if audit.delta else found).items():
         work.audits.note(id, one)
     return failed, len(tests)
+
+
+def _until_spoiled(found: Mapping[NodeId, Asked]) -> Mapping[NodeId, Asked]:
+    """What the first test that could not be asked has left: that ended the transaction, and none could be after it."""
+    refused = [id for id, one in found.items() if isinstance(one.error, DatabaseError)]
+    return {id: one for id, one in found.items() if id not in refused[1:]}
 
 
 def is_failed(asked: Asked) -> bool:

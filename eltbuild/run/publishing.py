@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from eltbuild.adapter import Capabilities
@@ -199,9 +200,10 @@ def _refused_by(work: Work, node: Node, failed: Mapping[NodeId, Asked], total: i
 
 def _told(held: Sequence[Finished], why: str, blamed: Mapping[NodeId, Problem]) -> list[Event]:
     """How the nodes ended that were held back."""
+    now = datetime.now(UTC)
     if not why or not held:
-        return [*held]
-    taken = [_taken_back(event, why, blamed.get(event.node)) for event in held]
+        return [replace(event, at=now) for event in held]
+    taken = [replace(_taken_back(event, why, blamed.get(event.node)), at=now) for event in held]
     return [Message(_lost(why, len(held)), "error"), *taken]
 
 

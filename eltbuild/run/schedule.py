@@ -6,7 +6,7 @@ What a node does, and SQL, are not known here: `work` does it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from heapq import heappop, heappush
@@ -186,9 +186,9 @@ class _Run:
         if self.workers.busy:
             self.workers.abandon()
             for worker in self.workers.at_work():
-                left = [finished for _, finished in self._left_by(worker)]
-                left += [self.workers.ended(started, "cancelled") for started in worker.started.values()]
-                self.out.extend(map(self._stopped, left))
+                self._count(worker, self._stop)
+                for id, started in worker.started.items():
+                    self._stop(worker.steps[id], self.workers.ended(started, "cancelled"))
         while True:
             try:
                 return (yield from self._skip_rest(self.why))
@@ -265,13 +265,12 @@ class _Run:
             if isinstance(item, int):
                 if self.workers.stop.number:
                     continue
-                for step, finished in self._left_by(self.workers.all[item]):
-                    self._finish(step, finished)
+                self._count(self.workers.all[item], self._finish)
             else:
                 self.out.append(item)
 
-    def _left_by(self, worker: Worker) -> Iterator[tuple[int, Finished]]:
-        """How nodes have ended that a worker was given, each once; it is idle again when all have."""
+    def _count(self, worker: Worker, end: Callable[[int, Finished], None]) -> None:
+        """Count what a worker has left: `end` is told of each node that has ended. It is idle again when all have."""
         if not worker.active:
             return
         over = worker.over  # What it left before that is there.
@@ -280,7 +279,7 @@ class _Run:
             finished = worker.ended[0]
             started = worker.started.get(finished.node)
             if started is not None:
-                yield worker.steps[finished.node], self.workers.complete(finished, started)
+                end(worker.steps[finished.node], self.workers.complete(finished, started))
                 del worker.started[finished.node]
             worker.ended.popleft()
         if over:
@@ -289,7 +288,7 @@ class _Run:
                     self.again[id] = started
                     self._give_back(worker.steps[id])
                 else:
-                    yield worker.steps[id], self.workers.ended(started, error=worker.cause)
+                    end(worker.steps[id], self.workers.ended(started, error=worker.cause))
             self.workers.release(worker)
 
     def _count_begun(self, worker: Worker, over: bool) -> None:
@@ -376,13 +375,15 @@ class _Run:
         return f"{role} {verb(self.statuses[culprit])}"
 
     def _skip(self, id: NodeId, message: str) -> None:
-        self.index += 1
+        begun = self.again.pop(id, None)
+        if begun is None:
+            self.index += 1
         self.out.append(
             Finished(
                 node=id,
                 status="skipped",
                 message=message,
-                index=self.index,
+                index=begun.index if begun is not None else self.index,
                 total=len(self.chosen),
                 at=self.now(),
             )
@@ -395,18 +396,18 @@ class _Run:
             if tick % TICKS_BETWEEN_CANCELS == 0 and (self.workers.busy or not tick):
                 self._call_cancel()
             for worker in self.workers.at_work():
-                self.out.extend([self._stopped(finished) for _, finished in self._left_by(worker)])
+                self._count(worker, self._stop)
             yield from self._deliver()
             if not self.workers.busy or monotonic() > end or self.workers.stop.urgent:
                 return
             self.workers.stop.heed()
             self.out.extend(item for item in self.workers.wait(TICK) if not isinstance(item, int))
 
-    def _stopped(self, finished: Finished) -> Finished:
-        """The end of a node that was running when all was cancelled; an error is put down to that."""
-        if finished.status not in ("error", "runtime error", "cancelled"):
-            return finished
-        return replace(finished, status="cancelled", message=f"cancelled: {self.why}")
+    def _stop(self, step: int, finished: Finished) -> None:
+        """Tell the end of a node that was running when all was cancelled; an error is put down to that."""
+        if finished.status in ("error", "runtime error", "cancelled"):
+            finished = replace(finished, status="cancelled", message=f"cancelled: {self.why}")
+        self.out.append(finished)
 
     def _skip_rest(self, why: str) -> Generator[Event]:
         yield from self._deliver()

@@ -38,7 +38,9 @@ class Whole:
             node = nodes.get(id)
             if self._untold is not None:
                 problem, self._untold = self._untold, None
-                return Finished(node=id, status="error", error=problem, message=str(problem))
+                told = Finished(node=id, status="error", error=problem, message=str(problem))
+                self.note(told)
+                return told
             if self._spoiled or (self.vain and node is not None and node.resource_type in ALONE):
                 return Finished(
                     node=id, status="skipped", message=f"skipped: nothing will be published, since {self.vain}"
@@ -69,7 +71,6 @@ class Whole:
     def spoil(self, error: EltbuildError) -> None:
         """Something has ended the transaction that is no node: the next one tells of it."""
         self._untold, self._spoiled = error.problems[0], True
-        self.vain = self.vain or "its transaction has ended"
 
     @property
     def spoiled(self) -> bool:

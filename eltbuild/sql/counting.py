@@ -27,7 +27,7 @@ NONE_OF = "min(case when false then {0} end)"
 IS_TEXT: Mapping[str, str] = {"duckdb": f"typeof({NONE_OF}) = 'VARCHAR'"}
 """Whether a value is a text."""
 
-DIGEST: Mapping[str, str] = {"duckdb": "hash({0})"}
+DIGEST: Mapping[str, str] = {"duckdb": "case when {0} is not null then hash({0}) end"}
 """A number that is the same for equal texts, if these are equal letter by letter; it is seldom so for others."""
 
 ALIKE: Mapping[str, str] = {

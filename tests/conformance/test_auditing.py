@@ -338,3 +338,25 @@ def test_tests_over_two_tables_are_asked_with_the_later_one(bench: Bench, tmp_pa
     assert ended(finished)[0] == "error"
     assert "known (1)" in ended(finished)[1]
     assert marks(bench) == [0]
+
+
+def test_a_table_that_stays_is_audited_before_its_rows_are_exchanged(bench: Bench, tmp_path: Path) -> None:
+    """Others hold it to its place; the new rows wait in the session until they have passed."""
+    if not bench.adapter.capabilities.materialized_views:
+        pytest.skip(f"{bench.warehouse.name} has nothing that holds a table to its place")
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": f"{{{{ config(materialized='table') }}}}\n{QUERY}"})
+    fill(bench, 0)
+    assert ended(project.run())[0] == "success"
+    bench.connection.execute(
+        f"create materialized view {bench.spelled('spy')} as select * from {bench.spelled('orders')}"
+    )
+    fill(bench, 0, BAD)
+    with polled(bench, "orders") as seen:
+        assert ended(project.run())[0] == "error"
+    assert not seen.bad
+    assert marks(bench) == [0]
+    assert marks(bench, "orders__failed") == [0, BAD]
+    fill(bench, 0, 0)
+    assert ended(project.run())[0] == "success"
+    assert marks(bench) == [0, 0]
+    assert "orders__failed" not in names_of(bench)

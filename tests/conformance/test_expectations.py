@@ -66,7 +66,7 @@ def plainly_named(bench: Bench, *names: str) -> Iterator[Relation]:
 def theirs(library: Library, bench: Bench, expectation: Expectation, conditions: bool = False) -> Any:
     """What Great Expectations tells; or what it says of an error of its own."""
     try:
-        return told(library.judge(expectation, bench.connection, conditions))
+        return told(library.judge(expectation, bench.connection, conditions=conditions))
     except CompileError as error:
         return str(error)
 

@@ -165,6 +165,23 @@ def test_what_no_transaction_holds_is_refused_beforehand(bench: Bench, tmp_path:
     assert ended(project.run(publish="run", select=("fine",)), "fine")[0] == "success"
 
 
+def test_what_is_taken_over_is_so_with_all_else(bench: Bench, tmp_path: Path) -> None:
+    """A relation of others is put aside in the same transaction, or stays as it is."""
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": model(), **BELOW})
+    fill(bench, BAD)
+    for name, kind in (("orders", "table"), ("below", "view")):
+        bench.connection.execute(f"create {kind} {bench.spelled(name)} as select 7 as mark")
+    project.run(publish="run", adopt=True)
+    assert marks(bench) == marks(bench, "below") == [7]
+    assert not [name for name in names_of(bench) if "__kept_" in name]
+    fill(bench, 0)
+    finished = project.run(publish="run", adopt=True)
+    assert {one.status for one in finished.values()} <= {"success", "pass"}
+    assert marks(bench) == marks(bench, "below") == [0]
+    kept = [name for name in names_of(bench) if "__kept_" in name]
+    assert sorted(marks(bench, name)[0] for name in kept) == [7, 7]
+
+
 def test_a_config_is_enough(bench: Bench, tmp_path: Path) -> None:
     """One node that asks for it decides for the run; the flag decides otherwise."""
     files = {
@@ -288,3 +305,17 @@ def test_an_interrupt_publishes_nothing(bench: Bench, tmp_path: Path) -> None:
     assert statuses["model.shop.orders"] == "skipped"
     assert "success" not in statuses.values()
     assert not names_of(bench) & {"orders", "below", "seen"}
+
+
+def test_a_test_that_cannot_be_asked_ends_the_run(bench: Bench, tmp_path: Path) -> None:
+    """It is told, and nothing that it did not ask."""
+    broken = "select * from {{ ref('orders') }} where cast(cast(mark as varchar(9)) || 'x' as integer) > 1"
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": model(), "tests/broken.sql": broken})
+    fill(bench, 0)
+    for mode in ("run", "audited"):
+        finished = project.run(publish=mode)
+        errors = [one for name, one in finished.items() if one.status == "error" and name != "orders"]
+        assert len(errors) == 1
+        assert finished["orders"].status == {"run": "skipped", "audited": "error"}[mode]
+        assert "pass" not in {one.status for one in finished.values()} or mode == "run"
+        assert "orders" not in names_of(bench)

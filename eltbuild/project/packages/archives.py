@@ -49,7 +49,10 @@ class Ledger:
     written: int = 0
 
 
-def write_tree(members: Iterable[Member], folder: Path, bounds: Bounds = Bounds()) -> None:
+MOST = Bounds()
+
+
+def write_tree(members: Iterable[Member], folder: Path, bounds: Bounds = MOST) -> None:
     """Write the members into an empty folder.
 
     Refused are paths that lead out (`..`, absolute), two names that differ in letter case alone, a file
@@ -168,7 +171,7 @@ def _write_link(folder: Path, member: Member) -> None:
         raise _refuse(member.path, why)
 
 
-def tar_members(archive: Path, bounds: Bounds = Bounds()) -> Iterator[Member]:
+def tar_members(archive: Path, bounds: Bounds = MOST) -> Iterator[Member]:
     """The members of a tar archive (plain, gzip, bzip2), read as a stream, no more than `bounds` in all.
 
     Devices, pipes and sockets are refused, and so are hard links: what they lead to is not known yet.

@@ -216,10 +216,20 @@ def column_dict(column: ColumnSpec) -> Fields:
         "config": {"meta": dict(column.meta), "tags": list(column.tags)},
         "tags": list(column.tags),
         "granularity": column.granularity,
-        "dimension": None,
-        "entity": None,
+        "dimension": _part(column, "dimension", {"is_partition": False, "config": {}, "validity_params": None}),
+        "entity": _part(column, "entity", {"config": {}}),
         "doc_blocks": [],
     }
+
+
+def _part(column: ColumnSpec, key: str, more: Mapping[str, Any]) -> Any:
+    """What a column is to a semantic model: the word for it, or a mapping of which nothing is left out."""
+    given = column.semantics.get(key)
+    if not isinstance(given, Mapping):
+        return given
+    head = {"name": column.name, "type": None, "description": column.description, "label": None}
+    known = {**head, **more}
+    return {name: given.get(name, default) for name, default in known.items()}
 
 
 def constraint_dict(constraint: Mapping[str, Any], *, model_level: bool = False) -> Fields:

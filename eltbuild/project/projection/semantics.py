@@ -59,10 +59,10 @@ def type_params_dict(given: Mapping[str, Any]) -> Fields:
         "metrics": [metric_input(item) for item in given.get("metrics") or ()],
         "conversion_type_params": conversion_dict(given.get("conversion_type_params")),
         "cumulative_type_params": cumulative_dict(given.get("cumulative_type_params")),
-        "metric_aggregation_params": None,
+        "metric_aggregation_params": given.get("metric_aggregation_params"),
         "fill_nulls_with": given.get("fill_nulls_with"),
         "join_to_timespine": bool(given.get("join_to_timespine", False)),
-        "is_private": None,
+        "is_private": given.get("is_private"),
     }
 
 
@@ -153,7 +153,7 @@ def semantic_model_dict(model: Unmanaged, frame: Frame, relation: Relation | Non
             "database": relation.database if relation else None,
             "relation_name": frame.spell(relation) if relation else "",
         },
-        "description": model.description or None,
+        "description": model.description or body.get("description"),
         "label": body.get("label"),
         "defaults": {"agg_time_dimension": defaults.get("agg_time_dimension")} if defaults else None,
         "entities": [_laid(ENTITY, item) for item in body.get("entities") or ()],
@@ -181,7 +181,7 @@ MEASURE: Mapping[str, Any] = {
 DIMENSION: Mapping[str, Any] = {
     **dict.fromkeys(("name", "type", "description", "label")),
     "is_partition": False,
-    **dict.fromkeys(("type_params", "expr", "metadata", "config")),
+    **dict.fromkeys(("type_params", "expr", "metadata", "config", "datatype")),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from math import isfinite
@@ -51,9 +51,28 @@ def by_row(elements: int, considered: int | None, unexpected: int, mostly: float
     return success, result
 
 
+def exemplified(judged: Judged, rows: Sequence[Sequence[Any]]) -> Judged:
+    """The judgement with some of the unexpected values: of one column, or of several."""
+    values = [row[0] if len(row) == 1 else list(row) for row in rows]
+    told = list(dict.fromkeys(_example(value) for value in values))[:3]
+    words = f"{judged.told}, such as {', '.join(told)}" if told else judged.told
+    return Judged(judged.success, {**judged.result, "partial_unexpected_list": values}, words)
+
+
+def _example(value: Any) -> str:
+    if isinstance(value, list):
+        return f"({', '.join(map(_example, value))})"
+    return shown(value if isinstance(value, float) else carried(value))
+
+
+LONG = ("unexpected_list", "unexpected_index_list", "unexpected_index_query")
+"""What is as long as the table: it is not told in results."""
+
+
 def outcome(node: Node, judged: Judged) -> Outcome | None:
     """The outcome of a test that asks an expectation; None where only the engine can tell what its limits mean."""
-    extra = {"expectation": {"success": judged.success, "result": carried(judged.result)}}
+    told = {key: carried(value) for key, value in judged.result.items() if key not in LONG}
+    extra = {"expectation": {"success": judged.success, "result": told}}
     seen = observed(node, judged.result)
     if judged.success:
         return Outcome("pass", 0, extra=extra, observed=seen)
@@ -113,19 +132,22 @@ def holds(limit: str, count: int) -> bool | None:
 
 
 def carried(value: Any) -> Any:
-    """A value as JSON can carry it: as Great Expectations writes it."""
+    """A value as JSON can carry it: as Great Expectations writes it, and of Python's own types."""
+    if value is None or isinstance(value, (bool, str)):
+        return value if value is None or isinstance(value, bool) else str(value)
     if isinstance(value, Mapping):
         return {str(key): carried(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [carried(item) for item in value]
-    if isinstance(value, float) and value != value:
-        return None
-    if isinstance(value, Decimal):
-        return float(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, (float, Decimal)):
+        return float(value) if value == value else None
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
+    if hasattr(value, "tolist"):
+        # What numpy has, one value or many.
+        return carried(value.tolist())
     return str(value.total_seconds()) if isinstance(value, timedelta) else str(value)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 
 from eltbuild.project.resources import Node
+from eltbuild.quality.data_tests import Outcome
 from eltbuild.quality.expectations import judged
 from eltbuild.quality.expectations.aggregates import AGGREGATES, Aggregate
 from eltbuild.quality.expectations.expectation import Expectation
@@ -27,10 +29,17 @@ class Planned:
     """What the values of the expressions, and then those of the queries, mean."""
     rows: str
     """The query of what is not as expected: rows, or what was observed."""
+    examples: str = ""
+    """The query of some values that are not as expected, where there are such."""
 
     def measure(self, node: Node) -> Measure:
-        """The measure of a test that asks this."""
-        return Measure(self.expressions, lambda values: outcome(node, self.judge(values)), self.queries)
+        """The measure of a test that asks this; where examples are to be had of what fails, it is asked alone."""
+
+        def meaning(values: Values) -> Outcome | None:
+            found = self.judge(values)
+            return outcome(node, found) if found.success or not self.examples else None
+
+        return Measure(self.expressions, meaning, self.queries)
 
 
 def planned(expectation: Expectation) -> Planned | None:
@@ -60,7 +69,22 @@ def _by_row(expectation: Expectation, rows: Rows) -> Planned:
     else:
         counts.append(expectation.count(rows.considered, rows.unexpected))
     judge = partial(_judge_rows, expectation, rows)
-    return Planned(tuple(counts), queries, judge, _unexpected_rows(expectation, rows))
+    found = _unexpected_rows(expectation, rows)
+    return Planned(tuple(counts), queries, judge, found, _examples(expectation, rows, found))
+
+
+EXAMPLES = 20
+"""How many unexpected values are told, as by Great Expectations."""
+
+
+def _examples(expectation: Expectation, rows: Rows, found: str) -> str:
+    """Some of the unexpected values; none where they are all NULL."""
+    if not rows.counts_missing and expectation.type == "expect_column_values_to_not_be_null":
+        return ""
+    keys = [key for key in ("column", "column_A", "column_B") if expectation.get(key) is not None]
+    columns = [expectation.named(key) for key in keys] or list(map(expectation.find, expectation.get("column_list")))
+    names = ", ".join(map(expectation.quoted, columns))
+    return f"select {names} from (\n{found}\n) as unexpected limit {EXAMPLES}"
 
 
 def _judge_rows(expectation: Expectation, rows: Rows, values: Values) -> Judged:
@@ -123,11 +147,19 @@ def _as_whole(expectation: Expectation, aggregate: Aggregate) -> Planned:
     return Planned(aggregate.expressions, aggregate.queries, aggregate.judge, sql)
 
 
+_BATCH = re.compile(
+    r"\{batch\}(\s+(?:as\s+)?(?!(?:where|group|order|limit|having|union|except|intersect|join|inner|left|right|full|cross"
+    r"|natural|on|using|window|qualify|tablesample|lateral|offset|fetch|for)\b)[^\W\d]\w*)?",
+    re.IGNORECASE,
+)
+"""The place of the rows in a query, with the name that they get there, if any."""
+
+
 def _unexpected(expectation: Expectation) -> Planned:
     """A query of the user's that gives the unexpected rows; `{batch}` stands for the rows."""
-    narrowed = f"select * from {expectation.relation}{expectation.having()}"
+    narrowed = f"(select * from {expectation.relation}{expectation.having()})"
     query = str(expectation.get("unexpected_rows_query")).strip().rstrip(";")
-    sql = query.replace("{batch}", f"({narrowed}) as batch")
+    sql = _BATCH.sub(lambda found: narrowed + (found[1] or " as batch"), query)
 
     def judge(values: Values) -> Judged:
         count = int(values[0])

@@ -82,10 +82,16 @@ def screened(limits: Limits, count: str) -> Measure:
     return Measure((count,), lambda values: limits.outcome(0) if values[0] == 0 else None)
 
 
+def calculated(node: Node, expressions: tuple[str, ...]) -> Measure:
+    """The test of which the first aggregate is what it calculates, and the next two whether that warns or fails."""
+    return Measure(expressions, lambda values: _answered(node, values[:3]))
+
+
 def asked_along(node: Node, sql: str) -> Measure:
     """The test asked as it would be alone, in the query of the others."""
+    return Measure((), lambda values: _answered(node, values), (Query(question(node, sql), 3),))
 
-    def outcome(values: Values) -> Outcome | None:
-        return None if values[0] is None else verdict(node, Answer(rows=(tuple(values),)))
 
-    return Measure((), outcome, (Query(question(node, sql), 3),))
+def _answered(node: Node, values: Values) -> Outcome | None:
+    # Without a number there is an error to tell, which asking it alone does.
+    return None if values[0] is None else verdict(node, Answer(rows=(tuple(values),)))

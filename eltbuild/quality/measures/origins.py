@@ -5,14 +5,27 @@ The query is followed downwards, through subqueries and common table expressions
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
 
-from eltbuild.sql.quoting import FOLDED, read_bare
+from eltbuild.quality.measures.trees import (
+    Tree,
+    Unclear,
+    aggregates,
+    bare,
+    called,
+    conjuncts,
+    is_a,
+    is_column,
+    is_numbering,
+    is_star,
+    key_of,
+    key_of_text,
+    literals,
+    spelled_table,
+    told,
+)
 from eltbuild.values import dataclass, field
-
-Tree: TypeAlias = Any
 
 UNCLEAR = (
     "UDTF", "Explode", "Unnest", "Lateral", "Pivot", "TableSample", "Rand", "Randn", "Uuid", "Placeholder", "Parameter",
@@ -30,14 +43,6 @@ READ = frozenset({
     "qualify",
 })  # fmt: skip
 """The parts of a SELECT that are understood."""
-
-
-EXACT = frozenset({"clickhouse"})
-"""Dialects in which names that differ in letter case are two, with quotes and without."""
-
-
-class Unclear(Exception):
-    """The query is one of which nothing can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class Origin:
         if not tree.args.get("db") and own in self.ctes:
             earlier = dict(list(self.ctes.items())[: list(self.ctes).index(own)])
             return Source(name, query=self.ctes[own], ctes=earlier)
-        return Source(name, table=_spelled(tree, self.dialect))
+        return Source(name, table=spelled_table(tree, self.dialect))
 
     def _key(self, identifier: Tree) -> str:
         return key_of(identifier, self.dialect)
@@ -115,22 +120,22 @@ class Origin:
                     found.clear()
                 continue
             if join.args.get("on") is not None:
-                found.extend(_conjuncts(join.args["on"]))
+                found.extend(conjuncts(join.args["on"]))
         where = self.select.args.get("where")
-        return (*found, *(_conjuncts(where.this) if where is not None else ()))
+        return (*found, *(conjuncts(where.this) if where is not None else ()))
 
     def expression(self) -> Tree | None:
         """What is selected under that name; None where a star passes it on. Raises `Unclear`."""
         items = self.select.expressions
-        named = [item for item in items if not _is_star(item) and _called(item, self.dialect) == self.name]
-        stars = [item for item in items if _is_star(item)]
+        named = [item for item in items if not is_star(item) and called(item, self.dialect) == self.name]
+        stars = [item for item in items if is_star(item)]
         if any(type(item).__name__ != "Star" or any(item.args.values()) for item in stars) or len(stars) > 1:
             raise Unclear
         if len(named) > 1 or not (named or stars) or (stars and len(self.sources) != 1):
             raise Unclear
         if named and stars:
             return self._beside_star(named[0])
-        return _bare(named[0]) if named else None
+        return bare(named[0]) if named else None
 
     def _beside_star(self, item: Tree) -> Tree:
         """The expression, where the star does not pass on another column of that name. Raises `Unclear`."""
@@ -138,7 +143,7 @@ class Origin:
         passed = None if source.query is None else _origin(source.query, "", source.ctes, self.dialect).columns()
         if passed is None or self.name in passed:
             raise Unclear
-        return _bare(item)
+        return bare(item)
 
     def below(self, column: Tree | None) -> Origin | None:
         """The column of a query below that this one is as it is; None where there is no telling."""
@@ -166,12 +171,12 @@ class Origin:
         return self._passed_never_null(None, self.name) if expression is None else self._not_null(expression)
 
     def _not_null(self, tree: Tree) -> str | None:
-        tree = _bare(tree)
+        tree = bare(tree)
         kind = type(tree).__name__
         if kind == "Column":
             return self._passed_never_null(tree, self._key(tree.this))
         if kind in NEVER_NULL or (kind == "Literal" and self.dialect != "oracle"):
-            return f"`{self.name}` is {_told(tree, self.dialect)}, which is never NULL"
+            return f"`{self.name}` is {told(tree, self.dialect)}, which is never NULL"
         if kind == "Window" and type(tree.this).__name__ in NEVER_NULL:
             return f"`{self.name}` is {tree.this.sql_name().lower()}() over rows, which is never NULL"
         if kind == "Coalesce":
@@ -190,7 +195,7 @@ class Origin:
             return None
         for condition in self.conditions:
             if self._rejects(condition, column, name):
-                return f"rows are only those where {_told(condition, self.dialect)}"
+                return f"rows are only those where {told(condition, self.dialect)}"
         source = self._of(column, self.sources)
         below = None if source is None or source.padded else self.below(column)
         return below.never_null() if below is not None else None
@@ -203,7 +208,7 @@ class Origin:
     def _rejects(self, condition: Tree, column: Tree | None, name: str) -> bool:
         kind = type(condition).__name__
         if kind in ("Not", "Is"):
-            inner = _bare(condition.this) if kind == "Not" else condition
+            inner = bare(condition.this) if kind == "Not" else condition
             is_null = type(inner).__name__ == "Is" and type(inner.expression).__name__ == "Null"
             negated = (kind == "Not") != bool(inner.args.get("negate"))
             return is_null and negated and self._same(inner.this, column, name)
@@ -215,7 +220,7 @@ class Origin:
 
     def _same(self, tree: Tree, column: Tree | None, name: str) -> bool:
         """Whether the tree is that column, and no other that is called so."""
-        tree = _bare(tree)
+        tree = bare(tree)
         if type(tree).__name__ != "Column" or self._key(tree.this) != name:
             return False
         sources = self.sources
@@ -227,7 +232,7 @@ class Origin:
         select = self.select
         expression = self.expression()
         group, items = select.args.get("group"), select.expressions
-        if group is None and any(_aggregates(item) for item in items):
+        if group is None and any(aggregates(item) for item in items):
             return "the query gives a single row"
         if group is not None:
             return self._key_of_group(group, expression)
@@ -254,21 +259,21 @@ class Origin:
         if type(key).__name__ == "Literal":
             items = self.select.expressions
             at = int(key.name) - 1 if not key.is_string and key.name.isdigit() else -1
-            same = 0 <= at < len(items) and _bare(items[at]) is expression
+            same = 0 <= at < len(items) and bare(items[at]) is expression
         else:
             # What an alias hides is grouped by in some engines and not in others.
-            others = [item for item in self.select.expressions if _bare(item) != key]
+            others = [item for item in self.select.expressions if bare(item) != key]
             same = type(key).__name__ == "Column" and key == expression
-            same = same and all(_called(item, self.dialect) != self._key(key.this) for item in others)
+            same = same and all(called(item, self.dialect) != self._key(key.this) for item in others)
         return f"`{self.name}` is the key of GROUP BY" if same else None
 
     def _first_of_each(self, name: str, source: Source) -> str | None:
         """Whether only the first row of each value is kept, by row_number()."""
         qualify = self.select.args.get("qualify")
-        for condition in (*self.conditions, *(_conjuncts(qualify.this) if qualify is not None else ())):
+        for condition in (*self.conditions, *(conjuncts(qualify.this) if qualify is not None else ())):
             if type(condition).__name__ != "EQ":
                 continue
-            left, right = _bare(condition.this), _bare(condition.expression)
+            left, right = bare(condition.this), bare(condition.expression)
             if type(right).__name__ != "Literal" or right.is_string or right.name != "1":
                 continue
             window, among = left, self
@@ -277,7 +282,7 @@ class Origin:
                     continue
                 among = _origin(source.query, self._key(left.this), source.ctes, self.dialect)
                 window = among._numbering()
-            if _is_numbering(window) and among._is_partition(window, self, name):
+            if is_numbering(window) and among._is_partition(window, self, name):
                 return f"only the first row of each `{name}` is kept"
         return None
 
@@ -288,7 +293,7 @@ class Origin:
             return False
         if self is outer:
             hidden = any(
-                _called(item, self.dialect) == name and not _is_column(_bare(item), name, self.dialect)
+                called(item, self.dialect) == name and not is_column(bare(item), name, self.dialect)
                 for item in self.select.expressions
             )
             return self._key(keys[0].this) == name and not hidden
@@ -303,8 +308,8 @@ class Origin:
         """The names of all columns; None where a star passes on those of a relation."""
         found: set[str] = set()
         for item in self.select.expressions:
-            if not _is_star(item):
-                found.add(_called(item, self.dialect))
+            if not is_star(item):
+                found.add(called(item, self.dialect))
                 continue
             for source in self.sources:
                 below = _origin(source.query, "", source.ctes, self.dialect) if source.query is not None else None
@@ -324,8 +329,8 @@ class Origin:
     def among(self, values: frozenset[tuple[bool, str]]) -> str | None:
         """Why every value of the column is one of these literals, or NULL: `(is a text, text)` each."""
         expression = self.expression()
-        if expression is not None and _literals(expression) is not None:
-            given = _literals(expression) or frozenset()
+        if expression is not None and literals(expression) is not None:
+            given = literals(expression) or frozenset()
             return f"`{self.name}` is one of few literals, all of them accepted" if given <= values else None
         if expression is not None and type(expression).__name__ != "Column":
             return None
@@ -334,7 +339,7 @@ class Origin:
         name = self.name if expression is None else self._key(expression.this)
         for condition in self.conditions:
             if self._limits(condition, expression, name, values):
-                return f"rows are only those where {_told(condition, self.dialect)}"
+                return f"rows are only those where {told(condition, self.dialect)}"
         below = self.below(expression)
         return below.among(values) if below is not None else None
 
@@ -343,11 +348,11 @@ class Origin:
         if condition.args.get("negate"):
             return False
         if kind == "In" and condition.args.get("query") is None and condition.expressions:
-            found = [_literals(item) for item in condition.expressions]
+            found = [literals(item) for item in condition.expressions]
             listed = frozenset(pair for item in found if item for pair in item)
             return None not in found and listed <= values and self._same(condition.this, column, name)
         if kind == "EQ":
-            one = _literals(condition.expression)
+            one = literals(condition.expression)
             return bool(one) and (one or frozenset()) <= values and self._same(condition.this, column, name)
         return False
 
@@ -371,7 +376,7 @@ class Origin:
         return below.found_in(table, field) if below is not None else None
 
     def _is_field(self, tree: Tree, table: str, field: str) -> bool:
-        tree = _bare(tree)
+        tree = bare(tree)
         if type(tree).__name__ != "Column" or not tree.table:
             return False
         source = self._of(tree, self.sources)
@@ -409,63 +414,9 @@ def origin_of(query: str, column: str, dialect: str) -> Origin:
     except SqlglotError as error:
         raise Unclear from error
     tree: Tree = trees[0] if len(trees) == 1 else None
-    if tree is None or any(_is_a(node, *UNCLEAR) for node in tree.walk()):
+    if tree is None or any(is_a(node, *UNCLEAR) for node in tree.walk()):
         raise Unclear
     return _origin(tree, key_of_text(column, dialect), {}, dialect)
-
-
-def key_of(identifier: Tree, dialect: str) -> str:
-    """A name as the engine keeps it; in lower case where it makes no difference."""
-    if dialect in EXACT:
-        return str(identifier.name)
-    fold = FOLDED.get(dialect)
-    if fold is None:
-        return str(identifier.name).casefold()
-    return str(identifier.name) if identifier.args.get("quoted") else fold(identifier.name)
-
-
-def key_of_text(name: str, dialect: str) -> str:
-    """The same for a name that is written in a text."""
-    kept = read_bare(name, dialect)
-    return kept if dialect in EXACT or dialect in FOLDED else kept.casefold()
-
-
-def _is_column(tree: Tree, name: str, dialect: str) -> bool:
-    return type(tree).__name__ == "Column" and key_of(tree.this, dialect) == name
-
-
-def _called(item: Tree, dialect: str) -> str:
-    """The name of a selected column; "" where it has none of its own."""
-    kind = type(item).__name__
-    if kind == "Alias":
-        return key_of(item.args["alias"], dialect)
-    return key_of(item.this, dialect) if kind == "Column" else ""
-
-
-def literals_of(listed: str, dialect: str) -> frozenset[tuple[bool, str]] | None:
-    """Literals separated by commas, `(is a text, text)` each; None where anything else, or NULL, is among them."""
-    from sqlglot import parse_one
-
-    found = [_literals(item) for item in parse_one(f"select {listed}", dialect=dialect).expressions]
-    given = [item for item in found if item]
-    return frozenset().union(*given) if len(given) == len(found) else None
-
-
-def spelled(relation: str, dialect: str) -> str:
-    """A relation as `Origin` compares it. Raises `Unclear` where the text is more than a name."""
-    from sqlglot import exp, parse_one
-    from sqlglot.errors import SqlglotError
-
-    try:
-        return _spelled(parse_one(relation, into=exp.Table, dialect=dialect), dialect)
-    except SqlglotError as error:
-        raise Unclear from error
-
-
-def _spelled(table: Tree, dialect: str) -> str:
-    if any(type(part).__name__ != "Identifier" for part in table.parts):
-        raise Unclear
-    return ".".join(f'"{key_of(part, dialect)}"' for part in table.parts)
 
 
 def _origin(tree: Tree, name: str, ctes: Mapping[str, Tree], dialect: str) -> Origin:
@@ -475,8 +426,8 @@ def _origin(tree: Tree, name: str, ctes: Mapping[str, Tree], dialect: str) -> Or
         raise Unclear
     if any(value and key not in READ for key, value in tree.args.items()):
         raise Unclear
-    called = [_called(item, dialect) for item in tree.expressions if not _is_star(item)]
-    if any(own and called.count(own) > 1 for own in called):
+    names = [called(item, dialect) for item in tree.expressions if not is_star(item)]
+    if any(own and names.count(own) > 1 for own in names):
         raise Unclear
     visible = dict(ctes)
     first = tree.args.get("with_") or tree.args.get("with")
@@ -495,63 +446,3 @@ def _origin(tree: Tree, name: str, ctes: Mapping[str, Tree], dialect: str) -> Or
 
 def _padded(source: Source) -> Source:
     return replace(source, padded=True)
-
-
-def _is_a(node: Tree, *names: str) -> bool:
-    return any(base.__name__ in names for base in type(node).__mro__)
-
-
-def _is_star(item: Tree) -> bool:
-    return type(item).__name__ == "Star" or (type(item).__name__ == "Column" and type(item.this).__name__ == "Star")
-
-
-def _bare(tree: Tree) -> Tree:
-    """Without its alias and the parentheses around it."""
-    while type(tree).__name__ in ("Alias", "Paren"):
-        tree = tree.this
-    return tree
-
-
-def _conjuncts(tree: Tree) -> Iterator[Tree]:
-    tree = _bare(tree)
-    if type(tree).__name__ == "And":
-        yield from _conjuncts(tree.this)
-        yield from _conjuncts(tree.expression)
-    else:
-        yield tree
-
-
-def _aggregates(item: Tree) -> bool:
-    """Whether the item surely is an aggregate over all rows, by itself and not within a window or a subquery."""
-    tree = _bare(item)
-    if _is_a(tree, "Window", "Query"):
-        return False
-    if type(tree).__name__ in ("Count", "Sum", "Avg", "Min", "Max") and not tree.args.get("expressions"):
-        return True
-    return any(_aggregates(child) for child in tree.iter_expressions())
-
-
-def _literals(tree: Tree) -> frozenset[tuple[bool, str]] | None:
-    """The literals of which the expression is one, NULL aside; None where it may be anything else."""
-    tree = _bare(tree)
-    kind = type(tree).__name__
-    if kind == "Literal":
-        return frozenset({(bool(tree.is_string), str(tree.name))})
-    if kind == "Null":
-        return frozenset()
-    if kind == "Case":
-        default = tree.args.get("default")
-        branches = [*(branch.args.get("true") for branch in tree.args["ifs"]), *([default] if default else ())]
-        found = [_literals(branch) for branch in branches]
-        sure = [item for item in found if item is not None]
-        return frozenset().union(*sure) if len(sure) == len(found) else None
-    return None
-
-
-def _is_numbering(tree: Tree) -> bool:
-    return type(tree).__name__ == "Window" and type(tree.this).__name__ == "RowNumber"
-
-
-def _told(tree: Tree, dialect: str) -> str:
-    text = str(tree.sql(dialect=dialect))
-    return text if len(text) <= 60 else text[:57] + "..."

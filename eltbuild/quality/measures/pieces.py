@@ -154,7 +154,7 @@ class Reader:
         if end - begin > 2 and self.kind(end - 2) == "ALIAS" and self._is_name(end - 1):
             return Item(self.slice(begin, end - 2), self.slice(end - 1, end))
         text = self.slice(begin, end)
-        dotted = all(self.kind(at) in (("DOT",) if (at - begin) % 2 else NAMES) for at in range(begin, end))
+        dotted = all(self.kind(at) == "DOT" if (at - begin) % 2 else self._is_name(at) for at in range(begin, end))
         return Item(text, self.slice(end - 1, end) if dotted and (end - begin) % 2 else None)
 
     def _is_name(self, at: int) -> bool:
@@ -169,6 +169,8 @@ class Reader:
             at = begin + 1
             while self.kind(at) == "DOT" and at + 1 < end:
                 at += 2
+            if at < end and self.kind(at) == "L_PAREN":
+                at = self.closing(at) + 1
             source = self.slice(begin, at)
         if at < end and self.kind(at) == "ALIAS":
             at += 1

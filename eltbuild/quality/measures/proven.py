@@ -12,7 +12,8 @@ from eltbuild.adapter import Capabilities
 from eltbuild.project.resources import Node
 from eltbuild.quality.measures.builtin import Tested, tested
 from eltbuild.quality.measures.limits import limits_of
-from eltbuild.quality.measures.origins import Unclear, key_of_text, literals_of, origin_of, spelled
+from eltbuild.quality.measures.origins import origin_of
+from eltbuild.quality.measures.trees import Unclear, key_of_text, literals_of, spelled
 from eltbuild.sql.quoting import read_bare
 
 WHOLE = frozenset({"table", "view"})

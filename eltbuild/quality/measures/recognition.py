@@ -8,7 +8,7 @@ from eltbuild.project.resources import Node
 from eltbuild.quality.measures.builtin import FILTERS, as_measure, tested
 from eltbuild.quality.measures.limits import asked_along, limits_of
 from eltbuild.quality.measures.measure import Measure
-from eltbuild.quality.measures.shapes import read_shape
+from eltbuild.quality.measures.shapes import read_calculation, read_shape
 from eltbuild.sql.counting import PRUNED
 from eltbuild.sql.scan import code
 from eltbuild.sql.writer import Writer
@@ -38,12 +38,15 @@ def measured(node: Node, sql: str, relation: str, writer: Writer, rows: int | No
     built_in = tested(node, sql, relation, dialect)
     if built_in is not None:
         filters = built_in.test in FILTERS and pruned
-        found = None if limits is None or filters else as_measure(built_in, limits, relation, dialect, rows)
+        found = None if limits is None or filters else as_measure(built_in, limits, dialect, rows)
         return found or asked_along(node, sql)
     if not _is_steady_query(sql, dialect):
         return None
-    found = read_shape(limits, sql, relation, dialect) if limits is not None and not pruned else None
-    return found or asked_along(node, sql)
+    if pruned:
+        return asked_along(node, sql)
+    if limits is None:
+        return read_calculation(node, sql, relation, dialect) or asked_along(node, sql)
+    return read_shape(limits, sql, relation, dialect) or asked_along(node, sql)
 
 
 def _is_steady_query(sql: str, dialect: str) -> bool:

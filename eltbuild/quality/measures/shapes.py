@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from eltbuild.project.resources import Node
+from eltbuild.quality.data_tests import condition
 from eltbuild.quality.measures.expressions import Expression, expression_of, limited_to
-from eltbuild.quality.measures.limits import Limits, counted, screened
+from eltbuild.quality.measures.limits import COMPARISON, Limits, calculated, counted, screened
 from eltbuild.quality.measures.measure import Measure
 from eltbuild.quality.measures.pieces import Item, Query, Select, Unreadable, pieces
 from eltbuild.sql.quoting import read_bare
@@ -28,8 +30,11 @@ class Rows:
     """All columns of the relation are there, whatever they are called."""
     whole: bool = False
     """It is the relation itself, by its own name."""
-    names: Mapping[str, str] = field(default_factory=dict)
-    """Columns that are told, by their name as the engine keeps it, with the expression that they are."""
+    names: Mapping[str, str | None] = field(default_factory=dict)
+    """Columns that are told, by their name as the engine keeps it, with the expression that they are.
+
+    None for a constant, whose type depends on where it stands.
+    """
     single: bool = False
     """One row of aggregates, there where the conditions on aggregates hold."""
     conditions: tuple[str, ...] = ()
@@ -66,9 +71,10 @@ class Rows:
             if not self.open:
                 raise Unreadable
             return None if not qualifier else parts[-1]
-        if self.open or near != [column]:
+        text = self.names.get(column)
+        if self.open or text is None or len(near) > 1:
             raise Unreadable  # the relation may have a column of that name, too
-        return f"({self.names[column]})"
+        return f"({text})"
 
     def _is_own(self, qualifier: Sequence[str]) -> bool:
         return len(qualifier) == 1 and self.alias is not None and self._kept(qualifier[0]) == self._kept(self.alias)
@@ -146,25 +152,20 @@ class Shape:
         return replace(rows, conditions=(*rows.conditions, condition))
 
     def _projected(self, rows: Rows, told: Sequence[tuple[Item, Expression]], star: bool) -> Rows:
-        names: dict[str, str] = dict(rows.names) if star else {}
+        names: dict[str, str | None] = dict(rows.names) if star else {}
         texts = []
         for item, expression in told:
-            if not expression.is_plain:
-                raise Unreadable
-            if expression.is_literal:
-                continue
-            texts.append(text := rows.text(expression))
+            if not expression.is_plain or (star and item.name is None):
+                raise Unreadable  # without a name it may have one that hides another
+            text = None if expression.is_literal else rows.text(expression)
+            if text is not None:
+                texts.append(text)
             if item.name is not None:
                 self._name(names, item.name, text)
-        if any(item.name is None and not expression.is_literal for item, expression in told):
-            # Without a name it may have one that hides another.
-            names = {}
-        hidden = {self._kept(item.name) for item, expression in told if item.name and expression.is_literal}
-        names = {name: text for name, text in names.items() if name not in hidden}
         unused = (*rows.unused, *(text for text in texts if text not in rows.unused))
         return replace(rows, names=names, open=rows.open and star, whole=False, unused=unused, alias=None)
 
-    def _name(self, names: dict[str, str], name: str, text: str) -> None:
+    def _name(self, names: dict[str, str | None], name: str, text: str | None) -> None:
         kept = self._kept(name)
         if any(kept.casefold() == other.casefold() for other in names):
             raise Unreadable
@@ -176,7 +177,7 @@ class Shape:
     def _aggregated(self, rows: Rows, told: Sequence[tuple[Item, Expression]], having: str) -> Rows:
         if rows.single or rows.merged:
             raise Unreadable
-        names: dict[str, str] = {}
+        names: dict[str, str | None] = {}
         texts = []
         for item, expression in told:
             if expression.aggregates:
@@ -186,8 +187,7 @@ class Shape:
             elif not expression.is_plain or not expression.is_literal:
                 raise Unreadable
             elif item.name is not None:
-                self._name(names, item.name, "")
-        names = {name: text for name, text in names.items() if text}
+                self._name(names, item.name, None)
         outer = (self._over(rows, self._expression(having)),) if having else ()
         return Rows(
             self.dialect,
@@ -218,13 +218,46 @@ def read_shape(limits: Limits, sql: str, relation: str, dialect: str) -> Measure
     return (screened if rows.merged else counted)(limits, _count(rows))
 
 
+def read_calculation(node: Node, sql: str, relation: str, dialect: str) -> Measure | None:
+    """A test with a calculation of its own over the rows of a query; None where its shape is another.
+
+    What it gives is compared by the warehouse.
+    """
+    calculation, limit = node.config.get("fail_calc"), node.config.get("limit")
+    compared = [condition(node.config, key) for key in ("warn_if", "error_if")]
+    query = pieces(sql, dialect) if calculation and limit is None else None
+    if query is None or not all(map(COMPARISON.fullmatch, compared)):
+        return None
+    try:
+        rows = replace(Shape(query, relation, dialect).rows(), alias=TESTED, whole=False)
+        if rows.single or rows.merged:
+            return None
+        expression = expression_of(str(calculation), dialect)
+        text = rows.text(expression)
+        if not expression.aggregates:
+            return None
+        if rows.conditions:
+            text = limited_to(_all(rows.conditions), expression_of(text, dialect))
+    except Unreadable:
+        return None
+    named = (f"count(case {_named(rows)} end)",) if rows.unused else ()
+    return calculated(node, (text, *(f"{text} {how}" for how in compared), *named))
+
+
+TESTED = "dbt_internal_test"
+"""How a calculation may call the rows of the test's query."""
+
+
+def _named(rows: Rows) -> str:
+    """What is unused, named where it is never computed, so that it must be there."""
+    return " ".join(f"when false then case when ({text}) is null then 1 end" for text in rows.unused)
+
+
 def _count(rows: Rows) -> str:
-    """How many rows there are. What is unused is named where it is never computed, so that it must be there."""
-    named = "".join(f" when false then case when ({text}) is null then 1 end" for text in rows.unused)
-    if rows.single:
-        kept = f" when {_all(rows.outer)} then 1" if rows.outer else " when true then 1"
-        return f"case{named}{kept} else 0 end"
-    if not rows.conditions and not named:
+    """How many rows there are."""
+    if not (rows.single or rows.conditions or rows.unused):
         return "count(*)"
-    kept = f" when {_all(rows.conditions)} then 1" if rows.conditions else " when true then 1"
-    return f"count(case{named}{kept} end)"
+    named = f" {_named(rows)}" if rows.unused else ""
+    conditions = rows.outer if rows.single else rows.conditions
+    kept = f" when {_all(conditions) if conditions else 'true'} then 1"
+    return f"case{named}{kept} else 0 end" if rows.single else f"count(case{named}{kept} end)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eltbuild.quality.data_tests import Outcome
 from eltbuild.quality.measures.limits import Limits
-from eltbuild.quality.measures.measure import Measure, Query, Values
+from eltbuild.quality.measures.measure import Measure, Values
 from eltbuild.sql.counting import (
     ALIKE,
     DIGEST,
@@ -16,39 +16,35 @@ from eltbuild.sql.counting import (
 )
 
 FEW = 10_000
-"""So many values are grouped right away: that takes less time than a second query."""
+"""So many rows are grouped in less time than a second query takes."""
 SPREAD = 64
 """How much further than there are values integers may lie apart for a bit each to be the cheapest way."""
 
 
-def unique(limits: Limits, value: str, relation: str, dialect: str, rows: int | None) -> Measure | None:
-    """Values that are in more than one row, NULL aside; None where the dialect knows no way that is cheaper.
+def unique(limits: Limits, value: str, dialect: str, rows: int | None) -> Measure | None:
+    """Whether no value is in more than one row, NULL aside; None where no way is known that is cheaper than the test's.
 
-    Few values are counted exactly. Of many it is told only whether there are such.
+    Few rows are counted along with whatever else is counted of them: a query beside that takes longer than they do. Of
+    a relation that may be a view it is best asked as it is written.
     """
-    if dialect not in HASHED_DISTINCT:
+    if dialect not in DISTINCT_BITS:
+        return _distinct(limits, value) if dialect in HASHED_DISTINCT else None
+    if rows is None:
         return None
-    if dialect not in DISTINCT_BITS or (rows is not None and rows <= FEW):
+    if rows <= FEW:
         return _distinct(limits, value)
 
     def outcome(values: Values) -> Outcome | Measure | None:
-        present, least, greatest, is_text, among_few = values
-        if present <= FEW:
-            return limits.outcome(int(among_few))
+        present, least, greatest, is_text = values
+        if not present:
+            return limits.outcome(0)
         if isinstance(least, int) and greatest - least < min(MOST_BITS, SPREAD * present):
             return _all_different(limits, value, DISTINCT_BITS[dialect].format(value, least, greatest))
         return _digests(limits, value, dialect) if is_text else _distinct(limits, value)
 
     integer = INTEGERS[dialect].format(value)
     asked = (f"count({value})", f"min({integer})", f"max({integer})", IS_TEXT[dialect].format(value))
-    return Measure(asked, outcome, (Query(_among_few(value, relation), 1),))
-
-
-def _among_few(value: str, relation: str) -> str:
-    """The number of values that more than one of the first rows have."""
-    few = f"select {value} as eltbuild_value from {relation} where {value} is not null limit {FEW + 1}"
-    again = f"select 1 from ({few}) as few group by eltbuild_value having count(*) > 1"
-    return f"select count(*) from ({again}) as again"
+    return Measure(asked, outcome)
 
 
 def _distinct(limits: Limits, value: str) -> Measure:
@@ -56,13 +52,11 @@ def _distinct(limits: Limits, value: str) -> Measure:
 
 
 def _digests(limits: Limits, value: str, dialect: str) -> Measure:
-    """Texts by their digests, which are smaller; where the collation has its own mind, by what it says."""
+    """Texts by their digests, which are smaller; nothing where the collation has a mind of its own."""
 
-    def outcome(values: Values) -> Outcome | Measure | None:
+    def outcome(values: Values) -> Outcome | None:
         present, digests, alike = values
-        if alike:
-            return _distinct(limits, value)
-        return limits.outcome(0) if present == digests else None
+        return limits.outcome(0) if present == digests and not alike else None
 
     digests = f"count(distinct {DIGEST[dialect].format(value)})"
     return Measure((f"count({value})", digests, ALIKE[dialect].format(value)), outcome)

@@ -11,9 +11,9 @@ Kind = Literal[
 ]
 """`other`: values that can only be told as text."""
 
-NUMBERS = frozenset({"integer", "decimal"})
-TIMES = frozenset({"date", "timestamp", "time", "interval"})
-LONG = frozenset({"text", "list", "binary"})
+NUMBERS: frozenset[Kind] = frozenset({"integer", "decimal"})
+TIMES: frozenset[Kind] = frozenset({"date", "timestamp", "time", "interval"})
+LONG: frozenset[Kind] = frozenset({"text", "list", "binary"})
 """Kinds whose values have a length."""
 
 NAMES: Mapping[str, Kind] = {

@@ -95,31 +95,44 @@ def _number(kind: Kind, name: str, writer: Writer) -> str:
 # The first question
 
 
+FACTS: Sequence[tuple[frozenset[Kind], Mapping[str, str]]] = (
+    (
+        NUMBERS | TIMES,
+        {
+            "numbers": "count({1})", "low": "min({1})", "high": "max({1})", "mean": "avg({1})",
+            "stddev": "stddev_samp({1})", "min": "cast(min({0}) as {2})", "max": "cast(max({0}) as {2})",
+        },
+    ),
+    (
+        NUMBERS,
+        {"zeros": "count(case when {1} = 0 then 1 end)", "negative": "count(case when {1} < 0 then 1 end)"},
+    ),
+    (
+        frozenset({"text"}),
+        {"min": f"substring(min({{0}}), 1, {SHOWN})", "max": f"substring(max({{0}}), 1, {SHOWN})"},
+    ),
+    (
+        LONG,
+        {
+            "shortest": "min({1})", "longest": "max({1})", "length": "avg({1})",
+            "empty": "count(case when {1} = 0 then 1 end)",
+        },
+    ),
+    (frozenset({"boolean"}), {"true": "count(case when {1} = 1 then 1 end)"}),
+)  # fmt: skip
+"""What is asked of the columns of some kinds: 0 the value, 1 its number, 2 the type of texts."""
+
+
 def facts(column: Asked, writer: Writer, approximate: bool) -> Mapping[str, str]:
     """The aggregates that are asked of a column, by the names of what they tell."""
     value, number, text = column.value, column.number, writer.type_name("text")
     form = APPROXIMATE_DISTINCT.get(writer.dialect) if approximate else None
     told = {"filled": f"count({value})", "distinct": (form or "count(distinct {0})").format(value)}
     if column.kind in NUMBERS | TIMES:
-        told |= {
-            "numbers": f"count({number})", "low": f"min({number})", "high": f"max({number})",
-            "mean": f"avg({number})", "stddev": f"stddev_samp({number})",
-            "quantiles": quantiles(number, POINTS, writer.dialect),
-        }  # fmt: skip
-    if column.kind == "integer" or column.kind in TIMES or column.kind == "decimal":
-        told |= {"min": f"cast(min({value}) as {text})", "max": f"cast(max({value}) as {text})"}
-    if column.kind in NUMBERS:
-        told |= {
-            "zeros": f"count(case when {number} = 0 then 1 end)",
-            "negative": f"count(case when {number} < 0 then 1 end)",
-        }
-    if column.kind == "text":
-        told |= {name: f"substring({name}({value}), 1, {SHOWN})" for name in ("min", "max")}
-    if column.kind in LONG and (column.kind != "list" or writer.dialect in ELEMENTS):
-        told |= {"shortest": f"min({number})", "longest": f"max({number})", "length": f"avg({number})"}
-        told["empty"] = f"count(case when {number} = 0 then 1 end)"
-    if column.kind == "boolean":
-        told["true"] = f"count(case when {number} = 1 then 1 end)"
+        told["quantiles"] = quantiles(number, POINTS, writer.dialect)
+    for kinds, asked in FACTS:
+        if column.kind in kinds and (column.kind != "list" or writer.dialect in ELEMENTS):
+            told |= {name: form.format(value, number, text) for name, form in asked.items()}
     return told
 
 

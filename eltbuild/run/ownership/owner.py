@@ -163,8 +163,11 @@ class _TakenBack(Exception):
 def lets(connection: Commented, statements: Sequence[Statement]) -> bool:
     """Whether the engine would do these: they are done, and taken back.
 
-    An index or a foreign key holds a relation to its name in some engines; which they are, only trying it tells.
+    An index or a foreign key holds a relation to its name in some engines; which they are, only trying it tells. Within
+    a transaction nothing can be tried.
     """
+    if connection.within:
+        return False
     try:
         with connection.passing(), connection.transaction():
             for statement in statements:

@@ -91,7 +91,7 @@ def asked_alone(
 def _judged(work: Work, test: Meant, connection: Commented, kept: str | None) -> Asked:
     """The answer to an expectation; the rows that are not as expected are kept if they are to be."""
     with executing(work, test.node, connection):
-        found, answer = judged(work, test, connection)
+        found, answer = judged(work, test, connection, whole=kept is not None)
     told = outcome_of(test, found, connection)
     name = None
     if kept is not None:

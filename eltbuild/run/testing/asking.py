@@ -81,10 +81,19 @@ def _as_one(work: Work, texts: Sequence[Written], connection: Commented) -> Mapp
         return asked_together(work, texts, connection)
     except DatabaseError as error:
         _bearable(error, connection)
-        work.apart.update(text.node.id for text in texts)
         if connection.within:
+            work.apart.update(text.node.id for text in texts)
             raise Apart(error.message, sql=error.sql, transient=True) from error
+        half = len(texts) // 2
+        if len(texts) > 3 and is_refusal(error, connection):
+            return {**_as_one(work, texts[:half], connection), **_as_one(work, texts[half:], connection)}
+        work.apart.update(text.node.id for text in texts)
         return {}
+
+
+def is_refusal(error: DatabaseError, connection: Commented) -> bool:
+    """Whether the engine has refused what was asked and would do so again: not for the moment, nor the time it took."""
+    return not (error.lost or error.transient or error.code == "timeout" or connection.halted.is_set())
 
 
 def _by_itself(work: Work, text: Written, connection: Commented) -> Asked:

@@ -14,7 +14,7 @@ from eltbuild.project.resources import Node, NodeId
 from eltbuild.quality import data_tests
 from eltbuild.quality.data_tests import Outcome
 from eltbuild.quality.expectations.expectation import PLAIN, Expectation
-from eltbuild.quality.expectations.judged import Judged, message, outcome
+from eltbuild.quality.expectations.judged import Judged, exemplified, message, outcome
 from eltbuild.quality.expectations.planning import Planned, planned
 from eltbuild.quality.expectations.row_conditions import condition_of
 from eltbuild.quality.measures.measure import Measure, fused
@@ -133,18 +133,21 @@ def _stands(work: Work, node: Node, relation: str, places: Mapping[NodeId, Relat
     return None
 
 
-def judged(work: Work, test: Meant, connection: Commented) -> tuple[Judged, Answer]:
-    """What the expectation is found to be, asked alone. Raises `EltbuildError`."""
+def judged(work: Work, test: Meant, connection: Commented, whole: bool = False) -> tuple[Judged, Answer]:
+    """What the expectation is found to be, asked alone; `whole`: with all that is kept. Raises `EltbuildError`."""
     if test.planned is None:
         try:
-            return library_of(work).judge(test.expectation, connection), Answer()
+            return library_of(work).judge(test.expectation, connection, whole=whole), Answer()
         except CompileError:
             _refuse_lost(connection)
             raise
     measure = Measure(test.planned.expressions, lambda values: None, test.planned.queries)
     question = fused(test.relation, (measure,))
     answer = connection.execute(question.sql)
-    return test.planned.judge(question.values(0, answer.rows[0])), Answer(message=answer.message)
+    found = test.planned.judge(question.values(0, answer.rows[0]))
+    if test.planned.examples and not found.success:
+        found = exemplified(found, connection.execute(test.planned.examples).rows)
+    return found, Answer(message=answer.message)
 
 
 def _refuse_lost(connection: Commented) -> None:

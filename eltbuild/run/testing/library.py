@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from eltbuild.errors import CompileError, DatabaseError, Problem
 from eltbuild.quality.expectations.expectation import Expectation
-from eltbuild.quality.expectations.judged import Judged, shown
+from eltbuild.quality.expectations.judged import Judged, carried, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ OF_TABLES = frozenset(
     }
 )
 """Expectations that ask for a table by its name: of a query Great Expectations knows no types."""
-FORMAT = {"result_format": "SUMMARY"}
+FORMATS = ({"result_format": "SUMMARY"}, {"result_format": "COMPLETE"})
 
 
 class Library:
@@ -90,10 +90,13 @@ class Library:
                 self._context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
             return self._context
 
-    def judge(self, expectation: Expectation, connection: Connection, conditions: bool = False) -> Judged:
+    def judge(
+        self, expectation: Expectation, connection: Connection, *, conditions: bool = False, whole: bool = False
+    ) -> Judged:
         """What Great Expectations finds. Raises `CompileError` where the expectation itself fails.
 
-        `conditions`: it reads `row_condition`, which else is in the scope of the expectation already.
+        `conditions`: it reads `row_condition`, which else is in the scope of the expectation already. `whole`: all
+        unexpected values are wanted, not the first of them.
         """
         self.begin()
         context = self._ready(expectation)
@@ -102,7 +105,7 @@ class Library:
             name = f"eltbuild_{self._count}"
             try:
                 batch = _batch(context, name, expectation, connection)
-                found = batch.validate(_configured(expectation, conditions), result_format=FORMAT)
+                found = batch.validate(_configured(expectation, conditions), result_format=FORMATS[whole])
             except (DatabaseError, CompileError):
                 raise
             except Exception as error:
@@ -182,7 +185,7 @@ SCOPE = ("row_condition", "condition_parser", "notes")
 def _judged(expectation: Expectation, found: Mapping[str, Any]) -> Judged:
     for raised in _raised(found.get("exception_info") or {}):
         raise _failed(expectation, raised)
-    result = found.get("result") or {}
+    result: Mapping[str, Any] = carried(found.get("result") or {})
     return Judged(bool(found["success"]), result, _told(expectation, result))
 
 
@@ -200,9 +203,27 @@ def _failed(expectation: Expectation, message: str) -> CompileError:
 
 def _told(expectation: Expectation, result: Mapping[str, Any]) -> str:
     about = f" of `{expectation.get('column')}`" if expectation.get("column") else ""
-    if result.get("unexpected_count") is not None:
-        looked = int(result.get("element_count") or 0) - int(result.get("missing_count") or 0)
-        told = f"{result['unexpected_count']} of {looked} values{about} are not as expected"
+    if result.get("element_count") is not None:
+        looked = int(result["element_count"]) - int(result.get("missing_count") or 0)
+        wrong = _WRONG.get(expectation.type, "are not as expected")
+        told = f"{result['unexpected_count']} of {looked} values{about} {wrong}"
         examples = result.get("partial_unexpected_list")
         return f"{told}, such as {shown(list(dict.fromkeys(map(str, examples)))[:3])}" if examples else told
-    return f"observed{about}: {shown(result.get('observed_value'))}"
+    if expectation.type == "expect_column_kl_divergence_to_be_less_than":
+        found = result.get("observed_value")
+        seen = "infinite: values come that are not expected" if found is None else shown(found)
+        return f"the divergence{about} is {seen}, expected at most {shown(expectation.get('threshold'))}"
+    if result.get("unexpected_count") is not None:
+        return f"{result['unexpected_count']} rows differ from those of the other query"
+    return f"what was observed{about} is {shown(result.get('observed_value'))}"
+
+
+_WRONG: Mapping[str, str] = {
+    "expect_column_values_to_be_dateutil_parseable": "are no dates",
+    "expect_column_values_to_be_decreasing": "do not come behind greater ones",
+    "expect_column_values_to_be_increasing": "do not come behind smaller ones",
+    "expect_column_values_to_be_json_parseable": "are no JSON",
+    "expect_column_values_to_match_json_schema": "do not match the JSON schema",
+    "expect_column_values_to_match_strftime_format": "are not written in the format",
+}
+"""What is to be said of unexpected values."""

@@ -15,7 +15,7 @@ from eltbuild.run.failure.attempts import Attempts, repeated
 from eltbuild.run.failure.limits import attempts_of, limit_of, limited
 from eltbuild.run.sessions import Commented
 from eltbuild.run.testing.alone import Asked, finished
-from eltbuild.run.testing.asking import Written, asked_together, joined, written
+from eltbuild.run.testing.asking import Written, asked_together, is_refusal, joined, written
 from eltbuild.run.testing.proving import proven
 from eltbuild.run.work import Work
 from eltbuild.run.workers import Begin, Tell
@@ -104,7 +104,6 @@ def _do(work: Work, tests: Sequence[Prepared], tell: Tell, one: One) -> Sequence
     execute = Timing("execute", began, datetime.now(UTC))
     known: list[Finished] = []
     left: list[NodeId] = []
-    alone = not asked or bool(work.session.flag("FAIL_FAST"))
     for test in tests:
         id = test.text.node.id
         if id in asked and not _keeps(work, test.text.node):
@@ -113,7 +112,7 @@ def _do(work: Work, tests: Sequence[Prepared], tell: Tell, one: One) -> Sequence
         _keep_text(work, test.text)
         if id in asked:
             work.answers[id] = asked[id]
-        if alone:
+        if id in work.apart or work.session.flag("FAIL_FAST"):
             left.append(id)
             continue
         tell(known)
@@ -124,7 +123,10 @@ def _do(work: Work, tests: Sequence[Prepared], tell: Tell, one: One) -> Sequence
 
 
 def _answers(work: Work, texts: Sequence[Written]) -> Mapping[NodeId, Asked]:
-    """The answers as far as one query gives them; none where it is refused."""
+    """The answers as far as one query gives them. Where it is refused, those of either half, and so on: a test that
+
+    the engine cannot do is soon alone, and the others are not.
+    """
     project = work.session.project
     name = texts[0].relation
 
@@ -140,7 +142,12 @@ def _answers(work: Work, texts: Sequence[Written]) -> Mapping[NodeId, Asked]:
             return repeated(call, work.connections, attempts, say, idempotent=True)
     except DatabaseError as error:
         if work.whole is not None:
-            work.whole.spoil(error)
+            # Which of them it was can be asked no more.
+            work.whole.spoil(DatabaseError(f"the tests of {name} cannot be asked: {error.message}"))
+        elif len(texts) > 3 and is_refusal(error, work.connections.mine()):
+            half = len(texts) // 2
+            return {**_answers(work, texts[:half]), **_answers(work, texts[half:])}
+        work.apart.update(text.node.id for text in texts)
         return {}
 
 

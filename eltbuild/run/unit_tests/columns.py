@@ -176,7 +176,7 @@ def _given(bench: Bench, query: str, inputs: Mapping[str, Known]) -> Known:
     }
     empty = [(name, rows_query(own, (), bench.writer)) for name, own in columns.items() if own]
     found = described(bench.connections.here(), with_ctes(query, empty, bench.writer.dialect))
-    starred = {name.casefold() for name, known in inputs.items() if not known.complete} & reading.stars
+    starred = {name.casefold() for name, known in inputs.items() if not known.complete} & reading.given
     if all(column.type.casefold() not in UNTYPED for own in columns.values() for column in own):
         typed: Sequence[Column] = found
     else:

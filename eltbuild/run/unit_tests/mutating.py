@@ -20,6 +20,7 @@ from eltbuild.run.unit_tests.nouns import Prepared
 from eltbuild.run.unit_tests.running import (
     ROWS,
     arena_of,
+    check_letters,
     expected_query,
     locating,
     prepare,
@@ -108,6 +109,7 @@ def trial_of(work: Work, test: UnitTest) -> Trial:
     arena = prepared.arena
     with locating(own, prepared):
         sql = prepared.sql()
+        check_letters(own, prepared)
         query = expected_query(test, arena)
         named = arena.connection.columns(query) if query else ()
         given = arena.connection.columns(sql)

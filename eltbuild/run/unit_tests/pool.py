@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from eltbuild.compile.freshness import source_text
 from eltbuild.compile.introspect import Live
@@ -85,7 +86,7 @@ def equalities_of(reading: Reading) -> list[frozenset[str]]:
 def _wanted(reading: Reading, name: str) -> frozenset[str] | None:
     """The columns that the model reads of an input, in lower case; None for all."""
     own = name.casefold().strip('"')
-    if own in reading.stars or (own not in reading.columns and not reading.loose):
+    if own in reading.given or (own not in reading.columns and not reading.loose):
         return None
     loose = {word for word, among in reading.loose if own in among}
     return frozenset(column.casefold() for column in (*reading.columns.get(own, ()), *loose))
@@ -204,6 +205,8 @@ class Mask:
                 return date(2000, 1, 1) + timedelta(days=number)
             case str():
                 return f"{name.lower()}_{number}"
+            case UUID():
+                return UUID(int=number)
         return None
 
 

@@ -8,7 +8,8 @@ change. So rows are dropped as long as every change is still noticed that the wh
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from eltbuild.compile.rendering import Assumed, GivenRows
@@ -36,7 +37,9 @@ from eltbuild.values import dataclass, field, replace
 
 SECONDS = 10.0
 """How long rows are dropped, at most, as this process counts the time in which it works."""
-THINNING = 0.6
+LONGEST = 30.0
+"""How long by the clock."""
+THINNING = 0.75
 """The part of it in which rows are dropped that nothing needs; then come those that are too many."""
 EXPECTED = 200
 """How many rows of a model can be written down."""
@@ -47,6 +50,10 @@ TODAY = frozenset({
 
 Kept = tuple[tuple[int, ...], ...]
 """The numbers of the rows that are kept, for each input."""
+
+
+Change = str | int
+"""A changed query; or an input, by its number, that has no rows: some of them must be of consequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +74,11 @@ class Trials:
     pools: Sequence[Pooled]
     query: str
     columns: tuple[Column, ...] = ()
-    changes: list[str] = field(default_factory=list)
-    """Changed queries, those first that were missed last."""
+    changes: list[Change] = field(default_factory=list)
+    """What the rows must notice, that first which was missed last."""
     end: float = 0.0
+    latest: float = 0.0
+    """When no more rows are dropped, by the time of the process and by the clock."""
 
     def changed(self) -> Iterator[str]:
         """Every changed query."""
@@ -93,28 +102,35 @@ class Trials:
     def _listed(self, pool: Pooled) -> str:
         return self.bench.writer.names(column.name for column in pool.columns)
 
-    def differs(self, query: str, kept: Kept, base: Sequence[Row]) -> bool:
-        """Whether a changed query gives other rows than the model's; an error is no difference."""
+    def differs(self, change: Change, kept: Kept, base: Sequence[Row]) -> bool:
+        """Whether a change gives other rows than the model's query; an error is no difference."""
         try:
-            found = self.rows(query, kept)
+            if isinstance(change, int):
+                found = self.rows(self.query, (*kept[:change], (), *kept[change + 1 :]))
+            else:
+                found = self.rows(change, kept)
         except DatabaseError:
             return False
         if not base or len(found) != len(base) or (found and len(found[0]) != len(base[0])):
             return found != base
         return bool(compare(self.columns, base, found, self.bench.writer.dialect).lines)
 
-    def noticed(self, kept: Kept) -> list[str]:
-        """The changed queries that the rows tell from the model's."""
+    def notices(self, change: Change, kept: Kept) -> bool:
+        """Whether the rows notice a change."""
+        return self.differs(change, kept, self.rows(self.query, kept))
+
+    def noticed(self, kept: Kept) -> list[Change]:
+        """The changes that the rows notice."""
         base = self.rows(self.query, kept)
-        return [query for query in self.changes if self.differs(query, kept, base)]
+        return [change for change in self.changes if self.differs(change, kept, base)]
 
     def is_enough(self, kept: Kept, some: bool) -> bool:
         """Whether the rows notice every change, and, for `some`, the model gives a row."""
         base = self.rows(self.query, kept)
         if some and not base:
             return False
-        for index, query in enumerate(self.changes):
-            if not self.differs(query, kept, base):
+        for index, change in enumerate(self.changes):
+            if not self.differs(change, kept, base):
                 self.changes.insert(0, self.changes.pop(index))
                 return False
         return True
@@ -122,7 +138,7 @@ class Trials:
     @property
     def is_over(self) -> bool:
         """Whether no more time may be taken."""
-        return time.process_time() > self.end
+        return time.process_time() > self.end or time.monotonic() > self.latest
 
 
 def record(work: Work, bench: Bench, model: Node, limit: int, masked: frozenset[str], name: str, said: str) -> Recorded:
@@ -186,7 +202,8 @@ def stand(trials: Trials) -> None:
         )
     trials.columns = tuple(trials.connection.columns(trials.sql(trials.query, all_of(trials.pools))))
     trials.end = time.process_time() + SECONDS * THINNING
-    trials.changes = [text for text in trials.changed() if not trials.is_over]
+    trials.latest = time.monotonic() + LONGEST
+    trials.changes = [*range(len(trials.pools)), *trials.changed()]
     trials.changes = trials.noticed(all_of(trials.pools))
 
 
@@ -214,10 +231,20 @@ def _kept(rows: Sequence[int]) -> str:
 
 
 def reduced(trials: Trials, limit: int) -> Kept:
-    """As few rows as notice every change that all of them notice; not more than `limit` of an input where it can be."""
+    """As few rows as notice every change that all of them notice; not more than `limit` of an input where it can be.
+
+    For each change that the rows so far do not notice, the few are added that do; then rows are dropped again that
+    others make needless.
+    """
     everything = all_of(trials.pools)
     some = bool(trials.rows(trials.query, everything))
-    kept = _begun(trials, everything, some)
+    kept: Kept = tuple(() for _ in everything)
+    for change in list(trials.changes):
+        if not trials.is_over and not trials.notices(change, kept):
+            kept = _joined(kept, _witness(trials, everything, partial(trials.notices, change)))
+    if some and not trials.rows(trials.query, kept):
+        kept = _joined(kept, _witness(trials, everything, lambda rows: bool(trials.rows(trials.query, rows))))
+    trials.changes = trials.noticed(kept)
     for number in sorted(range(len(kept)), key=lambda number: -len(kept[number])):
         kept = _thinned(trials, kept, number, some)
     trials.end += SECONDS * (1 - THINNING)
@@ -226,15 +253,41 @@ def reduced(trials: Trials, limit: int) -> Kept:
     return kept
 
 
-def _begun(trials: Trials, everything: Kept, some: bool) -> Kept:
-    """The first rows of each input that are enough."""
-    size = 8
+def _joined(kept: Kept, more: Kept) -> Kept:
+    return tuple(tuple(sorted({*one, *other})) for one, other in zip(kept, more, strict=True))
+
+
+def _witness(trials: Trials, everything: Kept, holds: Callable[[Kept], bool]) -> Kept:
+    """A few rows for which something holds that holds for all: none of them can be left out alone.
+
+    First the shortest beginnings of all inputs are taken, twice as long each time; of these, pieces are left out, half
+    as long each time (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002).
+    """
+    size, kept = 8, everything
     while size < max(map(len, everything), default=0):
-        kept = tuple(own[:size] for own in everything)
-        if trials.is_enough(kept, some):
-            return kept
+        first = tuple(own[:size] for own in everything)
+        if holds(first):
+            kept = first
+            break
         size *= 2
-    return everything
+    items = [(number, row) for number, own in enumerate(kept) for row in own]
+    parts = 2
+    while len(items) > 1 and not trials.is_over:
+        length = -(-len(items) // parts)
+        for at in range(0, len(items), length):
+            fewer = items[:at] + items[at + length :]
+            if holds(_of_items(fewer, len(everything))):
+                items, parts = fewer, max(parts - 1, 2)
+                break
+        else:
+            if length == 1:
+                break
+            parts = min(parts * 2, len(items))
+    return _of_items(items, len(everything))
+
+
+def _of_items(items: Sequence[tuple[int, int]], count: int) -> Kept:
+    return tuple(tuple(row for number, row in items if number == own) for own in range(count))
 
 
 def _thinned(trials: Trials, kept: Kept, number: int, some: bool) -> Kept:
@@ -382,7 +435,8 @@ def notes_on(trials: Trials, kept: Kept, entry: Entry, masked: frozenset[str]) -
     """What the author should know."""
     counts = ", ".join(f"{len(own):,} of {pool.call}" for pool, own in zip(trials.pools, kept, strict=True))
     tried = list(trials.changed())
-    yield f"rows: {counts or 'none'}; {len(trials.noticed(kept)):,} of {len(tried):,} changes of the query are noticed"
+    noticed = sum(isinstance(change, str) for change in trials.noticed(kept))
+    yield f"rows: {counts or 'none'}; {noticed:,} of {len(tried):,} changes of the query are noticed"
     if not entry.expect:
         yield "the model gives no row for the rows that were read: write some that it gives rows for"
     given = {name for row in entry.expect for name in row}

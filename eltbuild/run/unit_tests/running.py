@@ -24,7 +24,7 @@ from eltbuild.run.unit_tests.functions import make_functions
 from eltbuild.run.unit_tests.nouns import Arena, Prepared
 from eltbuild.run.unit_tests.places import placed
 from eltbuild.run.work import Clock, Work, connection_for
-from eltbuild.sql.reading import Reading, reading_of
+from eltbuild.sql.reading import Reading, misspelled, reading_of
 from eltbuild.sql.transpile import Untranslatable
 from eltbuild.values import replace
 
@@ -46,6 +46,7 @@ def run_unit_test(work: Work, test: UnitTest, clock: Clock) -> Finished:
     with locating(work, prepared):
         sql = prepared.sql()
         clock.mark(sql)
+        check_letters(work, prepared)
         comparison = compared(prepared, sql)
     outcome = unit_tests.outcome(model, comparison, work.width)
     return Finished(
@@ -184,9 +185,10 @@ def given_rows(
         wanted: list[str] = []
         if reading is not None and not known[id].complete:
             by_name = {assumed.rows[other].name: found for other, found in known.items()}
-            named = {assumed.rows[other].name: given[other].fixture.names for other in known}
-            wanted = known_columns.reads(reading, name, by_name, named)
-        rows[id] = GivenRows(name, unit_tests.given_query(test, given[id], known[id], wanted, arena.writer))
+            written = {assumed.rows[other].name: given[other].fixture.names for other in known}
+            wanted = known_columns.reads(reading, name, by_name, written)
+        named = None if reading is None or name.casefold().strip('"') in reading.given else reading.names
+        rows[id] = GivenRows(name, unit_tests.given_query(test, given[id], known[id], wanted, arena.writer, named))
     return rows
 
 
@@ -270,6 +272,19 @@ def locating(work: Work, prepared: Prepared) -> Iterator[None]:
             raise
         check_inputs(prepared)
         raise CompileError(placed(work.session, prepared, error)) from error
+
+
+def check_letters(work: Work, prepared: Prepared) -> None:
+    """Raise `Untranslatable` for a column whose letters differ from those it has, where only the warehouse minds."""
+    arena = prepared.arena
+    if not work.writer.capabilities.exact_names or arena.writer.capabilities.exact_names:
+        return
+    given = {column.name for _, sql in prepared.ctes for column in arena.connection.columns(sql)}
+    found = misspelled(prepared.compiled.query or "", arena.dialect, given)
+    if found is not None:
+        name, near, line, column = found
+        text = f"column `{name}` does not exist; there is `{near}`, and {arena.dialect} minds the case of letters"
+        raise Untranslatable(text, line=line, column=column)
 
 
 def check_inputs(prepared: Prepared) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ PROPERTIES = """
                   value_set: [1, 2.5, "2024-01-01", null, true]
                   row_condition: {type: nullity, column: {name: id}, is_null: false}
                   notes: as agreed
+"""
+TOO_MANY = """          - name: amount
+            data_tests:
+              - expect_column_values_to_be_between: {max_value: 1}
 """
 FILES = {
     "eltbuild.yml": "name: shop\n",
@@ -99,11 +104,35 @@ def in_order(suite: Any) -> Any:
     return {**suite, "expectations": sorted(suite["expectations"], key=lambda item: json.dumps(item, sort_keys=True))}
 
 
+def test_the_library_reads_the_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = written(tmp_path, {"models/orders.yml": PROPERTIES + TOO_MANY})
+    code = cli.main(["build", "--project-dir", str(project), "--gx-results", "found"], standalone_mode=False)
+    assert code == 1
+    found = json.loads((project / "found" / "orders.json").read_text())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResultSchema
+
+        read = ExpectationSuiteValidationResultSchema().load(found)
+    assert (read.success, len(read.results)) == (False, 6)
+    failed = {result.expectation_config.type: result for result in read.results if not result.success}
+    # The values of the set are of several types: the warehouse refuses them, which is an error and no verdict.
+    assert sorted(failed) == ["expect_column_values_to_be_between", "expect_column_values_to_be_in_set"]
+    between, in_set = (failed[name] for name in sorted(failed))
+    assert between.result["partial_unexpected_list"] == [2]
+    assert between.exception_info["raised_exception"] is False
+    assert in_set.exception_info["raised_exception"] is True
+    assert "2024-01-01" in in_set.exception_info["exception_message"]
+    assert read.statistics["unsuccessful_expectations"] == 2
+
+
 def test_a_file_that_is_there_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from eltbuild.errors import UsageError
 
     suite = tmp_path / "suite.json"
-    suite.write_text('{"name": "s", "expectations": [{"type": "expect_table_row_count_to_equal", "kwargs": {"value": 1}}]}')
+    suite.write_text(
+        '{"name": "s", "expectations": [{"type": "expect_table_row_count_to_equal", "kwargs": {"value": 1}}]}'
+    )
     target = tmp_path / "there.yml"
     target.write_text("models: []\n")
     with pytest.raises(UsageError, match="is there already"):

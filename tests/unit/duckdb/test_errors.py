@@ -179,6 +179,13 @@ def test_a_locked_file_names_the_process() -> None:
         ),
         (
             "CatalogException",
+            'Catalog Error: Could not drop the table because this table is main key table of the table "child"',
+            "main key table",
+            "build `child` anew before it",
+            False,
+        ),
+        (
+            "CatalogException",
             'Catalog Error: Scalar Function with name "st_area" is not in the catalog, but it exists in '
             "the spatial extension.\n\nPlease",
             "st_area",

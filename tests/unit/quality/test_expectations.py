@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from eltbuild.errors import CompileError
 from eltbuild.project.resources import Node
 from eltbuild.quality.expectations.expectation import Expectation, find_column
-from eltbuild.quality.expectations.judged import Judged, between, by_row, holds, outcome
+from eltbuild.quality.expectations.judged import Judged, between, by_row, carried, holds, outcome
 from eltbuild.quality.expectations.planning import planned
 from eltbuild.quality.expectations.row_conditions import condition_of
 from eltbuild.relation import Column
@@ -229,3 +230,31 @@ def test_without_the_library_only_the_tests_that_need_it_fail(tmp_path: Path) ->
     assert "PASS=7 WARN=0 ERROR=1" in done.stdout
     assert "hint: install Great Expectations: pip install 'eltbuild[gx]'" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_results_hold_values_of_python_only() -> None:
+    from numpy import array, bool_, float64, int64, str_
+
+    found = carried(
+        {"a": float64(1.5), "b": [int64(2), bool_(True)], "c": array([1, 2]), "d": str_("x"), "e": float64("nan")}
+    )
+    assert found == {"a": 1.5, "b": [2, True], "c": [1, 2], "d": "x", "e": None}
+    leaves = [found["a"], *found["b"], *found["c"], found["d"]]
+    assert [type(leaf) for leaf in leaves] == [float, int, bool, int, int, str]
+    assert carried([Decimal("1.25"), date(2024, 1, 2), timedelta(seconds=3), None]) == [1.25, "2024-01-02", "3.0", None]
+
+
+@pytest.mark.parametrize(
+    ("query", "sql"),
+    [
+        ("select * from {batch}", "select * from (select * from orders) as batch"),
+        ("select * from {batch} where id > 1;", "select * from (select * from orders) as batch where id > 1"),
+        ("select b.id from {batch} b", "select b.id from (select * from orders) b"),
+        ("select * from {batch} AS b JOIN {batch}\ncross join x", "select * from (select * from orders) AS b JOIN "
+         "(select * from orders) as batch\ncross join x"),
+    ],
+)  # fmt: skip
+def test_the_rows_in_a_query_may_have_a_name(query: str, sql: str) -> None:
+    found = planned(expectation("unexpected_rows_expectation", unexpected_rows_query=query))
+    assert found is not None
+    assert found.rows == sql

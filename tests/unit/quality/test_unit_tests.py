@@ -129,7 +129,7 @@ def test_names_of_ctes_are_all_different():
 
 
 def rows_of(fixture: Fixture, known: Known = Known(KNOWN, complete=True), read: tuple[str, ...] = ()) -> Any:  # noqa: B008
-    query = unit_tests.given_query(unit_test(), Input("ref('raw')", fixture), known, read, writer())
+    query = unit_tests.given_query(unit_test(), Input("ref('raw')", fixture), known, read, writer(), set(read))
     result = duckdb.execute(query)
     return [(part[0], str(part[1])) for part in result.description], result.fetchall()
 

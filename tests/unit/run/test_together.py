@@ -198,6 +198,7 @@ def test_fail_fast_skips_what_a_group_gave_back() -> None:
     work = Recorded({"a": "fail"}, left=("a", "b"))
     events = work.run(FOUR, ABC, ["a", "b", "c"], fail_fast=True)
     assert outcome(events) == {"a": "fail", "b": "skipped", "c": "success"}
+    assert {event.node: event.index for event in events if isinstance(event, Finished)} == {"a": 1, "b": 2, "c": 3}
 
 
 def test_fail_fast_tells_what_was_asked_with_the_failure_and_skips_what_was_left() -> None:

@@ -14,16 +14,33 @@ def test_columns_are_told_by_the_table_they_are_read_from():
     )
     assert found.columns == {"orders": ("y", "id"), "people": ("oid",)}
     assert sorted(found.loose) == [("x", ("orders", "people")), ("z", ("orders", "people"))]
-    assert found.stars == frozenset()
+    assert found.given == frozenset()
+    assert found.names >= {"x", "y", "z", "id", "oid"}
     assert ("id", "oid") in found.equal
 
 
 def test_stars_and_keys_that_have_one_name():
     found = reading_of("select a.*, b.c from A a join b using (id)", "postgres")
-    assert found.stars == {"a"}
+    assert found.given == {"a"}
+    assert found.columns == {"a": ("id",), "b": ("c", "id")}
     assert ("id",) in found.equal
-    assert reading_of("select * exclude (x), count(*) from t", "duckdb").stars == {"t"}
-    assert reading_of("select count(*) from t", "duckdb").stars == frozenset()
+    assert reading_of("select * exclude (x), count(*) from t", "duckdb").given == {"t"}
+    assert reading_of("select count(*) from t", "duckdb").given == frozenset()
+
+
+def test_columns_are_followed_through_stars():
+    query = (
+        "with a as (select * from t), b as (select *, 1 as own from (select * from u) as inner_u where size > 1)"
+        " select a.id, name, own, sum(b.qty) from a join b on a.id = b.id group by all"
+    )
+    found = reading_of(query, "duckdb")
+    assert found.columns == {"t": ("id",), "u": ("size", "qty", "id")}
+    assert found.loose == (("name", ("t", "u")),)
+    assert found.given == frozenset()
+    assert reading_of("with a as (select * from t) select * from a union all select * from u", "duckdb").given == {
+        "t",
+        "u",
+    }
 
 
 def test_what_is_not_understood_tells_nothing():
