@@ -22,7 +22,7 @@ def run_and_leave(command: click.Command, arguments: Sequence[str] | None) -> No
     from eltbuild.stack import with_room
 
     # A command makes many small values and keeps them: looking for cycles among them each time is wasted.
-    gc.set_threshold(200_000, 20, 20)
+    gc.set_threshold(1_000_000, 20, 20)
     _stop_on_termination()
     _open_closed_streams()
     try:

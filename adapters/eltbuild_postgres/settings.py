@@ -32,8 +32,8 @@ NUMBERS: Mapping[str, int] = {
 }  # fmt: skip
 """Fields that hold a number from 0 up to the one given."""
 OTHERS = (
-    "type", "threads", "port", "schema", "state_schema", "history_runs", "history_days", "database", "pass", "role", "search_path", "retries",
-    "autocommit",
+    "type", "threads", "port", "schema", "state_schema", "history_runs", "history_days", "database", "pass",
+    "role", "search_path", "retries", "autocommit",
 )  # fmt: skip
 KNOWN: frozenset[str] = frozenset({*TEXTS, *FILES, *NUMBERS, *OTHERS})
 MOST_RETRIES = 100

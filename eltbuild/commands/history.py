@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from itertools import chain, count
 from typing import Any, TypeAlias
 
 from eltbuild.adapter import Answer, Connection
@@ -24,8 +26,11 @@ from eltbuild.report.terminal import Terminal, terminal_of
 from eltbuild.run.aside import foreground
 from eltbuild.run.batches import moment
 from eltbuild.run.events import Message
+from eltbuild.run.ledger.database_store import DatabaseStore
 from eltbuild.run.ledger.local_store import LocalStore
-from eltbuild.run.ledger.opening import journal
+from eltbuild.run.ledger.opening import journals
+from eltbuild.sql import spelling
+from eltbuild.sql.scan import stays_inside
 from eltbuild.state.lines import Remembered
 from eltbuild.state.tables import Tables
 from eltbuild.state.views import VIEWS, asked
@@ -36,6 +41,10 @@ LIMIT = 20
 """How many runs are looked at, unless `--limit` says so."""
 
 
+class Enough(Exception):
+    """What was asked is known: the transaction is rolled back."""
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """The history of a project in a target, to be asked."""
@@ -43,12 +52,30 @@ class History:
     connection: Connection
     tables: Tables
     project: str
+    standing: bool
+    """Whether the tables are there."""
     found: Remembered | None
-    """What a file holds, where the history lies in one."""
+    """What a file holds, where there is one."""
 
     def ask(self, query: str) -> Answer:
         """The answer to a query over the tables of `VIEWS`. Raises `DatabaseError`."""
-        return self.connection.execute(asked(self.tables, self.project, query, self.found))
+        return self.connection.execute(asked(self.tables, self.project, query, self.found, self.standing))
+
+    def ask_only(self, query: str) -> Answer:
+        """The same of a query that somebody wrote: nothing that it changes lasts.
+
+        Raises `UsageError` for what is more than a query, besides.
+        """
+        writer = self.tables.writer
+        if not stays_inside(query, writer.dialect):
+            raise UsageError(Problem("--sql: that is not one query", hint="it is asked as a part of another one"))
+        with suppress(Enough), self.connection.transaction():
+            read_only = spelling.READ_ONLY.get(writer.dialect)
+            if read_only:
+                self.connection.execute(read_only)
+            answer = self.ask(query)
+            raise Enough
+        return answer
 
     def rows(self, query: str) -> list[Row]:
         """The rows of that answer by the names of their columns."""
@@ -81,12 +108,12 @@ def command(options: Options, what: str, name: str | None) -> int:
 
 
 def history_of(opened: Opened, connection: Connection) -> History:
-    """The history where it lies: in the target, or in a file; empty where there is none."""
+    """The history where it lies: in the target, in a file, or in both; empty where there is none."""
     books = books_of(opened)
-    store = journal(books, connection)
-    if store is None or isinstance(store, LocalStore):
-        return History(connection, books.tables, books.project, Remembered() if store is None else store.read())
-    return History(connection, store.tables, books.project, None)
+    stores = journals(books, connection)
+    tables = next((store.tables for store in stores if isinstance(store, DatabaseStore)), None)
+    found = next((store.read() for store in stores if isinstance(store, LocalStore)), None)
+    return History(connection, tables or books.tables, books.project, tables is not None, found)
 
 
 def tell(opened: Opened, history: History, what: str, name: str | None) -> Iterator[str]:
@@ -214,12 +241,12 @@ def trend_row(trend: Trend) -> Row:
 
 def _queried(opened: Opened, history: History, sql: str) -> None:
     try:
-        answer = history.ask(sql)
+        answer = history.ask_only(sql)
     except DatabaseError as error:
         known = "; ".join(f"{view} ({', '.join(names)})" for view, names in VIEWS.items())
         hint = f"a query of the history can ask: {known}"
         raise UsageError(Problem(f"--sql: {error.problems[0].message}", hint=hint)) from error
-    columns = tuple(column.name for column in answer.columns)
+    columns = distinct(column.name for column in answer.columns)
     rows = [dict(zip(columns, row, strict=True)) for row in answer.rows]
 
     def table(terminal: Terminal) -> Iterable[str]:
@@ -227,6 +254,15 @@ def _queried(opened: Opened, history: History, sql: str) -> None:
         return (show_table(found, width=terminal.width, colour=terminal.colour, unicode=terminal.unicode),)
 
     _print(opened, rows, table, columns)
+
+
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of columns, each one once: those that come again are numbered."""
+    found: list[str] = []
+    for name in names:
+        more = (f"{name}_{number}" for number in count(2))
+        found.append(next(one for one in chain((name,), more) if one not in found))
+    return tuple(found)
 
 
 def _print(opened: Opened, rows: Sequence[Row], text: Any, columns: Sequence[str] = ()) -> None:

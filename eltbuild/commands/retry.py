@@ -22,7 +22,9 @@ from eltbuild.errors import DatabaseError, Problem, UsageError
 from eltbuild.graph.graph import Graph
 from eltbuild.project.resources import NodeId
 from eltbuild.run.ledger.claims import described, host, is_dead
-from eltbuild.run.ledger.opening import Waiting, journal
+from eltbuild.run.ledger.database_store import DatabaseStore
+from eltbuild.run.ledger.local_store import LocalStore
+from eltbuild.run.ledger.opening import Books, Waiting, journals
 from eltbuild.run.ledger.run_ledger import is_in_parts
 from eltbuild.state.records import Run
 from eltbuild.values import replace
@@ -138,23 +140,29 @@ def from_journal(opened: Opened, last: dict[str, Any] | None) -> Unfinished | No
             raise
         return None
     try:
-        store = journal(books, session)
-        if store is None:
-            return None
-        metadata = (last or {}).get("metadata") or {}
-        results = None if last is None else str(metadata.get("invocation_id"))
-        runs = store.runs(books.project, home_of(opened))
-        run = resumable(runs, results, _time(metadata.get("invocation_started_at")), host(), str(opened.root))
-        if run is None:
-            return None
-        if run.ended is None:
-            _, now = store.running()
-            if is_dead(store, run, now) is False:
-                raise UsageError(Problem(f"the last run still goes on: {described(run, now)}", hint="let it end"))
-        built, _, ended = store.of_run(run)
-        return of_run(run, built, ended, in_parts(opened, run))
+        # What is in a file came later than what is in a target that can only be read.
+        found = (_left(opened, books, store, last) for store in reversed(journals(books, session)))
+        return next((left for left in found if left is not None), None)
     finally:
         session.close()
+
+
+def _left(
+    opened: Opened, books: Books, store: DatabaseStore | LocalStore, last: dict[str, Any] | None
+) -> Unfinished | None:
+    """What one journal says. Raises `UsageError` where that run goes on."""
+    metadata = (last or {}).get("metadata") or {}
+    results = None if last is None else str(metadata.get("invocation_id"))
+    runs = store.runs(books.project, home_of(opened))
+    run = resumable(runs, results, _time(metadata.get("invocation_started_at")), host(), str(opened.root))
+    if run is None:
+        return None
+    if run.ended is None:
+        _, now = store.running()
+        if is_dead(store, run, now) is False:
+            raise UsageError(Problem(f"the last run still goes on: {described(run, now)}", hint="let it end"))
+    built, _, ended = store.of_run(run)
+    return of_run(run, built, ended, in_parts(opened, run))
 
 
 def in_parts(opened: Opened, run: Run) -> set[NodeId]:

@@ -17,8 +17,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "null_rate_anomaly": ("row_count", "filled"),
     "freshness_anomaly": ("latest",),
     "distribution_anomaly": ("quantiles",),
+    "metric_anomaly": ("metric", "row_count"),
 }
 """How the values of a test's own query are called, where not as the test."""
+COUNTED = "count(*)"
+"""Beside it, or `having` it, an engine refuses an expression that is no aggregate, and has a value in each row."""
 CATEGORIES = 50
 """How many of the most frequent values a distribution over categories is known by."""
 
@@ -60,5 +63,5 @@ def asked(anomaly: Anomaly, relation: str, dialect: str, where: str) -> tuple[tu
     number = f"cast({anomaly.expression} as {spelled_type('double', dialect)})"
     if where:
         # Nothing is known of an expression of the user's but that it stands in a query.
-        return (), (f"select {number} from {relation} where {where}",)
-    return (number,), ()
+        return (), (f"select {number} from {relation} where {where} having {COUNTED} >= 0",)
+    return (number, COUNTED), ()

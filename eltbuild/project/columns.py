@@ -133,7 +133,9 @@ def _split(name: str) -> tuple[str | None, str]:
     return (namespace, rest) if dot else (None, name)
 
 
-def read_test(fields: Fields, item: Any, items: list[Any], index: int, what: str, column: str | None) -> TestEntry | None:
+def read_test(
+    fields: Fields, item: Any, items: list[Any], index: int, what: str, column: str | None
+) -> TestEntry | None:
     """A test written as a mapping: `{name: arguments}`, or `{test_name: name, ...arguments}`."""
     if not isinstance(item, dict):
         fields.report(items, index, f"a test of {what} is a name or a mapping, not {kind_of(item)}")

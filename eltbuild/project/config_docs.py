@@ -66,9 +66,9 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "`{}`",
     ),
     "contract": _E(
-        "`enforced: true` compares the query's columns and types with those in YAML before anything is built, and looks "
-        "after its constraints; `ask: false` leaves those to the engine alone; `alias_types: false` takes types as they "
-        "are written.",
+        "`enforced: true` compares the query's columns and types with those in YAML before anything is built, and "
+        "looks after its constraints; `ask: false` leaves those to the engine alone; `alias_types: false` takes types "
+        "as they are written.",
         "`{enforced: false}`",
     ),
     "on_error": _E(
@@ -148,7 +148,9 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "error_if": _E("The number of failures that fails, as a comparison.", "`!= 0`"),
     "fail_calc": _E("How failures are counted, as SQL over the test's rows.", "`count(*)`"),
     "store_failures": _E("Whether the failing rows are kept in the warehouse.", "`false`"),
-    "store_failures_as": _E("How failing rows are kept: `table`, `view`, `ephemeral`; `history` for those of all runs.", "`ephemeral`"),
+    "store_failures_as": _E(
+        "How failing rows are kept: `table`, `view`, `ephemeral`; `history` for those of all runs.", "`ephemeral`"
+    ),
     "where": _E("A condition: only rows that satisfy it are tested."),
     "limit": _E("The most failing rows that a test looks at."),
     # Sources

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from eltbuild.errors import CompileError, Place, Problem, did_you_mean
 from eltbuild.project.declared import freshness_rule
 from eltbuild.project.resources import Node, NodeId, Source
+from eltbuild.sql.scan import without_end
 from eltbuild.values import dataclass
 
 FreshnessStatus = Literal["pass", "warn", "error"]
@@ -108,12 +109,12 @@ def question_of_all(watched: Sequence[Watched]) -> str:
 
 
 def _expression(watched: Watched) -> str:
-    query = watched.query.strip().rstrip(";")
+    query = without_end(watched.query)
     return f"({query or f'select max({watched.field}) from {watched.relation}{_where(watched)}'}\n)"
 
 
 def _where(watched: Watched) -> str:
-    return f"\nwhere {watched.rules['filter']}" if watched.rules.get("filter") else ""
+    return f"\nwhere {without_end(watched.rules['filter'])}" if watched.rules.get("filter") else ""
 
 
 def unaskable(watched: Watched, built_here: bool = False) -> CompileError:

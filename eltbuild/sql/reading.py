@@ -23,6 +23,8 @@ class Reading:
     """The tables all of whose columns are among those that the query gives."""
     names: frozenset[str] = frozenset()
     """Every name of a column that stands anywhere in the query, in lower case."""
+    tested: Sequence[tuple[str, str]] = ()
+    """Columns that are compared with what is written out, and with what: `("status", "= 'paid'")`."""
     equal: Sequence[tuple[str, ...]] = ()
     """Names of columns that are set equal, as in the conditions of joins; one name alone by USING."""
 
@@ -51,7 +53,8 @@ def reading_of(query: str, dialect: str) -> Reading:
     except (SqlglotError, ValueError, RecursionError, AttributeError):
         return Reading()
     read = {table: tuple(found) for table, found in columns.items()}
-    return Reading(read, tuple(loose), frozenset(given), frozenset(names), tuple(_equal(scopes)))
+    tested = tuple(dict.fromkeys(_tested(tree, dialect)))
+    return Reading(read, tuple(loose), frozenset(given), frozenset(names), tested, tuple(_equal(scopes)))
 
 
 def _read(scope: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -134,6 +137,22 @@ def _is_own(column: Any) -> bool:
     from sqlglot import exp
 
     return column.find_ancestor(exp.Order, exp.Group, exp.Having, exp.Qualify, exp.Select).__class__ is exp.Select
+
+
+def _tested(tree: Any, dialect: str) -> Iterator[tuple[str, str]]:
+    """The columns that are compared with literals or NULL, and the rest of each comparison."""
+    from sqlglot import exp
+
+    signs = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<=", exp.Is: "is"}
+    for node in tree.find_all(*signs):
+        column, other = node.this, node.expression
+        written = isinstance(other, (exp.Literal, exp.Null, exp.Boolean, exp.Cast)) and not other.find(exp.Column)
+        if isinstance(column, exp.Column) and written:
+            yield column.name, f"{signs[type(node)]} {other.sql(dialect=dialect)}"
+    for node in tree.find_all(exp.In):
+        values = node.expressions
+        if isinstance(node.this, exp.Column) and values and all(isinstance(one, exp.Literal) for one in values):
+            yield node.this.name, f"in ({', '.join(one.sql(dialect=dialect) for one in values)})"
 
 
 def _equal(scopes: Any) -> Iterator[tuple[str, ...]]:

@@ -41,6 +41,7 @@ def _noise(backslash: bool, string_quoted: bool, hashes: bool) -> re.Pattern[str
 
 BLANK_OR_END = "; \t\r\n\f\v"
 COMMENTS = ("--", "/*", "#")
+PARENTHESES = re.compile(r"[();]")
 COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
@@ -95,6 +96,20 @@ def without_end(sql: str, dialect: str = "") -> str:
     for index in ends:
         letters[index] = " "
     return "".join(letters)
+
+
+def stays_inside(sql: str, dialect: str = "") -> bool:
+    """Whether the text is still within parentheses that are put around it: it closes none that it has not opened,
+
+    leaves none open, and has one statement only.
+    """
+    depth = 0
+    for start, end in code(without_end(sql, dialect), dialect):
+        for letter in PARENTHESES.findall(sql, start, end):
+            depth += {"(": 1, ")": -1}.get(letter, 0)
+            if depth < 0 or letter == ";":
+                return False
+    return depth == 0
 
 
 def mentions(sql: str, identifier: str) -> bool:

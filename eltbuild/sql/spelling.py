@@ -232,6 +232,9 @@ NOT_ENFORCED: Mapping[str, str] = {"bigquery": " not enforced"}
 VIEW_TEXT: Mapping[str, str] = {"postgres": "select pg_get_viewdef({0}::regclass)"}
 """How to ask for the query of a view, a text in 0; the standard's catalogue where nothing stands here."""
 
+READ_ONLY: Mapping[str, str] = dict.fromkeys(("postgres", "redshift"), "set transaction read only")
+"""The first statement of a transaction in which nothing can be changed; where none stands here, roll it back."""
+
 UTC_NOW: Mapping[str, str] = {
     "duckdb": "make_timestamp(epoch_us(current_timestamp))",
     "postgres": "(clock_timestamp() at time zone 'utc')",

@@ -33,23 +33,28 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
 """The tables that a query of the history can ask, with their columns."""
 
 
-def asked(tables: Tables, project: str, query: str, found: Remembered | None = None) -> str:
-    """A query over the history of a project. `found`: what a file holds, in place of the tables.
+def asked(tables: Tables, project: str, query: str, found: Remembered | None = None, standing: bool = True) -> str:
+    """A query over the history of a project. `standing`: the tables are there; `found`: what a file holds besides.
 
     What is asked is a part of another query, so that it can change nothing.
     """
     writer = tables.writer
-    places = (RUNS, ENDED, OBSERVED)
-    if found is None:
-        bases = {table: _standing(tables, table) for table in places}
-    else:
-        held: tuple[Sequence[Record], ...] = (tuple(found.runs.values()), found.ended, found.observed)
-        bases = {table: _written(tables, table, records) for table, records in zip(places, held, strict=True)}
-    names = {table: f"eltbuild_{table.name}" for table in places}
-    parts = {names[table]: text for table, text in bases.items()}
+    held: Mapping[Table, Sequence[Record]] = {RUNS: (), ENDED: (), OBSERVED: ()}
+    if found is not None:
+        held = {RUNS: tuple(found.runs.values()), ENDED: found.ended, OBSERVED: found.observed}
+    names = {table: f"eltbuild_{table.name}" for table in held}
+    parts = {names[table]: _base(tables, table, standing, records) for table, records in held.items()}
     parts |= _views(writer, project, names)
     listed = ",\n".join(f"{writer.quote(name)} as (\n{text}\n)" for name, text in parts.items())
     return f"with {listed}\nselect * from {writer.lines(query)} as asked"
+
+
+def _base(tables: Tables, table: Table, standing: bool, records: Sequence[Record]) -> str:
+    """The rows of a table, those that stand and those that are written out."""
+    parts = [_standing(tables, table)] if standing else []
+    if records or not standing:
+        parts.append(_written(tables, table, records))
+    return "\nunion all\n".join(parts)
 
 
 def _standing(tables: Tables, table: Table) -> str:

@@ -52,7 +52,7 @@ def tables(bench: Bench) -> Tables:
 
 
 def rows(bench: Bench, tables: Tables, query: str, found: Remembered | None) -> list[tuple[Any, ...]]:
-    return list(bench.connection.execute(asked(tables, "shop", query, found)).rows)
+    return list(bench.connection.execute(asked(tables, "shop", query, found, found is None)).rows)
 
 
 @pytest.mark.parametrize("found", [None, FILE], ids=["tables", "file"])
@@ -75,7 +75,7 @@ def test_what_can_be_asked(bench: Bench, tables: Tables, found: Remembered | Non
         ("row_count", 3.0, ""),
     ]
     for view, columns in VIEWS.items():
-        described = bench.connection.columns(asked(tables, "shop", f"select * from {view}", found))
+        described = bench.connection.columns(asked(tables, "shop", f"select * from {view}", found, found is None))
         assert tuple(column.name for column in described) == columns
 
 

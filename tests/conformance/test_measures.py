@@ -5,19 +5,23 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any, TypeAlias
 
 import pytest
 import yaml
 from conformance.bench import Bench
+from conformance.plain_queries import Maker
 from conformance.projects import Project
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from planning import node as planned
 
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.relations import text_of
+from eltbuild.errors import DatabaseError
 from eltbuild.project.resources import Node
 from eltbuild.quality import data_tests
 from eltbuild.quality.data_tests import Outcome
@@ -122,7 +126,7 @@ def test_fused_and_alone_are_the_same(bench: Bench, compiled: tuple[str, Texts])
     create(bench)
     told: set[str] = set()
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
     @given(rows, others)
     def same(things: Sequence[Sequence[Any]], other: Sequence[Sequence[Any]]) -> None:
         fill(bench, TABLE, things)
@@ -174,3 +178,40 @@ def test_which_kinds_are_aggregates(bench: Bench, compiled: tuple[str, Texts]) -
         if kind in ASKED:
             assert test.measure.queries, (name, test.sql)
             assert not test.measure.expressions, (name, test.sql)
+
+
+ROWS = ((1, 2, "x", 1), (2, 1, "y", 2), (2, None, "x", None), (None, 3, None, 1), (0, 3, "it's", 2), (3, 3, "", 3))
+CONFIGS = (
+    {},
+    {"limit": 2},
+    {"warn_if": "> 1", "error_if": "> 3"},
+    {"fail_calc": "count(*) + 1"},
+    {"fail_calc": "max(COLUMN)"},
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_plain_query(bench: Bench, seed: int) -> None:
+    """Whatever names hide others: what is an aggregate says what the query says, or is refused as that is."""
+    relation = bench.spelled("plain")
+    bench.connection.execute(f'create table {relation} (a integer, b integer, c varchar, "A b" integer)')
+    random = Random(seed)
+    maker = Maker(random, relation)
+    told = 0
+    for number in range(120):
+        if number % 20 == 0:
+            fill(bench, "plain", random.sample(ROWS, number // 20))
+        sql, column = maker.query()
+        config = {key: str(value).replace("COLUMN", column) for key, value in random.choice(CONFIGS).items()}
+        node = replace(planned({}, "plain", resource_type="test"), config=config)
+        measure = measured(node, sql, relation, bench.writer)
+        assert measure is not None
+        test = Written(node, sql, measure)
+        try:
+            found = fused(bench, relation, [test])[node.id]
+        except DatabaseError:
+            continue
+        if found is not None:
+            assert found == alone(bench, test), (sql, config, measure.expressions)
+            told += bool(measure.expressions)
+    assert told > 30

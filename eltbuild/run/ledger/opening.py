@@ -244,16 +244,21 @@ class Waiting:
             yield Message(text)
 
 
-def journal(books: Books, connection: Connection) -> DatabaseStore | LocalStore | None:
-    """Where the runs are written down that have been; None where there are none. Nothing is made or changed.
+def journals(books: Books, connection: Connection) -> tuple[DatabaseStore | LocalStore, ...]:
+    """Where the runs are written down that have been: the target, then the file where there is one. Nothing is made or
+
+    changed. Where both are, the target can only be read, and what is in the file came later.
 
     Raises `UsageError` where the state is somebody else's or newer than this code.
     """
+    found: list[DatabaseStore | LocalStore] = []
     store = DatabaseStore(connection, books.tables)
     with suppress(Forbidden):
         if store.prepare(make=False):
-            return store
-    return books.local if books.local.file.is_file() else None
+            found.append(store)
+    if books.local.file.is_file():
+        found.append(books.local)
+    return tuple(found)
 
 
 def reading(books: Books, connection: Connection) -> Known:
@@ -261,15 +266,15 @@ def reading(books: Books, connection: Connection) -> Known:
 
     Raises `UsageError` where the state is somebody else's or newer than this code.
     """
-    exact = books.writer.capabilities.exact_names
-    match journal(books, connection):
-        case DatabaseStore() as store:
-            return Known(books.project, store.built(), store.intervals(), exact)
-        case LocalStore() as store:
+    built: list[Built] = []
+    intervals: list[Interval] = []
+    for store in journals(books, connection):
+        if isinstance(store, LocalStore):
             found = store.read()
-            return Known(books.project, found.built, found.intervals, exact)
-        case _:
-            return Known(books.project)
+            built, intervals = [*built, *found.built], [*intervals, *found.intervals]
+        else:
+            built, intervals = [*store.built()], [*store.intervals()]
+    return Known(books.project, built, intervals, books.writer.capabilities.exact_names)
 
 
 def _warning(text: str, hint: str, name: str) -> Message:

@@ -16,9 +16,8 @@ from eltbuild.quality.row_comparison import Row
 from eltbuild.quality.unit_tests import Questions
 from eltbuild.run.locate import explained
 from eltbuild.run.node import at_bench
-from eltbuild.run.unit_tests.nouns import Prepared
+from eltbuild.run.unit_tests.nouns import ROWS, Prepared
 from eltbuild.run.unit_tests.running import (
-    ROWS,
     arena_of,
     check_letters,
     expected_query,

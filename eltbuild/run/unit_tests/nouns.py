@@ -17,6 +17,9 @@ from eltbuild.sql.transpile import bare_decimal, transpiled
 from eltbuild.sql.writer import Writer
 from eltbuild.values import dataclass, field
 
+ROWS = 100_000
+"""How many rows of a model are looked at: who expects a few wants to know of more, not of all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arena:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from eltbuild.adapter import Connection
 from eltbuild.compile.freshness import source_text
 from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, DatabaseError, Problem
@@ -25,6 +26,10 @@ POOL = 240
 """How many rows of each input are looked at."""
 STRANGERS = 20
 """How many of them need not meet any row of another input."""
+EACH = 8
+"""How many rows are read for each side of a comparison that the model makes."""
+TESTS = 16
+"""How many of these comparisons are looked at."""
 KEYS = 200
 """How many values of a key are asked for at once."""
 
@@ -73,7 +78,7 @@ def pooled(
     mask = Mask(masked)
     for resource in inputs:
         wanted = _wanted(reading, names[resource.id])
-        columns, rows = _read(work, model, resource, wanted, pairs, found)
+        columns, rows = _read(work, model, resource, wanted, pairs, found, reading.tested)
         found.append(Pooled(resource, call_of(resource, model), columns, rows))
     return [_spoken(work, bench, mask.applied(one)) for one in found]
 
@@ -108,6 +113,7 @@ def _read(
     wanted: frozenset[str] | None,
     pairs: Sequence[frozenset[str]],
     before: Sequence[Pooled],
+    tested: Sequence[tuple[str, str]],
 ) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
     connection = connection_for(work, model)
     place = _text(work, resource, connection)
@@ -118,6 +124,9 @@ def _read(
         )
         select = f"select {work.writer.names(column.name for column in columns)} from {place}"
         rows: dict[str, Row] = {}
+        for condition in _tests(work, columns, tested):
+            for row in _if_it_can_be(connection, work.writer.limited(f"{select}{condition}", EACH)):
+                rows.setdefault(repr(row), row)
         for condition in _conditions(work, columns, pairs, before):
             for row in connection.execute(work.writer.limited(f"{select}{condition}", POOL - STRANGERS)).rows:
                 rows.setdefault(repr(row), row)
@@ -132,6 +141,16 @@ def _read(
             Problem(text, model.place, "build it first: eltbuild build --select +" + model.name)
         ) from error
     return columns, tuple(rows.values())[:POOL]
+
+
+def _if_it_can_be(connection: Connection, query: str) -> tuple[Row, ...]:
+    """The rows of a query; none where the warehouse refuses it: a column of that name may be another input's."""
+    try:
+        return connection.execute(query).rows
+    except DatabaseError as error:
+        if error.transient or error.lost:
+            raise
+        return ()
 
 
 def _text(work: Work, resource: Node | Source, connection: Any) -> str:
@@ -159,6 +178,15 @@ def _conditions(
                 if values:
                     listed = ", ".join(_literal(work, value) for value in sorted(values, key=repr)[:KEYS])
                     yield f" where {work.writer.quote(column.name)} in ({listed})"
+
+
+def _tests(work: Work, columns: Sequence[Column], tested: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """For each comparison with what is written out in the model's query: that it is true, and that it is not."""
+    names = {column.name.casefold(): column.name for column in columns}
+    known = [(names[name.casefold()], rest) for name, rest in tested if name.casefold() in names]
+    for name, rest in known[:TESTS]:
+        yield f" where {work.writer.quote(name)} {rest}"
+        yield f" where not {work.writer.quote(name)} {rest}"
 
 
 def _literal(work: Work, value: Any) -> str:

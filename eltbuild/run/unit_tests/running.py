@@ -21,15 +21,12 @@ from eltbuild.run.loading.seeds import read_seed
 from eltbuild.run.unit_tests import columns as known_columns
 from eltbuild.run.unit_tests.bench import HINT, Refusing
 from eltbuild.run.unit_tests.functions import make_functions
-from eltbuild.run.unit_tests.nouns import Arena, Prepared
+from eltbuild.run.unit_tests.nouns import ROWS, Arena, Prepared
 from eltbuild.run.unit_tests.places import placed
 from eltbuild.run.work import Clock, Work, connection_for
 from eltbuild.sql.reading import Reading, misspelled, reading_of
 from eltbuild.sql.transpile import Untranslatable
 from eltbuild.values import replace
-
-ROWS = 100_000
-"""How many rows of a model are looked at: who expects a few wants to know of more, not of all."""
 
 
 def run_unit_test(work: Work, test: UnitTest, clock: Clock) -> Finished:

@@ -84,7 +84,9 @@ def test_any_text_is_read_or_refused_in_words(text):
         assert error.message
 
 
-@pytest.mark.parametrize("nested", ["a" + ".b" * 20_000, "a" + "|upper" * 20_000, "1" + "+1" * 50_000, "(" * 9000 + ")"])
+@pytest.mark.parametrize(
+    "nested", ["a" + ".b" * 20_000, "a" + "|upper" * 20_000, "1" + "+1" * 50_000, "(" * 9000 + ")"]
+)
 def test_what_is_nested_without_end_is_told_as_that(nested):
     with pytest.raises(TemplateError, match="nested too deeply"):
         scan("{{ " + nested + " }}")

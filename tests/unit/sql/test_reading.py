@@ -43,6 +43,14 @@ def test_columns_are_followed_through_stars():
     }
 
 
+def test_what_columns_are_compared_with():
+    query = "select case when a > 5 then 1 end from t where b = 'x' and c is null and d in (1, 2) and e = f and g >= date '2024-01-01'"
+    found = reading_of(query, "duckdb").tested
+    assert sorted(found) == [
+        ("a", "> 5"), ("b", "= 'x'"), ("c", "is NULL"), ("d", "in (1, 2)"), ("g", ">= CAST('2024-01-01' AS DATE)"),
+    ]  # fmt: skip
+
+
 def test_what_is_not_understood_tells_nothing():
     assert reading_of("select from where", "duckdb") == Reading()
     assert projected("select from where", "duckdb", {}) == ()
