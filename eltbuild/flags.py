@@ -188,6 +188,7 @@ UNIT: Sequence[Decorator] = (
 STORE: Sequence[Decorator] = (
     flag("store-failures", "Keep the failing rows of tests as tables."),
     flag("skip-proven", "Do not ask tests of which the SQL of their model proves that they pass."),
+    flag("example-values", "Tell some of the unexpected values of expectations. [default: yes]"),
     value("gx-results", "A folder for the results of expectations, as JSON of Great Expectations."),
 )
 OUTPUT: Sequence[Decorator] = (

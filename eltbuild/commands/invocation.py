@@ -40,6 +40,7 @@ def template_flags(options: Options, command: str) -> dict[str, Any]:
         "FULL_REFRESH": bool(options.full_refresh),
         "STORE_FAILURES": bool(options.store_failures),
         "SKIP_PROVEN": bool(options.skip_proven),
+        "EXAMPLE_VALUES": options.example_values is not False,
         "ON_TARGET": options.on_target,
         "ADOPT": bool(options.adopt),
         "PUBLISH": options.publish,

@@ -43,6 +43,7 @@ class Options:
     event_time_end: str | None = None
     store_failures: bool | None = None
     skip_proven: bool | None = None
+    example_values: bool | None = None
     gx_results: str | None = None
     on_target: bool | None = None
     introspect: bool | None = None
@@ -114,6 +115,7 @@ FROM_PROJECT = frozenset(
         "warn_error_options", "write_json", "version_check", "partial_parse", "log_format", "log_level",
         "log_format_file", "log_level_file", "use_colors", "quiet", "debug", "print", "defer", "favor_state", "empty",
         "log_path", "target_path", "on_target", "publish", "skip_proven",
+        "example_values",
     }
 )  # fmt: skip
 """Flags that a project file may set."""

@@ -18,7 +18,7 @@ AGAIN = frozenset({"error", "fail", "skipped", "runtime error", "partial success
 COMMANDS = frozenset({"build", "run", "test", "unit-test", "seed", "snapshot", "compile"})
 KEPT_FLAGS: Mapping[str, type] = {
     "full_refresh": bool, "store_failures": bool, "empty": bool, "fail_fast": bool, "adopt": bool, "sample": str,
-    "publish": str, "skip_proven": bool,
+    "publish": str, "skip_proven": bool, "example_values": bool,
     "event_time_start": str, "event_time_end": str, "vars": dict,
 }  # fmt: skip
 """The flags of the run that its retry takes over where it is given no other, and what they must be."""

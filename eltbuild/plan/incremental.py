@@ -13,7 +13,7 @@ from eltbuild.plan.extras import extras
 from eltbuild.plan.increment import Increment, working
 from eltbuild.plan.keys import keys_of, listed
 from eltbuild.plan.nouns import Audit, Facts, Operation
-from eltbuild.plan.reconcile import Reconciled, reconcile
+from eltbuild.plan.reconcile import Reconciled, difference, reconcile
 from eltbuild.plan.rows import columns_of
 from eltbuild.plan.strategies import STRATEGIES
 from eltbuild.plan.whole import table
@@ -50,14 +50,15 @@ def increased(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
         return (*found.checks, *steps.prepared, *found.operations, *steps.written, *promised)
     *written, unstaged = steps.written
     delta = working(increment, writer)
-    early = (Audit(delta, delta, temporary=True, delta=True),) if takes_all(facts.node) else ()
+    early = (Audit(delta, delta, temporary=True, delta=True),) if takes_all(facts, writer) else ()
     merged = Audit(facts.relation, delta, beside=False, temporary=True)
     return (*found.checks, *steps.prepared, *early, *found.operations, *written, merged, unstaged, *promised)
 
 
-def takes_all(node: Node) -> bool:
+def takes_all(facts: Facts, writer: Writer) -> bool:
     """Whether every new row comes into the table as it is, so that one which fails a test fails it there, too."""
-    return not any(node.config.get(key) for key in SIFTING)
+    found = difference(facts, writer)
+    return not (found.gone or found.retyped or any(facts.node.config.get(key) for key in SIFTING))
 
 
 SIFTING = (

@@ -361,7 +361,7 @@ FLAGS = words_of(
     log_format_file
     log_level log_level_file log_path macro_debugging maximum_seed_size_mib partial_parse
     partial_parse_file_diff partial_parse_file_path populate_cache print printer_width quiet
-    send_anonymous_usage_stats single_threaded static_analysis static_parser store_failures skip_proven
+    send_anonymous_usage_stats single_threaded static_analysis static_parser store_failures skip_proven example_values
     target_path on_target
     upload_to_artifacts_ingest_api use_colors use_colors_file use_experimental_parser use_fast_test_edges
     use_v2_parser v2_parser version_check warn_error warn_error_options write_json sample show_all_deprecations

@@ -230,8 +230,9 @@ def _most_common(expectation: Expectation) -> Aggregate:
         observed = list(values[0] or ())
         common = len(set(given).intersection(observed))
         success = common > 0 if expectation.get("ties_okay") else len(observed) == 1 and common == 1
-        told = f"the most common value of `{expectation.named().name}` is {shown(observed)}, expected {shown(given)}"
-        return Judged(success, {"observed_value": observed}, told)
+        about = f"the most common value of `{expectation.named().name}` is"
+        told = f"{about} {shown(observed)}, expected {shown(given)}"
+        return Judged(success, {"observed_value": observed}, told, f"{about} not one of {shown(given)}")
 
     return Aggregate((), judge, (query,))
 

@@ -24,6 +24,8 @@ class Judged:
     """What Great Expectations has in a result under `result`."""
     told: str = ""
     """What was observed against what was expected, as a sentence."""
+    plain: str = ""
+    """The same where no values of rows may be told; "" where `told` has none."""
 
     @property
     def failures(self) -> int:
@@ -56,7 +58,26 @@ def exemplified(judged: Judged, rows: Sequence[Sequence[Any]]) -> Judged:
     values = [row[0] if len(row) == 1 else list(row) for row in rows]
     told = list(dict.fromkeys(_example(value) for value in values))[:3]
     words = f"{judged.told}, such as {', '.join(told)}" if told else judged.told
-    return Judged(judged.success, {**judged.result, "partial_unexpected_list": values}, words)
+    return Judged(judged.success, {**judged.result, "partial_unexpected_list": values}, words, judged.told)
+
+
+_OF_ROWS = ("partial_unexpected_", "unexpected_list", "unexpected_index_", "unexpected_rows", "missing_rows")
+"""How that begins in a result which holds values of rows."""
+
+
+def anonymous(judged: Judged, type: str) -> Judged:
+    """The judgement without values of rows; figures of all of them (counts, a mean, a greatest one) stay."""
+    left = (*_OF_ROWS, *_LISTING.get(type, ()))
+    result = {key: value for key, value in judged.result.items() if not key.startswith(left)}
+    return Judged(judged.success, result, judged.plain or judged.told)
+
+
+_LISTING: Mapping[str, tuple[str, ...]] = {
+    "expect_column_kl_divergence_to_be_less_than": ("details",),
+    "expect_column_most_common_value_to_be_in_set": ("observed_value",),
+    "expect_query_results_to_match_comparison": ("details",),
+}
+"""What else lists values of rows, by the expectation."""
 
 
 def _example(value: Any) -> str:

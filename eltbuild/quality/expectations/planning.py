@@ -16,7 +16,7 @@ from eltbuild.quality.expectations.rows import ROWS, SPREAD, Rows
 from eltbuild.quality.expectations.shape import SHAPES
 from eltbuild.quality.measures.measure import Measure, Query, Values
 from eltbuild.sql.statistics import STATISTICS
-from eltbuild.values import dataclass
+from eltbuild.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ class Planned:
             return outcome(node, found) if found.success or not self.examples else None
 
         return Measure(self.expressions, meaning, self.queries)
+
+    def anonymous(self, type: str) -> Planned:
+        """The same, which tells no values of rows and asks for none. `type`: of the expectation."""
+        return replace(self, judge=lambda values: judged.anonymous(self.judge(values), type), examples="")
 
 
 def planned(expectation: Expectation) -> Planned | None:

@@ -92,7 +92,7 @@ def _judged(work: Work, test: Meant, connection: Commented, kept: str | None) ->
     """The answer to an expectation; the rows that are not as expected are kept if they are to be."""
     with executing(work, test.node, connection):
         found, answer = judged(work, test, connection, whole=kept is not None)
-    told = outcome_of(test, found, connection)
+    told = outcome_of(work, test, found, connection)
     name = None
     if kept is not None:
         name = store_failures(work, test.node, connection, kept_rows(test, found), kept, none=found.success)

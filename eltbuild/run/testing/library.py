@@ -186,7 +186,8 @@ def _judged(expectation: Expectation, found: Mapping[str, Any]) -> Judged:
     for raised in _raised(found.get("exception_info") or {}):
         raise _failed(expectation, raised)
     result: Mapping[str, Any] = carried(found.get("result") or {})
-    return Judged(bool(found["success"]), result, _told(expectation, result))
+    told, examples = _told(expectation, result), _examples(result)
+    return Judged(bool(found["success"]), result, f"{told}{examples}", told)
 
 
 def _raised(info: Mapping[str, Any]) -> Iterator[str]:
@@ -206,9 +207,7 @@ def _told(expectation: Expectation, result: Mapping[str, Any]) -> str:
     if result.get("element_count") is not None:
         looked = int(result["element_count"]) - int(result.get("missing_count") or 0)
         wrong = _WRONG.get(expectation.type, "are not as expected")
-        told = f"{result['unexpected_count']} of {looked} values{about} {wrong}"
-        examples = result.get("partial_unexpected_list")
-        return f"{told}, such as {shown(list(dict.fromkeys(map(str, examples)))[:3])}" if examples else told
+        return f"{result['unexpected_count']} of {looked} values{about} {wrong}"
     if expectation.type == "expect_column_kl_divergence_to_be_less_than":
         found = result.get("observed_value")
         seen = "infinite: values come that are not expected" if found is None else shown(found)
@@ -216,6 +215,11 @@ def _told(expectation: Expectation, result: Mapping[str, Any]) -> str:
     if result.get("unexpected_count") is not None:
         return f"{result['unexpected_count']} rows differ from those of the other query"
     return f"what was observed{about} is {shown(result.get('observed_value'))}"
+
+
+def _examples(result: Mapping[str, Any]) -> str:
+    examples = result.get("partial_unexpected_list")
+    return f", such as {shown(list(dict.fromkeys(map(str, examples)))[:3])}" if examples else ""
 
 
 _WRONG: Mapping[str, str] = {
