@@ -8,12 +8,12 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 
 from eltbuild.commands.claiming import books_of, run_of
-from eltbuild.commands.execution import time_of
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT, Reporter, exit_code, masking
 from eltbuild.commands.selecting import choose
 from eltbuild.commands.signals import heeding
+from eltbuild.commands.windows import time_of
 from eltbuild.compile.compiler import Compiler
 from eltbuild.errors import DatabaseError, Problem, UsageError
 from eltbuild.project.resources import Node

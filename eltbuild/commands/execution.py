@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from eltbuild.commands.claiming import JOURNALED, books_of, claims_of, run_of, writes
+from eltbuild.commands.after_nodes import foreign, tidied
+from eltbuild.commands.claiming import JOURNALED, books_of, claims_of, run_of
+from eltbuild.commands.doing import by_itself, doing, tests_together
 from eltbuild.commands.opening import Opened
 from eltbuild.commands.preparing import prepare
 from eltbuild.commands.run_hooks import cancelled, hook_names, operations
 from eltbuild.commands.selecting import Chosen
 from eltbuild.commands.watching import freshness_together, last_built
+from eltbuild.commands.windows import window_of
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.session import Session
-from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem, UsageError
+from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.plan.nouns import Batch
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation
 from eltbuild.report.terminal import terminal_of
 from eltbuild.run.auditing import audit_result, tests_of, waits
-from eltbuild.run.batches import moment
 from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.comments import commenter
 from eltbuild.run.events import FAILED, Event, Finished, Message, Results, RunFinished, RunStarted, Started
@@ -34,23 +36,18 @@ from eltbuild.run.ledger.deferred import Deferred
 from eltbuild.run.ledger.lease import LOST, LOST_HINT, mark
 from eltbuild.run.ledger.opening import claimed
 from eltbuild.run.ledger.port import Forgetful, Ledger
-from eltbuild.run.leftovers import tidy
 from eltbuild.run.marked import Marked
 from eltbuild.run.node import do
-from eltbuild.run.ownership.owner import FOREIGN, is_foreign
 from eltbuild.run.publishing import is_together, published
 from eltbuild.run.schedule import schedule
 from eltbuild.run.sessions import Connections
 from eltbuild.run.stop import INTERRUPT, Asked, Stop
-from eltbuild.run.testing.alone import asks_itself
 from eltbuild.run.testing.expectations import begin_library
 from eltbuild.run.testing.remembered import is_compared
-from eltbuild.run.testing.running import run_together
-from eltbuild.run.testing.together import groups_of
 from eltbuild.run.unit_tests.bench import Bench, open_bench, runs_on_target
 from eltbuild.run.whole import Whole
 from eltbuild.run.work import Work
-from eltbuild.run.workers import Begin, Tell, Together
+from eltbuild.run.workers import Together
 from eltbuild.sql.writer import Writer
 from eltbuild.values import dataclass, field, replace
 
@@ -232,11 +229,12 @@ class Execution:
             yield from self._skipped(ids, "an on-run-start hook failed")
         else:
             yield from self._built(work, ids, threads, whole)
-            yield from self._foreign(work, ids)
+            yield from foreign(work, self.command, ids, self.finished)
             if not self._stopped:
                 # After a failure that ended the run early.
                 self._connections.go_on()
-            self._tidied(work, ids)
+            if not (self._stopped or self._is_lost):
+                tidied(work, ids)
         if not self._stopped and not self._is_lost:
             after = operations(project, "on-run-end")
             yield from self._hooks(work, after, hook_names(work, self.finished) if after else {})
@@ -247,37 +245,6 @@ class Execution:
         tests = self.opened.project.unit_tests
         flag = work.session.flag("ON_TARGET")
         return bool(ids) and all(id in tests and not runs_on_target(tests[id], flag) for id in ids)
-
-    def _tidied(self, work: Work, ids: Sequence[NodeId]) -> None:
-        """Relations that were put aside for the views on them are dropped, now that these have had their turn."""
-        if self._stopped or self._is_lost or not work.writer.capabilities.binds_views:
-            return
-        nodes = self.opened.project.nodes
-        places = [node.relation for id in ids if (node := nodes.get(id)) is not None and node.relation is not None]
-
-        def once() -> None:
-            connection = self._connections.here()
-            with connection.passing():
-                tidy(work, connection, places)
-
-        try:
-            repeated(once, self._connections, Attempts(2), lambda text: None)
-        except DatabaseError as error:
-            self._say(f"what the run has put aside cannot be looked for: {error.message}", "warn", "warning", None)
-
-    def _foreign(self, work: Work, ids: Sequence[NodeId]) -> Iterator[Event]:
-        """How many relations are in the way that the project did not build, also of nodes that were skipped."""
-        if not any(event.error is not None and event.error.name == FOREIGN for event in self.finished):
-            return
-        store = work.session.flag("STORE_FAILURES")
-        nodes = [node for id in ids if (node := self.opened.project.nodes.get(id)) is not None and writes(node, store)]
-        number = sum(is_foreign(work, node) for node in nodes)
-        if number > 1:
-            text = (
-                f"{number:,} relations stand where this project builds, and dbt or something else has built them: "
-                f"eltbuild {self.command} --adopt takes them over, and keeps each under another name"
-            )
-            yield Message(text, "warn")
 
     def _prepared(self, work: Work, nodes: Sequence[Node]) -> Work:
         """The work, ready to begin; the warehouse is waited for a little."""
@@ -327,15 +294,7 @@ class Execution:
 
     def _work(self, session: Session) -> Work:
         opened = self.opened
-        options = opened.options
-        window = (
-            time_of("--event-time-start", options.event_time_start),
-            time_of("--event-time-end", options.event_time_end),
-        )
-        if window[0] and window[1] and window[0] >= window[1]:
-            raise UsageError(Problem("--event-time-start must lie before --event-time-end"))
-        # As in dbt, the span of a sample is that of the batches, whatever the other flags ask for.
-        window = session.flag("SAMPLE_WINDOW") or window
+        window = window_of(opened.options, session)
         self._compiler = Compiler(session)
         if any(id in opened.project.unit_tests for id in self.chosen.ids):
             self._bench = open_bench(opened.project.target, self.stop)
@@ -371,61 +330,28 @@ class Execution:
         return self.chosen.graph.descendants([id]) & self._chosen_ids
 
     def _scheduled(self, work: Work, ids: Sequence[NodeId], threads: int) -> Generator[Event, None, None]:
-        project = work.session.project
-        graph = self.chosen.graph
-
-        on_error = {
-            id: node.config["on_error"] for id in ids if (node := project.nodes.get(id)) and node.config.get("on_error")
-        }
+        nodes, graph = work.session.project.nodes, self.chosen.graph
         self._stopped = yield from schedule(
             graph,
             ids,
-            self._doing(work),
+            doing(work),
             threads=threads,
             fail_fast=bool(self.opened.options.fail_fast),
-            tests=[id for id in ids if _is_test(project, id)] if self.command in TESTED else (),
+            tests=[id for id in ids if _is_test(self.opened.project, id)] if self.command in TESTED else (),
             cancel=self.cancel,
             now=lambda: datetime.now(UTC),
-            on_error=on_error,
+            on_error={id: rule for id in ids if (node := nodes.get(id)) and (rule := node.config.get("on_error"))},
             after=waits(work, graph, ids),
             inbox=self._inbox,
             stop=self.stop,
             together=self._together(work, ids, threads),
         )
 
-    def _doing(self, work: Work) -> Callable[[NodeId, Started], Finished]:
-        """What does one node."""
-
-        def one(id: NodeId, started: Started) -> Finished:
-            return do(work, id, started)
-
-        return one if work.whole is None else work.whole.guarded(one, self.opened.project.nodes)
-
     def _together(self, work: Work, ids: Sequence[NodeId], threads: int) -> Together | None:
-        """The tests of one relation are one piece of work, but where the project asks tests in its own way.
-
-        So are several questions for freshness.
-        """
-        doing = self._doing(work)
-
-        def one(id: NodeId) -> Finished:
-            # The schedule knows the rest.
-            return doing(id, Started(id, 0, 0, "", datetime.now(UTC)))
-
+        """What is one piece of work: the tests of one relation, and several questions for freshness."""
         if self.command == "freshness":
-            return freshness_together(work, ids, threads, one)
-        if work.clones is not None or asks_itself(work):
-            return None
-
-        def several(ids: Sequence[NodeId], begin: Begin, tell: Tell) -> Sequence[NodeId]:
-            if work.whole is None:
-                return run_together(work, ids, begin, tell, one)
-            if work.whole.spoiled:
-                begin(())
-                return ()
-            return run_together(work, ids, begin, work.whole.noting(tell), one)
-
-        return Together(groups_of(work.session.project, ids), several)
+            return freshness_together(work, ids, threads, by_itself(work))
+        return tests_together(work, ids)
 
     def _hooks(self, work: Work, hooks: Sequence[Node], names: Mapping[str, Any]) -> Iterator[Event]:
         """The hooks of the whole run, one after another."""
@@ -462,14 +388,6 @@ class Execution:
 def _inlined(project: Project, id: NodeId) -> bool:
     node = project.nodes.get(id)
     return node is not None and node.ephemeral
-
-
-def time_of(flag: str, text: str | None) -> datetime | None:
-    """The time that a flag names, None where it was not given. Raises `UsageError`."""
-    try:
-        return moment(text) if text else None
-    except CompileError as error:
-        raise UsageError(*(replace(p, message=f"{flag}: {p.message}") for p in error.problems)) from None
 
 
 def _is_test(project: Project, id: NodeId) -> bool:

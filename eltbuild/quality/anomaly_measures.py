@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -138,10 +138,17 @@ def _of_shape(compared: Compared, answer: Any) -> Outcome:
 
 def _fits(detail: str, categories: bool) -> bool:
     """Whether a distribution that is remembered is of the kind that is asked for now."""
-    if not detail:
+    try:
+        found = json.loads(detail)
+    except ValueError:
         return False
-    found = json.loads(detail)
-    return isinstance(found, dict) if categories else isinstance(found, list) and len(found) == len(POINTS)
+    if categories:
+        return isinstance(found, dict) and _are_numbers(found.values())
+    return isinstance(found, list) and len(found) == len(POINTS) and _are_numbers(found)
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, (int, float)) and math.isfinite(value) for value in values)
 
 
 def passed(history: Sequence[Observed]) -> list[Observed]:

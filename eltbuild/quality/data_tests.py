@@ -107,7 +107,8 @@ def check_kept(node: Node) -> None:
     """Raise `CompileError` where a test's failing rows are to be kept as something that there is not."""
     kind = node.config.get("store_failures_as")
     if kind is not None and kind not in KEPT:
-        text = f"'{kind}' is not a valid value of `store_failures_as`. Accepted values are: {list(KEPT)}"
+        common = [one for one in KEPT if one != "history"]
+        text = f"'{kind}' is not a valid value of `store_failures_as`. Accepted values are: {common}, and 'history'"
         raise CompileError(Problem(text, node.place, did_you_mean(str(kind), KEPT)))
 
 

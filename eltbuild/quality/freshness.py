@@ -109,12 +109,12 @@ def question_of_all(watched: Sequence[Watched]) -> str:
 
 
 def _expression(watched: Watched) -> str:
-    query = without_end(watched.query)
+    query = without_end(watched.query).strip()
     return f"({query or f'select max({watched.field}) from {watched.relation}{_where(watched)}'}\n)"
 
 
 def _where(watched: Watched) -> str:
-    return f"\nwhere {without_end(watched.rules['filter'])}" if watched.rules.get("filter") else ""
+    return f"\nwhere {without_end(watched.rules['filter']).strip()}" if watched.rules.get("filter") else ""
 
 
 def unaskable(watched: Watched, built_here: bool = False) -> CompileError:

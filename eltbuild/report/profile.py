@@ -54,7 +54,7 @@ def _table(columns: Sequence[ColumnProfile], width: int, terminal: Terminal) -> 
     ellipsis = "…" if terminal.unicode else "..."
     header = ("column", "type", "nulls", "distinct", "", "values")
     cells = [
-        (clean(column.name), _type(column), _share(column.nulls, column.rows), _distinct(column, terminal),
+        (_in_line(column.name), _type(column), _share(column.nulls, column.rows), _distinct(column, terminal),
          _shape(column, SLICES if width >= NARROW else FEW, terminal), summary(column, terminal))
         for column in columns
     ]  # fmt: skip
@@ -73,7 +73,7 @@ def _table(columns: Sequence[ColumnProfile], width: int, terminal: Terminal) -> 
 
 def _type(column: ColumnProfile) -> str:
     """A type, the long names shortened."""
-    text = clean(column.type).lower()
+    text = _in_line(column.type).lower()
     for long, short in SHORT.items():
         text = text.replace(long, short)
     return text
@@ -148,8 +148,12 @@ def _span(column: ColumnProfile, terminal: Terminal) -> Iterator[str]:
     if column.kind not in NUMBERS | TIMES or column.low is None or column.high is None:
         return
     low, high = (shown(column, value) for value in (column.low, column.high))
-    if low == high:
+    if low == high and (column.distinct == 1 or column.not_finite):
         yield f"always {low}"
+        return
+    if low == high:
+        # They differ in digits that a number of double precision does not have.
+        yield f"{_quoted(column.min)} to {_quoted(column.max)}"
         return
     yield f"{low} to {high}"
     if column.quantiles:
@@ -188,8 +192,12 @@ def _lengths(column: ColumnProfile) -> Iterator[str]:
     yield f"length {span}{unit}"
 
 
+def _in_line(text: str) -> str:
+    return clean(text).replace("\n", " ")
+
+
 def _quoted(value: str | None) -> str:
-    text = clean(value or "").replace("\n", " ")
+    text = _in_line(value or "")
     return cut(text, 30) if text.strip() == text and text else f"'{text}'"
 
 
@@ -220,7 +228,7 @@ def number(value: float | None) -> str:
 
 
 def _block(column: ColumnProfile, width: int, terminal: Terminal) -> Iterator[str]:
-    head = styled(clean(column.name), "bold", terminal.colour)
+    head = styled(_in_line(column.name), "bold", terminal.colour)
     yield f"{head}  {_type(column)}"
     for label, text in _facts(column, terminal):
         yield f"  {label:<11}{cut(text, width - 13, '…' if terminal.unicode else '...')}"

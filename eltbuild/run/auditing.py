@@ -7,6 +7,7 @@ being seen; else they are read before it is rolled back, and written after that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
@@ -18,6 +19,7 @@ from eltbuild.graph.graph import Graph
 from eltbuild.plan.nouns import Audit, Call, Facts, Operation, Statement
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, NodeId
+from eltbuild.quality.measures.shapes import is_filter
 from eltbuild.relation import Relation, RelationInfo
 from eltbuild.run.audits import Refused
 from eltbuild.run.events import Finished
@@ -30,7 +32,8 @@ from eltbuild.run.ownership.restoring import content, filled
 from eltbuild.run.performing import perform
 from eltbuild.run.sessions import Commented
 from eltbuild.run.testing.alone import Asked, finished
-from eltbuild.run.testing.asking import ask
+from eltbuild.run.testing.asking import ask, written
+from eltbuild.run.testing.together import anchor_of
 from eltbuild.run.work import Work
 from eltbuild.state.records import Built
 from eltbuild.values import dataclass, replace
@@ -39,13 +42,10 @@ FAILED = "__failed"
 """The suffix of the table of rows that failed."""
 NAMED = 5
 """How many tests a message names."""
-BY_ROW = frozenset(
-    {
-        "not_null", "accepted_values", "relationships", "accepted_range", "expression_is_true", "not_empty_string",
-        "not_accepted_values", "relationships_where",
-    }
-)  # fmt: skip
-"""Tests that one row can fail, whatever the others are."""
+RELATED = frozenset({"relationships", "relationships_where"})
+"""Tests that one row can fail, by what stands in another relation."""
+SUBQUERY = re.compile(r"\bselect\b", re.IGNORECASE)
+"""What may look at other rows."""
 PLAIN = frozenset({"!= 0", "!=0", "> 0", ">0", "<> 0", "<>0"})
 """The ways to say that no row may fail."""
 
@@ -137,12 +137,10 @@ def _asked(
 ) -> tuple[Mapping[NodeId, Asked], int]:
     """The tests that failed, or could not be asked, and how many there were; what they found is noted."""
     tests = askable(work, node, connection, ended)
-    if audit.delta:
-        tests = tuple(test for test in tests if is_by_row(test, node))
-    if not tests:
-        return {}, 0
     places = {node.id: audit.place} if audit.place != node.relation else {}
     with connection.noted():
+        if audit.delta:
+            tests = tuple(test for test in tests if is_by_row(work, test, node, connection, places))
         found = ask(work, tests, connection, places)
     if connection.within:
         found = _until_spoiled(found)
@@ -197,7 +195,12 @@ def read_besides(project: Project, tests: Sequence[Node], id: NodeId) -> frozens
 
 def read_by(project: Project, test: Node) -> frozenset[NodeId]:
     """The nodes with a place of their own that a test reads, also through ephemeral models."""
-    nodes, found, left = project.nodes, set(), list(test.parents)
+    return reached(project, test.parents)
+
+
+def reached(project: Project, ids: Sequence[NodeId]) -> frozenset[NodeId]:
+    """These nodes, and in the place of ephemeral models what they read: all that have a place of their own."""
+    nodes, found, left = project.nodes, set(), list(ids)
     while left:
         node = nodes.get(left.pop())
         if node is None or node.id in found:
@@ -218,13 +221,24 @@ def _stands(work: Work, node: Node, connection: Connection) -> bool:
     return connection.relation(node.named or node.relation) is not None
 
 
-def is_by_row(test: Node, node: Node) -> bool:
-    """Whether a test says of each row of the node by itself that it is wrong, and one such row is enough to fail."""
-    case, config = test.test, test.config
-    if case is None or case.name not in BY_ROW or case.attached_to != node.id:
-        return False
+def is_by_row(work: Work, test: Node, node: Node, connection: Commented, places: Mapping[NodeId, Relation]) -> bool:
+    """Whether a test says of each row of the node by itself that it is wrong, and one such row is enough to fail.
+
+    `places`: where the rows are, as for `ask`.
+    """
+    config = test.config
     plain = config.get("error_if") is None or str(config.get("error_if")).strip() in PLAIN
-    return plain and not config.get("fail_calc") and config.get("limit") is None
+    if not plain or config.get("fail_calc") or config.get("limit") is not None or anchor_of(test) != node.id:
+        return False
+    if test.test is not None and test.test.name in RELATED:
+        others = reached(work.session.project, [id for id in test.parents if id != node.id])
+        return bool(others) and node.id not in others and not SUBQUERY.search(str(config.get("where") or ""))
+    try:
+        text = written(work, test, connection, places)
+    except CompileError:
+        # The test of the whole table tells of it.
+        return False
+    return text.meant is None and is_filter(text.sql, text.relation, work.writer.dialect)
 
 
 # Told

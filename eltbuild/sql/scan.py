@@ -103,9 +103,9 @@ def stays_inside(sql: str, dialect: str = "") -> bool:
 
     leaves none open, and has one statement only.
     """
-    depth = 0
-    for start, end in code(without_end(sql, dialect), dialect):
-        for letter in PARENTHESES.findall(sql, start, end):
+    text, depth = without_end(sql, dialect), 0
+    for start, end in code(text, dialect):
+        for letter in PARENTHESES.findall(text, start, end):
             depth += {"(": 1, ")": -1}.get(letter, 0)
             if depth < 0 or letter == ";":
                 return False

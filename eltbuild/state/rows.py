@@ -6,6 +6,7 @@ Lists, mappings and relations stand as JSON in one text; times are naive, in UTC
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -187,7 +188,7 @@ def observed_of(values: Sequence[Any]) -> Observed:
         node=str(node),
         subject=str(subject),
         name=str(name),
-        value=None if value is None else float(value),
+        value=float(value) if value is not None and math.isfinite(float(value)) else None,
         detail=str(detail or ""),
         status=str(status or ""),
         at=aware(happened),

@@ -126,6 +126,18 @@ def test_limits_are_compared_with_the_score(bench: Bench, config: dict[str, Any]
     assert (outcome.verdict, outcome.failures) == (verdict, 30)
 
 
+@pytest.mark.parametrize("detail", ["", "{bad", "[1, 2]", "7", '{"a": "b"}', "[" + "NaN," * 20 + "NaN]"])
+@pytest.mark.parametrize("categories", [True, False])
+def test_what_is_remembered_and_is_no_distribution_counts_for_nothing(
+    bench: Bench, detail: str, categories: bool
+) -> None:
+    arguments = {"column_name": "status", "categories": categories}
+    asked = compared(bench, "distribution_anomaly", arguments, {}, {"detail": detail})
+    given = [["open", 3]] if categories else list(range(21))
+    outcome = outcome_of(asked, (given,))
+    assert (outcome.verdict, outcome.message) == ("pass", "learning: 0 of 7 observations are known")
+
+
 def test_a_table_that_only_grows_is_compared_by_its_changes(bench: Bench) -> None:
     asked = compared(bench, "row_count_anomaly", {"compare": "change"}, {}, {"value": 0.0})
     grown = [

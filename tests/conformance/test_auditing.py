@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -294,6 +295,88 @@ def test_what_is_in_the_way_of_kept_rows_stays(bench: Bench, tmp_path: Path) -> 
     assert "the rows are not kept" in message
     assert "stands there and was not made for that" in message
     assert marks(bench, "orders__failed") == [7]
+
+
+OF_ROWS = {
+    "a_filter": ("select * from {{ model }} where mark = 1", " on the new rows: "),
+    "a_filter_over_steps": (
+        "with all_of_it as (select * from {{ model }}) select distinct mark from all_of_it where mark > 0",
+        " on the new rows: ",
+    ),
+    "of_all_rows": ("select max(mark) as most from {{ model }} having max(mark) > 0", " with the new rows in it: "),
+    "of_other_rows": (
+        "select * from {{ model }} where mark > (select min(mark) from {{ model }})", " with the new rows in it: ",
+    ),
+}  # fmt: skip
+"""Tests of a project's own, and of which rows each is asked first."""
+
+
+def with_test(text: str) -> dict[str, str]:
+    """An increment, and a test of the project's own on it."""
+    config = "materialized='incremental', incremental_strategy='append'"
+    return {
+        "models/orders.sql": f"{{{{ config({config}) }}}}\n{QUERY}",
+        "macros/own.sql": f"{{% test own(model) %}}{text}{{% endtest %}}",
+    }
+
+
+def own_tests(project: Project, tests: str) -> None:
+    """Those tests in the place of the project's."""
+    path = project.root / "models/schema.yml"
+    head, _, _ = path.read_text().partition("    columns:")
+    path.write_text(f"{head}    data_tests: {tests}\n")
+
+
+@pytest.mark.parametrize("kind", OF_ROWS)
+def test_a_test_of_the_projects_own_that_one_row_can_fail(bench: Bench, tmp_path: Path, kind: str) -> None:
+    """It is asked of the new rows by themselves, as its SQL tells; before they are written."""
+    text, where = OF_ROWS[kind]
+    project = shop(bench, tmp_path / "shop", with_test(text))
+    own_tests(project, "[own]")
+    fill(bench, 0, 0)
+    assert ended(project.run()) == ("success", "")
+    fill(bench, 0, BAD)
+    status, message = ended(project.run())
+    assert status == "error"
+    assert f"1 test failed{where}own_orders_ (1)" in message
+    assert marks(bench) == [0, 0]
+
+
+def test_new_rows_may_need_those_that_stand(bench: Bench, tmp_path: Path) -> None:
+    """A row that refers to another one of the table, or is measured by it, is no bad one for want of that."""
+    project = shop(bench, tmp_path / "shop", with_test("select 1 as one where false"))
+    late = f"id >= (select count(*) from {bench.spelled('orders')})"
+    refers = {
+        "column_name": "mark",
+        "arguments": {"to": "ref('orders')", "field": "id"},
+        "config": {"where": "mark > 0"},
+    }
+    latest = {"column_name": "mark", "arguments": {"values": [0], "quote": False}, "config": {"where": late}}
+    own_tests(project, json.dumps([{"relationships": refers}, {"accepted_values": latest}]))
+    fill(bench, 0, 0)
+    assert ended(project.run(publish="immediate")) == ("success", "")
+    place = bench.spelled("lines")
+    bench.connection.execute(f"delete from {place} where id = 1")
+    bench.connection.execute(f"update {place} set mark = 1")
+    assert ended(project.run()) == ("success", "")
+    assert marks(bench) == [0, 0, 1]
+
+
+def test_a_column_that_the_query_gives_no_more(bench: Bench, tmp_path: Path) -> None:
+    """What a test says of it holds in the table, where it is NULL; the new rows do not have it."""
+    text = (
+        "{{ config(materialized='incremental', incremental_strategy='merge', unique_key='id') }}\n"
+        "select id{% if not is_incremental() %}, mark{% endif %} from {{ source('raw', 'lines') }}"
+    )
+    if not bench.adapter.capabilities.merge:
+        pytest.skip(f"{bench.warehouse.name} has no merge")
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": text})
+    own_tests(project, "[{accepted_values: {column_name: mark, arguments: {values: [0], quote: false}}}]")
+    fill(bench, 0)
+    assert ended(project.run()) == ("success", "")
+    fill(bench, 0, 0)
+    assert ended(project.run()) == ("success", "")
+    assert bench.connection.execute(f"select count(*), count(mark) from {bench.spelled('orders')}").rows[0] == (2, 1)
 
 
 def test_what_a_test_hangs_on_is_built_after_what_it_reads_besides(bench: Bench, tmp_path: Path) -> None:

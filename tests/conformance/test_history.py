@@ -79,6 +79,11 @@ def test_what_can_be_asked(bench: Bench, tables: Tables, found: Remembered | Non
         assert tuple(column.name for column in described) == columns
 
 
+def test_what_a_file_holds_is_there_besides(bench: Bench, tables: Tables) -> None:
+    told = bench.connection.execute(asked(tables, "shop", "select count(*) from runs", FILE)).scalar()
+    assert told == 2 * len(rows(bench, tables, "select * from runs", None))
+
+
 def test_of_nothing_there_is_nothing(bench: Bench, tables: Tables) -> None:
     for view in VIEWS:
         assert rows(bench, tables, f"select * from {view}", Remembered()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from conformance.bench import HOSTILE, Bench
 
 from eltbuild.quality.profiles.asking import profiled
 from eltbuild.quality.profiles.profile import ColumnProfile
+from eltbuild.report.profile import column_value
 from eltbuild.sql.aggregates import sample
 
 ROWS = "(select cast(i as integer) as i from generate_series(0, 999) as s(i)) as rows"
@@ -128,6 +130,18 @@ def test_numbers_without_a_limit_and_beyond(bench: Bench) -> None:
     assert rows == 1
     assert (found["large"].min, found["vast"].not_finite, found["small"].low) == ("9007199254740993", 1, -128)
     assert (found["low"].low, found["low"].not_finite) == (None, 1)
+
+
+def test_a_number_that_double_precision_does_not_have(bench: Bench) -> None:
+    limitless = bench.writer.dialect == "postgres"
+    least = "1e-400::numeric" if limitless else "cast(1e-38 as decimal(38, 38))"
+    most = "10::numeric ^ 400" if limitless else "cast(9999999999999999999999999999999999999 as decimal(38, 0))"
+    rows, found, _ = profile(bench, f"select {least} as least, {most} as most")
+    assert rows == 1
+    assert (found["least"].low, found["least"].zeros, found["most"].not_finite) == (
+        (0, 0, 1) if limitless else (1e-38, 0, 0)
+    )
+    json.loads(json.dumps([column_value(column) for column in found.values()], allow_nan=False))
 
 
 def test_what_is_no_number_is_told_as_text(bench: Bench) -> None:

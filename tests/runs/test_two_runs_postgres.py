@@ -168,6 +168,29 @@ def test_without_the_right_to_a_state_schema_a_file_serves(base: Base, tmp_path:
         base.ask(f"drop owned by {role} cascade; drop role {role}")
 
 
+def test_beside_a_state_that_can_only_be_read_a_file_serves_and_both_are_asked(base: Base, tmp_path: Path) -> None:
+    role = f"eve_{base.name}"
+    base.ask(f"create role {role} login")
+    try:
+        base.ask("create schema shop")
+        theirs = base.project(tmp_path / "theirs")
+        assert run(theirs, "run", "--select", "first")[0] == 0
+        base.ask(f"grant usage on schema eltbuild to {role}; grant select on all tables in schema eltbuild to {role}")
+        base.ask(f"grant all on schema shop to {role}; alter table shop.first owner to {role}")
+        ours = base.project(tmp_path / "ours", user=role)
+        code, said = run(ours, "run", "--select", "first")
+        assert code == 0, said
+        assert "the state cannot be kept in" in said
+        code, said = run(ours, "history", "--sql", "select count(*) as runs from runs", "--output", "csv")
+        assert (code, said.split()[-1]) == (0, "2")
+        base.ask("create sequence shop.s; grant all on sequence shop.s to public")
+        code, said = run(ours, "history", "--sql", "select nextval('shop.s')")
+        assert code == 2
+        assert "cannot execute nextval() in a read-only transaction" in said
+    finally:
+        base.ask(f"drop owned by {role} cascade; drop role {role}")
+
+
 def test_a_record_and_the_end_of_its_run_exclude_each_other(base: Base) -> None:
     from eltbuild_postgres import PostgresAdapter
 

@@ -24,7 +24,8 @@ class Aggregate:
 
 def is_within(expectation: Expectation, value: Any, low: Any, high: Any) -> bool:
     """Whether an observed value lies between bounds. Raises `CompileError` where they cannot be compared."""
-    if value is None or (isinstance(value, float) and value != value):
+    if value is None or value != value:
+        # What is not a number, of floats or decimals, lies nowhere.
         return False
     try:
         value, low, high = _alike(value, low, high)
@@ -37,11 +38,16 @@ def is_within(expectation: Expectation, value: Any, low: Any, high: Any) -> bool
     return bool(above and below)
 
 
-def _alike(*values: Any) -> tuple[Any, ...]:
-    """The values, days as their first moment where one of them is a time."""
+def _alike(observed: Any, *bounds: Any) -> tuple[Any, ...]:
+    """The values, days as their first moment where one is a time; bounds without a zone are in that of the observed."""
+    values = (observed, *bounds)
     if not any(isinstance(value, datetime) for value in values):
         return values
-    return tuple(datetime(value.year, value.month, value.day) if type(value) is date else value for value in values)
+    times = tuple(datetime(value.year, value.month, value.day) if type(value) is date else value for value in values)
+    zone = observed.tzinfo if isinstance(observed, datetime) else None
+    return tuple(
+        value.replace(tzinfo=zone) if isinstance(value, datetime) and value.tzinfo is None else value for value in times
+    )
 
 
 Bounds = Callable[[Expectation, str], Any]
@@ -228,7 +234,7 @@ def _most_common(expectation: Expectation) -> Aggregate:
 
     def judge(values: Values) -> Judged:
         observed = list(values[0] or ())
-        common = len(set(given).intersection(observed))
+        common = sum(value in given for value in observed)
         success = common > 0 if expectation.get("ties_okay") else len(observed) == 1 and common == 1
         about = f"the most common value of `{expectation.named().name}` is"
         told = f"{about} {shown(observed)}, expected {shown(given)}"

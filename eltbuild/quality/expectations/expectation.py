@@ -101,6 +101,10 @@ class Expectation:
         """A value as a number of double precision."""
         return f"cast({sql} as {self.spelling.double})"
 
+    def number(self, sql: str) -> str:
+        """The same, and NULL where it is no number: nothing is compared with that."""
+        return f"nullif({self.double(sql)}, {self.double("'NaN'")})"
+
     def literal(self, value: Any) -> str:
         """A value in SQL, of the type that Great Expectations gives to the engine."""
         if value is None:

@@ -83,7 +83,7 @@ _LISTING: Mapping[str, tuple[str, ...]] = {
 def _example(value: Any) -> str:
     if isinstance(value, list):
         return f"({', '.join(map(_example, value))})"
-    return shown(value if isinstance(value, float) else carried(value))
+    return shown(value if isinstance(value, (float, Decimal)) else carried(value))
 
 
 LONG = ("unexpected_list", "unexpected_index_list", "unexpected_index_query")
@@ -176,6 +176,8 @@ def shown(value: Any) -> str:
     """A value in a message."""
     if isinstance(value, str):
         return f"'{value}'"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, float):
         return f"{value:.12g}"
     if isinstance(value, (list, tuple)):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
+from eltbuild.errors import CompileError, Problem
 from eltbuild.project.resources import Node
 from eltbuild.quality.data_tests import Outcome
 from eltbuild.quality.expectations import judged
@@ -33,10 +34,17 @@ class Planned:
     """The query of some values that are not as expected, where there are such."""
 
     def measure(self, node: Node) -> Measure:
-        """The measure of a test that asks this; where examples are to be had of what fails, it is asked alone."""
+        """The measure of a test that asks this.
+
+        It is asked alone where examples are to be had of what fails, and where its values cannot be judged: that is an
+        error of this test, and of no other one.
+        """
 
         def meaning(values: Values) -> Outcome | None:
-            found = self.judge(values)
+            try:
+                found = self.judge(values)
+            except CompileError:
+                return None
             return outcome(node, found) if found.success or not self.examples else None
 
         return Measure(self.expressions, meaning, self.queries)
@@ -48,6 +56,20 @@ class Planned:
 
 def planned(expectation: Expectation) -> Planned | None:
     """How the expectation is asked; None where Great Expectations must be asked. Raises `CompileError`."""
+    plan = _plan(expectation)
+    return plan and replace(plan, judge=partial(_judged, expectation, plan.judge))
+
+
+def _judged(expectation: Expectation, judge: Callable[[Values], Judged], values: Values) -> Judged:
+    """The judgement. Raises `CompileError` where the values are of a kind that it cannot be made on."""
+    try:
+        return judge(values)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        text = f"`{expectation.type}` cannot judge the values of `{expectation.title}`: {error}"
+        raise CompileError(Problem(text, expectation.place)) from error
+
+
+def _plan(expectation: Expectation) -> Planned | None:
     if expectation.dialect not in STATISTICS:
         return None
     if expectation.type in ROWS:

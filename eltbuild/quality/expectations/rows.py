@@ -170,7 +170,8 @@ def _z_scores(expectation: Expectation) -> Rows:
     limit = expectation.literal(abs(threshold) if both else threshold)
     value = expectation.when(value=column)
     one = expectation.literal(1.0)
-    spread = f"avg({one} * {value}) as middle, nullif({expectation.double(f'stddev_samp({value})')}, 0) as deviation"
+    deviation = f"nullif({expectation.number(f'stddev_samp({value})')}, 0)"
+    spread = f"avg({one} * {value}) as middle, {deviation} as deviation"
     unexpected = f"{f'abs({score})' if both else score} >= {limit}"
     return _values(expectation, unexpected, f"{told} {shown(threshold)}", spread=spread)
 
@@ -189,7 +190,7 @@ def _outliers(expectation: Expectation) -> Rows:
         held = f"{column} >= {SPREAD}.first_quartile - {reach} and {column} <= {SPREAD}.third_quartile + {reach}"
         return _values(expectation, f"not ({held})", "are outliers by their quartiles", spread=spread)
     number = expectation.double(value)
-    spread = f"avg({number}) as middle, stddev_samp({number}) as deviation"
+    spread = f"avg({number}) as middle, {expectation.number(f'stddev_samp({number})')} as deviation"
     reach = f"{times} * {SPREAD}.deviation"
     unexpected = (
         f"case when {reach} <= 0 then {column} <> {SPREAD}.middle else abs({column} - {SPREAD}.middle) >= {reach} end"

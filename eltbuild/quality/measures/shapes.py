@@ -208,14 +208,22 @@ def _all(conditions: Sequence[str]) -> str:
 
 def read_shape(limits: Limits, sql: str, relation: str, dialect: str) -> Measure | None:
     """A test that is a query over the relation as aggregates over its rows; None where its shape is another."""
+    rows = _read(sql, relation, dialect)
+    return None if rows is None else (screened if rows.merged else counted)(limits, _count(rows))
+
+
+def is_filter(sql: str, relation: str, dialect: str) -> bool:
+    """Whether a query gives rows of the relation that are told by themselves, whatever the others are."""
+    rows = _read(sql, relation, dialect)
+    return rows is not None and not rows.single
+
+
+def _read(sql: str, relation: str, dialect: str) -> Rows | None:
     query = pieces(sql, dialect)
-    if query is None:
-        return None
     try:
-        rows = Shape(query, relation, dialect).rows()
+        return None if query is None else Shape(query, relation, dialect).rows()
     except Unreadable:
         return None
-    return (screened if rows.merged else counted)(limits, _count(rows))
 
 
 def read_calculation(node: Node, sql: str, relation: str, dialect: str) -> Measure | None:

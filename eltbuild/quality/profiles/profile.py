@@ -13,6 +13,10 @@ from eltbuild.quality.profiles.questions import POINTS, TOP, Asked, Bins, Key
 from eltbuild.values import dataclass
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CYCLE = 400 * 365.2425 * 86_400
+"""Seconds after which the calendar repeats itself: 400 years."""
+GREATEST = Decimal("1e308")
+"""The greatest number that programs can read from JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,26 +179,31 @@ def told_value(column: ColumnProfile, number: float | None) -> Any:
     if number is None:
         return None
     if column.kind in ("date", "timestamp"):
-        try:
-            moment = EPOCH + timedelta(seconds=number)
-        except OverflowError:
-            return number
-        return moment.date().isoformat() if column.kind == "date" else moment.isoformat(" ", "seconds")[:19]
+        return _dated(number, column.kind == "date")
     if column.kind == "time":
         whole = int(number)
         return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
     return number
 
 
+def _dated(seconds: float, whole: bool) -> str:
+    """A date, and unless it is `whole` the time of the day; also of years that Python does not know."""
+    cycles, rest = divmod(seconds, CYCLE)
+    moment = EPOCH + timedelta(seconds=rest)
+    year = moment.year + 400 * int(cycles)
+    told = f"{year if year > 0 else 1 - year:04}-{moment:%m-%d}" + ("" if whole else f" {moment:%H:%M:%S}")
+    return told if year > 0 else f"{told} BC"
+
+
 def as_number(text: str | None) -> int | float | None:
-    """The number that a text of the engine's means; None for what is none, or not finite."""
+    """The number that a text of the engine's means; None for what is none, not finite, or too great."""
     if text is None:
         return None
     try:
         found = Decimal(text)
     except InvalidOperation:
         return None
-    if not found.is_finite():
+    if not found.is_finite() or abs(found) > GREATEST:
         return None
     return int(found) if found == found.to_integral_value() and "." not in text else float(found)
 

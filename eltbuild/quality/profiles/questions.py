@@ -20,6 +20,8 @@ SHOWN = 120
 """Characters of a value that are kept."""
 LARGE = "1e150"
 """Greater numbers are not averaged: their squares have no place in a number of double precision."""
+SMALL = "1e-300"
+"""Lesser numbers are taken for 0 where they are averaged: not each has a place in one of double precision."""
 MOST = 1500
 """How many values one query is asked for at most."""
 EXACT_CELLS = 20_000_000
@@ -76,7 +78,8 @@ def _number(kind: Kind, name: str, writer: Writer) -> str:
         case "integer":
             return f"cast({name} as {double})"
         case "decimal":
-            return f"case when {name} between -{LARGE} and {LARGE} then cast({name} as {double}) end"
+            tiny = f"when {name} between -{SMALL} and {SMALL} then 0"
+            return f"case {tiny} when {name} between -{LARGE} and {LARGE} then cast({name} as {double}) end"
         case "date" | "timestamp" | "time" | "interval":
             seconds = f"extract(epoch from {name})"
             return f"case when {seconds} between -{LARGE} and {LARGE} then cast({seconds} as {double}) end"
@@ -105,7 +108,7 @@ FACTS: Sequence[tuple[frozenset[Kind], Mapping[str, str]]] = (
     ),
     (
         NUMBERS,
-        {"zeros": "count(case when {1} = 0 then 1 end)", "negative": "count(case when {1} < 0 then 1 end)"},
+        {"zeros": "count(case when {0} = 0 then 1 end)", "negative": "count(case when {1} < 0 then 1 end)"},
     ),
     (
         frozenset({"text"}),

@@ -105,7 +105,8 @@ class Library:
             name = f"eltbuild_{self._count}"
             try:
                 batch = _batch(context, name, expectation, connection)
-                found = batch.validate(_configured(expectation, conditions), result_format=FORMATS[whole])
+                answer = batch.validate(_configured(expectation, conditions), result_format=FORMATS[whole])
+                found = answer.to_json_dict()
             except (DatabaseError, CompileError):
                 raise
             except Exception as error:
@@ -114,7 +115,7 @@ class Library:
                 for source in (name, expectation.get(COMPARED)):
                     with _forgiving():
                         context.data_sources.delete(source)
-        return _judged(expectation, found.to_json_dict())
+        return _judged(expectation, found)
 
 
 JUDGING = threading.Lock()

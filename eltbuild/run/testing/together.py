@@ -34,4 +34,13 @@ def anchor_of(node: Node) -> NodeId:
     """The node or source whose rows a test is about; "" where there is none, or no telling which."""
     if node.test is not None and node.test.attached_to:
         return node.test.attached_to
-    return node.parents[0] if len(node.parents) == 1 else ""
+    if len(node.parents) == 1:
+        return node.parents[0]
+    return _source_of(node) if node.test is not None and node.test.file_key.startswith("sources.") else ""
+
+
+def _source_of(node: Node) -> NodeId:
+    """The source that a test stands at which names other relations besides: its own is named last."""
+    own = node.source_refs[-1] if node.source_refs else None
+    found = [] if own is None else [id for id in node.parents if id.endswith(f".{own.source}.{own.table}")]
+    return found[0] if len(found) == 1 else ""

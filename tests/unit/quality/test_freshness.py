@@ -95,6 +95,10 @@ def test_several_are_one_question_of_one_row() -> None:
         "current_timestamp as snapshotted_at"
     )
     assert question(several[0]).endswith("from raw.t\nwhere a > 1 -- no more")
+    ended = [watched(filter="a > 1; "), watched("", "select 1; -- it is")]
+    assert question_of_all(ended).startswith(
+        "select (select max(at) from raw.t\nwhere a > 1\n) as max_loaded_at_1,\n(select 1  -- it is\n) as"
+    )
 
 
 @pytest.mark.parametrize(

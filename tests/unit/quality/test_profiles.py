@@ -18,10 +18,13 @@ from hypothesis import strategies as st
 from eltbuild.adapter import Target
 from eltbuild.quality.profiles.asking import profiled
 from eltbuild.quality.profiles.kinds import kind_of
-from eltbuild.quality.profiles.profile import ColumnProfile
+from eltbuild.quality.profiles.profile import ColumnProfile, Profile, as_number, told_value
 from eltbuild.quality.profiles.questions import BINS, TOP, Asked, bins_of
 from eltbuild.relation import Column
+from eltbuild.report.profile import profile_lines, summary
+from eltbuild.report.terminal import Terminal
 from eltbuild.sql.writer import Writer
+from eltbuild.values import replace
 
 WRITER = Writer("duckdb", DuckDBAdapter(Target("shop", "dev", "duckdb", "memory", "main", root=".")).capabilities)
 ROW = st.tuples(
@@ -103,3 +106,43 @@ def test_slices_of_whole_numbers_hold_equally_many(low: int, span: int) -> None:
 )  # fmt: skip
 def test_kinds_of_types(type: str, kind: str) -> None:
     assert kind_of(type) == kind
+
+
+@given(st.dates())
+def test_dates_are_told_as_texts(day: date) -> None:
+    seconds = (day - date(1970, 1, 1)).days * 86_400.0
+    assert told_value(of("date"), seconds) == day.isoformat()
+    assert told_value(of("timestamp"), seconds + 3_661.0) == f"{day.isoformat()} 01:01:01"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-63_517_824_000.0, "0044-03-15 BC"), (-62_167_219_200.0, "0001-01-01 BC"), (9_224_286_393_600.0, "294276-01-01")],
+)
+def test_so_are_dates_of_years_that_python_does_not_know(seconds: float, text: str) -> None:
+    assert told_value(of("date"), seconds) == text
+
+
+def test_numbers_that_programs_cannot_read_are_none() -> None:
+    assert [as_number(text) for text in ("7", "7.5", "1" + "0" * 5000, "1e400", "-Infinity", "x")] == [
+        7, 7.5, None, None, None, None
+    ]  # fmt: skip
+
+
+def test_what_differs_in_its_last_digits_is_not_always_the_same() -> None:
+    with duckdb.connect() as connection:
+        rows = "select 99999999999999999999999999999999999999::decimal(38, 0) - i as n from range(3) as r(i)"
+        _, (found,) = profiled(
+            [Column("n", "DECIMAL(38,0)")], f"({rows}) as t", WRITER, lambda sql: connection.execute(sql).fetchall()
+        )
+    plain = Terminal(width=0, colour=False, unicode=True)
+    assert summary(found, plain).startswith("99999999999999999999999999999… to 9999")
+    told = Profile(
+        node="model.shop.n", name="n", resource_type="model", relation="n", rows=3, sampled=None,
+        columns=(replace(found, name="two\nlines"),),
+    )  # fmt: skip
+    assert all("\n" not in line for details in (True, False) for line in profile_lines(told, plain, details=details))
+
+
+def of(kind: Any) -> ColumnProfile:
+    return ColumnProfile(name="c", type=kind, kind=kind, rows=1, nulls=0, distinct=1, exact=True)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eltbuild.sql.ctes import insertion, with_ctes
-from eltbuild.sql.scan import code, mentions, without_end
+from eltbuild.sql.scan import code, mentions, stays_inside, without_end
 
 ONE = [("__dbt__cte__a", "select 1 as x -- the first;")]
 TWO = [*ONE, ("__dbt__cte__b", "select x + 1 as x from __dbt__cte__a;")]
@@ -123,3 +123,15 @@ def test_mentions_errs_on_the_side_of_yes() -> None:
     assert mentions('select * from "ORDERS"', "orders")
     assert mentions("-- orders", "Orders")
     assert not mentions("select 1", "orders")
+
+
+@pytest.mark.parametrize(
+    ("sql", "inside"),
+    [
+        ("select (1)", True), ("select 1;", True), ("select ')' as \"a)\" -- )", True), ("select 1 /* ; ) */ ;", True),
+        ("select 1; select 2", False), ("select 1) as a; drop table t; select * from (select 1", False),
+        ("select 1) -- (", False), ("select (1", False), ("select 1; 'x'", False),
+    ],
+)  # fmt: skip
+def test_what_stays_inside_parentheses_around_it(sql: str, inside: bool) -> None:
+    assert stays_inside(sql, "duckdb") is inside

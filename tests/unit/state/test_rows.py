@@ -151,3 +151,8 @@ def test_condensed_lines_say_the_same_of_what_is_of_use() -> None:
     assert found.intervals == slices[-1:]
     assert found.ended == endings[-2:]
     assert all(json.loads(text) for text in condensed(read_lines(lines), runs=3, endings=2))
+
+
+def test_what_is_no_finite_number_was_not_observed() -> None:
+    values = (1, "shop", "dev/main", "test.shop.t", "model.shop.a", "row_count", float("nan"), "", "pass", None)
+    assert observed_of(values).value is None
