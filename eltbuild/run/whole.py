@@ -11,8 +11,8 @@ from eltbuild.errors import EltbuildError, Problem
 from eltbuild.plan.showing import SHOWN
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.run.events import FAILED, Finished, Started
-from eltbuild.run.schedule import title, verb
 from eltbuild.run.sessions import Commented
+from eltbuild.run.titles import title, verb
 
 ALONE = frozenset({*SHOWN, "function"})
 """The types of what is built, which is in vain once something has failed."""

@@ -50,6 +50,19 @@ def _alike(observed: Any, *bounds: Any) -> tuple[Any, ...]:
     )
 
 
+def _of_their_kind(observed: Any, *bounds: Any) -> Any:
+    """A time as its day where the bounds are days, and a day as its first moment where one is a time.
+
+    So Great Expectations compares them: a greatest time on the evening of a day is not greater than that day.
+    """
+    kinds = {type(bound) for bound in bounds if bound is not None}
+    if isinstance(observed, datetime):
+        return observed.date() if kinds == {date} else observed
+    if type(observed) is date and datetime in kinds:
+        return datetime(observed.year, observed.month, observed.day)
+    return observed
+
+
 Bounds = Callable[[Expectation, str], Any]
 
 
@@ -73,7 +86,7 @@ def _ranged(
         about = f"the {noun} of `{expectation.named().name}`" if expectation.get("column") else f"the {noun}"
 
         def judge(values: Values) -> Judged:
-            observed = value_of(values)
+            observed = _of_their_kind(value_of(values), low, high)
             told = f"{about} is {shown(_told(observed))}, expected {between(low, high, *strict)}"
             return Judged(is_within(expectation, observed, low, high), {"observed_value": observed}, told)
 

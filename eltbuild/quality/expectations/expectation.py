@@ -103,7 +103,7 @@ class Expectation:
 
     def number(self, sql: str) -> str:
         """The same, and NULL where it is no number: nothing is compared with that."""
-        return f"nullif({self.double(sql)}, {self.double("'NaN'")})"
+        return f"nullif({self.double(sql)}, {self.literal(float('nan'))})"
 
     def literal(self, value: Any) -> str:
         """A value in SQL, of the type that Great Expectations gives to the engine."""

@@ -9,7 +9,7 @@ from eltbuild.project.resources import Node, Source, UnitTest
 from eltbuild.run.events import Finished
 from eltbuild.run.failure.attempts import Attempts, repeated
 from eltbuild.run.failure.limits import attempts_of, limit_of, limited
-from eltbuild.run.schedule import title
+from eltbuild.run.titles import title
 from eltbuild.run.work import Work, is_idempotent
 from eltbuild.values import replace
 

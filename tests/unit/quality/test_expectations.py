@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,53 @@ COLUMNS = (Column("id", "INTEGER"), Column("Amount", "DOUBLE"), Column("amount "
 
 def expectation(type: str, dialect: str = "duckdb", **arguments: Any) -> Expectation:
     return Expectation(type, "orders", arguments, "orders", COLUMNS, dialect)
+
+
+def is_met(type: str, *observed: Any, **arguments: Any) -> bool:
+    """Whether the expectation is met by what a query for it gives."""
+    plan = planned(expectation(type, column="id", **arguments))
+    assert plan is not None
+    return plan.judge(observed).success
+
+
+@pytest.mark.parametrize(
+    ("observed", "bound", "met"),
+    [
+        (datetime(2024, 2, 29, 23, 59), "2024-02-29", True),
+        (datetime(2024, 3, 1), "2024-02-29", False),
+        (datetime(2024, 2, 29, 23, 59, tzinfo=UTC), "2024-02-29", True),
+        (datetime(2024, 2, 29, 23, 59, tzinfo=UTC), "2024-02-29 12:00:00", False),
+        (datetime(2024, 2, 29, 11, 59, tzinfo=UTC), "2024-02-29 12:00:00", True),
+        (date(2024, 2, 29), "2024-02-29 00:00:00", True),
+        (Decimal("NaN"), 5, False),
+        (float("nan"), 5, False),
+    ],
+)
+def test_observed_values_are_compared_with_bounds_of_their_kind(observed: Any, bound: Any, met: bool) -> None:
+    assert is_met("expect_column_max_to_be_between", observed, max_value=bound) is met
+
+
+@pytest.mark.parametrize(
+    ("type", "given", "observed"),
+    [
+        ("expect_column_max_to_be_between", {"min_value": 0}, "x"),
+        ("expect_column_quantile_values_to_be_between",
+         {"quantile_ranges": {"quantiles": [0.5], "value_ranges": [[0, 1]]}}, date(2024, 1, 1)),
+    ],
+)  # fmt: skip
+def test_values_that_cannot_be_judged_are_an_error_of_this_test_only(
+    type: str, given: dict[str, Any], observed: Any
+) -> None:
+    plan = planned(expectation(type, column="id", **given))
+    assert plan is not None
+    assert plan.measure(test_node()).outcome((observed,)) is None
+    with pytest.raises(CompileError):
+        plan.judge((observed,))
+
+
+def test_lists_among_values_are_compared() -> None:
+    assert is_met("expect_column_most_common_value_to_be_in_set", [[1, 2]], value_set=[[1, 2], 3])
+    assert not is_met("expect_column_most_common_value_to_be_in_set", [[1, 2]], value_set=[1, 2])
 
 
 def test_node(**config: Any) -> Node:

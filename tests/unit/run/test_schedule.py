@@ -17,7 +17,8 @@ from eltbuild.errors import DatabaseError, Interrupted, Problem, UsageError
 from eltbuild.graph.graph import Graph
 from eltbuild.run.events import FAILED, Event, Finished, Message, Started, Status
 from eltbuild.run.order import arrange
-from eltbuild.run.schedule import BLOCKING, name, schedule, title
+from eltbuild.run.schedule import BLOCKING, schedule
+from eltbuild.run.titles import name, title
 
 Parents = Mapping[str, tuple[str, ...]]
 
