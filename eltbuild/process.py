@@ -53,7 +53,7 @@ def run_and_leave(command: click.Command, arguments: Sequence[str] | None) -> No
         code = 2
     except Exception as error:
         code = _confess(error)
-    _leave(code)
+    _leave(code, whole=arguments is None)
 
 
 def _stopped(error: BaseException) -> int:
@@ -63,10 +63,10 @@ def _stopped(error: BaseException) -> int:
     return 128 + next(filter(None, numbers), 2)
 
 
-def _leave(code: int) -> NoReturn:
+def _leave(code: int, whole: bool) -> NoReturn:
     """The process ends with that code, or 2 where its output could not be written; what still hangs is not waited for.
 
-    A reader that has gone does not count.
+    A reader that has gone does not count. `whole`: the process is there for this command alone.
     """
     import os
     import signal
@@ -75,6 +75,19 @@ def _leave(code: int) -> NoReturn:
         # From here on nobody is there to answer a signal that is sent again.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
+    code = _flush(code)
+    if code > 128:
+        # No other way ends work that was abandoned; the engine undoes what it has not committed.
+        os._exit(code)
+    if whole and _is_alone():
+        _end(code)
+    sys.exit(code)
+
+
+def _flush(code: int) -> int:
+    """What was printed is written; the code, or 2 in place of 0 where that could not be."""
+    import os
+
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -86,10 +99,27 @@ def _leave(code: int) -> NoReturn:
                 reason = getattr(error, "strerror", None) or error
                 click.echo(f"[ERROR]: the output could not be written: {reason}", err=True)
                 code = code or 2
-    if code > 128:
-        # No other way ends work that was abandoned; the engine undoes what it has not committed.
-        os._exit(code)
-    sys.exit(code)
+    return code
+
+
+def _is_alone() -> bool:
+    """Whether all that this process has done is eltbuild's own: no Python model has run, and no thread goes on."""
+    import threading
+
+    others = (thread for thread in threading.enumerate() if thread is not threading.current_thread())
+    return "eltbuild.run.python_models" not in sys.modules and all(thread.daemon for thread in others)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process, without freeing every value that it holds: that takes as long as a small build's queries.
+
+    What was registered for the end of the process is done before.
+    """
+    import atexit
+    import os
+
+    atexit._run_exitfuncs()
+    os._exit(_flush(code))
 
 
 def _confess(error: Exception) -> int:

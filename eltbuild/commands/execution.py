@@ -205,7 +205,9 @@ class Execution:
         work = self._work(session)
         threads = max(1, opened.options.threads or project.target.threads or 1)
         call = session.invocation
-        apart = self._needs_no_target(work, ids)
+        in_memory = self._in_memory(work, ids)
+        # Then no session is opened, and no hook runs.
+        apart = bool(ids) and in_memory == len(ids)
         whole = self.command in WHOLE and is_together(work, ids)
         threads = 1 if whole else threads
         if not apart:
@@ -221,7 +223,15 @@ class Execution:
         watches = self.command == "freshness"
         if watches:
             work = replace(work, built_at=last_built(opened, self._connections))
-        work = self._prepared(work, [project.nodes[id] for id in ids if id in project.nodes and not watches])
+        try:
+            work = self._prepared(work, [project.nodes[id] for id in ids if id in project.nodes and not watches])
+        except DatabaseError:
+            if not in_memory:
+                raise
+            # Those run all the same; each of the others tells that the target is away.
+            yield from self._nodes(work, self._scheduled(work, ids, threads))
+            self._complete = True
+            return
         yield from self._said()
         before = operations(project, "on-run-start")
         yield from self._hooks(work, before, {})
@@ -240,11 +250,10 @@ class Execution:
             yield from self._hooks(work, after, hook_names(work, self.finished) if after else {})
         self._complete = True
 
-    def _needs_no_target(self, work: Work, ids: Sequence[NodeId]) -> bool:
-        """Whether there are unit tests in memory alone: then no session is opened, and no hook runs."""
-        tests = self.opened.project.unit_tests
-        flag = work.session.flag("ON_TARGET")
-        return bool(ids) and all(id in tests and not runs_on_target(tests[id], flag) for id in ids)
+    def _in_memory(self, work: Work, ids: Sequence[NodeId]) -> int:
+        """How many unit tests in memory there are; none where there is anything else than unit tests."""
+        tests, flag = self.opened.project.unit_tests, work.session.flag("ON_TARGET")
+        return sum(not runs_on_target(tests[id], flag) for id in ids) if all(id in tests for id in ids) else 0
 
     def _prepared(self, work: Work, nodes: Sequence[Node]) -> Work:
         """The work, ready to begin; the warehouse is waited for a little."""

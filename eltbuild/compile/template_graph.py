@@ -12,20 +12,14 @@ from eltbuild.jinja.sandbox import OwnGraph, Shared, shared
 from eltbuild.project.projection import graph_dict
 
 
-def template_graph(session: Session, alone: bool = False) -> Mapping[str, Any]:
+def template_graph(session: Session) -> Mapping[str, Any]:
     """The project's graph, made once for a session; empty while settling.
 
     A template may add a section, as packages do to remember something, which all others see. What it changes in those
-    that are there stays its own; but `alone`, for operations: they run one after the other and beside nothing else, and
-    each sees what those before it have changed.
+    that are there stays its own.
     """
     if session.phase != "compile":
         return {}
-    if alone:
-        theirs: Mapping[str, Any] | None = session.kept.get("graph of operations")
-        if theirs is None:
-            theirs = session.kept["graph of operations"] = template_graph(session)
-        return theirs
     # Several nodes may ask at once, and it takes a while.
     with session.kept.setdefault("making the graph", Lock()):
         held: Shared | None = session.kept.get("graph")

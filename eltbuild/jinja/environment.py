@@ -33,7 +33,7 @@ from eltbuild.jinja.bounds import (
 from eltbuild.jinja.clock import current, tick, ticking
 from eltbuild.jinja.lexer import token_stream
 from eltbuild.jinja.parser import MACRO_PREFIX, BlockParser, MacroFileParser
-from eltbuild.jinja.sandbox import SharedDict, SharedList, may_read
+from eltbuild.jinja.sandbox import OwnDict, SharedDict, SharedList, may_read
 from eltbuild.jinja.tree import Ticks
 from eltbuild.jinja.unknown import Unknown
 
@@ -143,7 +143,7 @@ OWN_METHODS: Mapping[type, frozenset[str]] = {
 _NOTES = frozenset({"passes_on"})
 
 
-MEMBERS: Mapping[type, frozenset[str]] = {kind: frozenset(dir(kind)) for kind in (dict, SharedDict)}
+MEMBERS: Mapping[type, frozenset[str]] = {kind: frozenset(dir(kind)) for kind in (dict, SharedDict, OwnDict)}
 """The attributes of mappings; by any other name a template means what lies in them."""
 
 

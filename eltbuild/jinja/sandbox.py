@@ -10,6 +10,8 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
+from jinja2.exceptions import SecurityError
+
 OPEN = frozenset({
     "builtins", "collections", "datetime", "decimal", "fractions", "ipaddress", "uuid", "zoneinfo",
     "jinja2.runtime", "jinja2.utils", "jinja2.sandbox", "jinja2.environment", "markupsafe",
@@ -43,7 +45,7 @@ def may_read(obj: Any, attribute: str) -> bool:
     if not is_open(kind) or (isinstance(obj, type) and not is_open(obj)):
         return False
     if isinstance(obj, Shared):
-        return attribute == "setdefault" or attribute not in CHANGING
+        return attribute not in CHANGING or attribute == "setdefault" or (kind is OwnGraph and attribute == "update")
     return not (isinstance(obj, (SharedDict, SharedList)) and attribute in CHANGING)
 
 
@@ -124,6 +126,23 @@ class OwnDict(dict[Any, Any]):
         return super()
 
 
+class OwnSection(OwnDict):
+    """The nodes of a kind: each look at one gives it anew, as dbt does, whatever was changed in it before."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        return opened(dict.__getitem__(self, key))
+
+    def values(self) -> Any:
+        """The nodes."""
+        return [opened(value) for value in dict.values(self)]
+
+    def items(self) -> Any:
+        """Their ids, with the nodes."""
+        return [(key, opened(value)) for key, value in dict.items(self)]
+
+
 class OwnGraph(Shared):
     """A mapping to which templates add for all, and of which everything else is the own of each of them."""
 
@@ -139,7 +158,7 @@ class OwnGraph(Shared):
         if type(value) not in _SHARED:
             return value
         if key not in self._seen:
-            self._seen[key] = opened(value)
+            self._seen[key] = OwnSection(value) if type(value) is SharedDict else opened(value)
         return self._seen[key]
 
     def __contains__(self, key: object) -> bool:
@@ -159,6 +178,14 @@ class OwnGraph(Shared):
         """What stands under a key, for all templates from now on."""
         self._held.setdefault(key, default)
         return self[key]
+
+    def update(self, *given: Any, **named: Any) -> None:
+        """Set what templates have added, for all of them. Raises `SecurityError` for what was there before them."""
+        new = dict(*given, **named)
+        for key in new:
+            if type(self._held.get(key)) in _SHARED:
+                raise SecurityError(f"`{key}` is what all templates see: copy it first")
+        self._held.update(new)
 
     def keys(self) -> Any:
         """The keys."""

@@ -133,7 +133,7 @@ def unaskable(watched: Watched, built_here: bool = False) -> CompileError:
 def moment_of(watched: Watched, value: Any) -> datetime | None:
     """The time in an answer, in UTC where it has no offset; a date is its midnight, NULL is None.
 
-    Raises `CompileError` for what is no time.
+    Raises `CompileError` for what is no time, or none between the years 1 and 9999.
     """
     if value is None:
         return None
@@ -148,7 +148,7 @@ def moment_of(watched: Watched, value: Any) -> datetime | None:
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     what = "what its loaded_at_query gives" if watched.query else f"`{watched.field}`"
     hint = "cast it in the query" if watched.query else "cast it: `loaded_at_field: cast(... as timestamp)`"
-    raise CompileError(Problem(f"{watched.name}: {what} is no time", watched.place, hint))
+    raise CompileError(Problem(f"{watched.name}: {what} is no time, but {str(value)!r:.60}", watched.place, hint))
 
 
 def verdict(watched: Watched, loaded: datetime | None, now: datetime) -> Age:

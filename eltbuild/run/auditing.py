@@ -1,45 +1,34 @@
-"""A node audited before anybody sees what it builds: which tests are asked, and what becomes of rows that fail them.
+"""A node audited before anybody sees what it builds: which tests are asked, and what is told of those that fail.
 
-The tests are asked within the transaction that publishes the node, where its rows lie by then. Rows that fail are kept
-under a name of their own: in that transaction where all of them lie beside what stands, so that it can commit without
-being seen; else they are read before it is rolled back, and written after that.
+The tests are asked within the transaction that publishes the node, where its rows lie by then.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
+from collections.abc import Mapping, Sequence
 
 from eltbuild.adapter import Connection
 from eltbuild.errors import AuditError, CompileError, DatabaseError, EltbuildError, Problem
 from eltbuild.graph.graph import Graph
-from eltbuild.plan.nouns import Audit, Call, Facts, Operation, Statement
+from eltbuild.plan.nouns import Audit, Call, Facts, Operation
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.quality.measures.shapes import is_filter
-from eltbuild.relation import Relation, RelationInfo
+from eltbuild.relation import Relation
 from eltbuild.run.audits import Refused
 from eltbuild.run.events import Finished
 from eltbuild.run.facts import is_audited
+from eltbuild.run.failed_rows import Kept, forget_failed, keep
 from eltbuild.run.locate import explained, fault_of
 from eltbuild.run.order import possible
-from eltbuild.run.ownership.archive_file import write_rows
-from eltbuild.run.ownership.orphans import places
-from eltbuild.run.ownership.restoring import content, filled
-from eltbuild.run.performing import perform
 from eltbuild.run.sessions import Commented
 from eltbuild.run.testing.alone import Asked, finished
 from eltbuild.run.testing.asking import ask, written
 from eltbuild.run.testing.together import anchor_of
 from eltbuild.run.work import Work
-from eltbuild.state.records import Built
-from eltbuild.values import dataclass, replace
+from eltbuild.values import replace
 
-FAILED = "__failed"
-"""The suffix of the table of rows that failed."""
 NAMED = 5
 """How many tests a message names."""
 RELATED = frozenset({"relationships", "relationships_where"})
@@ -48,14 +37,6 @@ SUBQUERY = re.compile(r"\bselect\b", re.IGNORECASE)
 """What may look at other rows."""
 PLAIN = frozenset({"!= 0", "!=0", "> 0", ">0", "<> 0", "<>0"})
 """The ways to say that no row may fail."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Where rows are that failed, or why they are nowhere."""
-
-    relation: Relation | None = None
-    why: str = ""
 
 
 def audited(work: Work, facts: Facts, operations: Sequence[Operation]) -> tuple[Operation, ...]:
@@ -100,13 +81,13 @@ def _carry_out(
     failed, total = _asked(work, node, audit, connection, ended)
     if not failed:
         if not audit.delta:
-            _forget_failed(work, node, connection)
+            work.audits.later(node.id, lambda connection: forget_failed(work, node, connection))
         return
     spoiled = connection.within and any(isinstance(one.error, DatabaseError) for one in failed.values())
     if spoiled:
         kept, settle = Kept(why="a test could not be asked, which has spoiled the transaction"), None
     else:
-        kept, settle = _keep(work, node, audit, connection, commits)
+        kept, settle = keep(work, node, audit, connection, commits)
 
     def settled(connection: Connection) -> AuditError:
         return refusal(work, node, audit, failed, total, settle(connection) if settle is not None else kept)
@@ -281,102 +262,3 @@ def _named(work: Work, id: NodeId, asked: Asked) -> str:
         )
         return f"{name} (cannot be asked: {why})"
     return f"{name} ({asked.outcome.failures:,})"
-
-
-# Kept
-
-
-def failed_place(work: Work, node: Node) -> Relation:
-    """Where rows of a node are kept that failed."""
-    assert node.relation is not None
-    return work.writer.beside(node.relation, FAILED)
-
-
-Settle = Callable[[Connection], Kept]
-
-
-def _keep(work: Work, node: Node, audit: Audit, connection: Commented, commits: bool) -> tuple[Kept, Settle | None]:
-    """Keep the rows; where that must wait until the transaction is over, what is to be done then."""
-    place = failed_place(work, node)
-    taken = _taken(work, place, connection)
-    if taken:
-        return Kept(why=taken), None
-    if commits:
-        work.audits.kept.add(node.id)
-        perform(connection, _moved(work, node, audit, place))
-        return Kept(place), None
-    return Kept(place), _carried(work, node, audit, place, connection)
-
-
-def _taken(work: Work, place: Relation, connection: Connection) -> str:
-    """Why the place is not free; "" where it is, or has only what failed before."""
-    if place.key in places(work.session.project):
-        return f"`{place}` is a place of the project's"
-    if connection.relation(place) is None or is_ours(work, place):
-        return ""
-    return f"`{place}` stands there and was not made for that"
-
-
-def is_ours(work: Work, place: Relation) -> bool:
-    """Whether what stands there are rows that failed an audit of this project's."""
-    latest = work.ledger.latest(place)
-    own = latest is not None and latest.event == "failed" and latest.project == work.session.project.settings.name
-    return own or not work.ledger.remembers
-
-
-def _moved(work: Work, node: Node, audit: Audit, place: Relation) -> Iterator[Operation]:
-    """What is kept has the name for that, and was made in this transaction."""
-    writer = work.writer
-    yield Statement(writer.drop(place, cascade=False), "keep")
-    if audit.kind == "table" and not audit.temporary and writer.capabilities.rename_relation:
-        yield Statement(writer.rename(audit.kept, place, "table"), "keep")
-    else:
-        yield Statement(writer.create_table_as(place, f"select * from {writer.relation(audit.kept)}"), "keep")
-        yield Statement(writer.drop(audit.kept, audit.kind, cascade=False), "keep")
-    yield from work.ledger.noting(place, "table", "failed", node.id)
-
-
-def _carried(work: Work, node: Node, audit: Audit, place: Relation, connection: Commented) -> Settle:
-    """The rows are in a file by now; what writes them to their place and removes the file."""
-    folder = Path(mkdtemp(prefix="eltbuild-"))
-    try:
-        info = connection.relation(audit.kept)
-        if info is None:
-            return lambda connection: Kept(why=f"`{audit.kept}` is not there any more")
-        table = RelationInfo(audit.kept, "table", info.columns)
-        built = Built(run=0, project=work.session.project.settings.name, relation=place, kind="table", node=node.id)
-        path = write_rows(connection, table, built, work.writer, folder, work.now)
-    except EltbuildError as error:
-        rmtree(folder, ignore_errors=True)
-        why = str(error.problems[0].message)
-        return lambda connection: Kept(why=why)
-
-    def settle(connection: Connection) -> Kept:
-        assert isinstance(connection, Commented)
-        try:
-            with connection.passing(), connection.transaction():
-                _written(work, node, place, path, connection)
-        except EltbuildError as error:
-            return Kept(why=str(error.problems[0].message))
-        finally:
-            rmtree(folder, ignore_errors=True)
-        work.audits.kept.add(node.id)
-        return Kept(place)
-
-    return settle
-
-
-def _written(work: Work, node: Node, place: Relation, path: Path, connection: Commented) -> None:
-    connection.execute(work.writer.drop(place, cascade=False))
-    filled(path, replace(content(path), relation=place), connection, work.writer)
-    perform(connection, work.ledger.noting(place, "table", "failed", node.id))
-
-
-def _forget_failed(work: Work, node: Node, connection: Commented) -> None:
-    """Rows that failed an audit of another run go, now that one has passed: before anything is locked for that."""
-    place = failed_place(work, node)
-    latest = work.ledger.latest(place)
-    if latest is None or node.id in work.audits.kept or not is_ours(work, place) or latest.event != "failed":
-        return
-    perform(connection, (Statement(work.writer.drop(place, cascade=False), "drop"),))
-    perform(connection, work.ledger.noting(place, "table", "dropped", node.id))

@@ -24,6 +24,7 @@ class Audits(Generic[Asked]):
         self._audited: set[NodeId] = set()
         self._ended: set[NodeId] = set()
         self._asked: dict[NodeId, Asked] = {}
+        self._later: dict[NodeId, Callable[[Connection], None]] = {}
         self.kept: set[NodeId] = set()
         """The nodes of which this run has kept rows that failed."""
 
@@ -44,6 +45,16 @@ class Audits(Generic[Asked]):
         with self._turn:
             self._ended.add(node)
             self._turn.notify_all()
+
+    def later(self, node: NodeId, do: Callable[[Connection], None]) -> None:
+        """That is to be done once the node is published."""
+        self._later[node] = do
+
+    def published(self, node: NodeId, connection: Connection) -> None:
+        """A node is published: what was left for then is done."""
+        do = self._later.pop(node, None)
+        if do is not None:
+            do(connection)
 
     def note(self, test: NodeId, asked: Asked) -> None:
         """A test was asked before its model was published: that is its result."""

@@ -71,6 +71,7 @@ def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> F
     except Refused as refused:
         raise refused.settle(connection) from None
     work.ledger.recorded(*place)
+    work.audits.published(node.id, connection)
     work.catalogue.forget(node.relation)
     info = connection.relation(node.relation)
     if info is not None:

@@ -261,6 +261,7 @@ def build(
     if refused is not None:
         raise refused.settle(connection)
     work.ledger.recorded(*place, fingerprint, batches)
+    work.audits.published(node.id, connection)
     perform(connection, post_outside)
     return answer
 

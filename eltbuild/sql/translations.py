@@ -5,6 +5,7 @@ One function for each kind of expression, by pairs of dialects. What is not name
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -142,21 +143,148 @@ def _joined(node: Any) -> Any:
     for side in (node.this, node.expression):
         if isinstance(side, exp.Cast) and side.to.this in (exp.DataType.Type.JSONB, exp.DataType.Type.JSON):
             raise Refused("`||` of documents of JSON")
-        if isinstance(side, (exp.JSONExtract, exp.JSONBExtract)):
+        if isinstance(side, (exp.JSONExtract, exp.JSONBExtract)) or _is_document(side):
             raise Refused("`||` of documents of JSON")
     return node
 
 
+def _is_document(node: Any) -> bool:
+    """Whether it is a text that is a JSON object or list, all of it."""
+    if not node.is_string or node.name[:1] not in ("{", "["):
+        return False
+    try:
+        json.loads(node.name)
+    except ValueError:
+        return False
+    return True
+
+
 def _cast(node: Any) -> Any:
-    """A number without a scale as text: the other engine shows digits that were never written."""
+    """Lists in PostgreSQL's words, and texts of values that the engines write in their own ways."""
     from sqlglot import exp
 
     inner = node.this.unnest()
-    if node.to.this not in exp.DataType.TEXT_TYPES or not isinstance(inner, exp.Cast):
+    if node.to.this == exp.DataType.Type.ARRAY and inner.is_string:
+        items = [exp.null() if item is None else exp.Literal.string(item) for item in list_of(inner.name)]
+        return exp.Cast(this=exp.Array(expressions=items), to=node.to.copy())
+    if node.to.this not in exp.DataType.TEXT_TYPES:
         return node
+    documents = (exp.JSONObject, exp.JSONObjectAgg, exp.JSONBObjectAgg)
+    if isinstance(inner, documents) or (isinstance(inner, exp.Anonymous) and str(inner.this).lower() in WRITTEN):
+        raise Refused("the text of a row or a document of JSON")
+    if not isinstance(inner, exp.Cast):
+        return node
+    # The other engine shows digits that were never written.
     if inner.to.this == exp.DataType.Type.DECIMAL and not inner.to.expressions:
         raise Refused("the text of a number whose scale is not told")
     return node
+
+
+def list_of(text: str) -> list[str | None]:
+    """The items of a list as PostgreSQL writes it: `{1,NULL,"a,b"}`. Raises `Refused` for lists of lists."""
+    inner = text.strip()
+    if inner == "{}":
+        return []
+    if not re.fullmatch(rf"\{{\s*{_ITEM}(,\s*{_ITEM})*\}}", inner):
+        raise Refused(f"the list `{text}`")
+    return [_item(found[0]) for found in re.finditer(_ITEM, inner[1:-1])]
+
+
+_ITEM = r"""(?:"(?:[^"\\]|\\.)*"|[^\s,{}"\\](?:[^,{}"\\]*[^\s,{}"\\])?)\s*"""
+
+
+def _item(written: str) -> str | None:
+    bare = written.strip()
+    if bare.startswith('"'):
+        return re.sub(r"\\(.)", r"\1", bare[1:-1])
+    return None if bare.upper() == "NULL" else bare
+
+
+def _like(node: Any) -> Any:
+    """LIKE, in which a backslash escapes what follows though nothing says so."""
+    from sqlglot import exp
+
+    pattern = node.expression
+    said = isinstance(node.parent, exp.Escape) or isinstance(pattern, exp.Any)
+    if said or (pattern.is_string and "\\" not in pattern.name):
+        return node
+    return exp.Escape(this=node.copy(), expression=exp.Literal.string("\\"))
+
+
+def _rounded(node: Any) -> Any:
+    """A float in the middle of two whole numbers is rounded to the even one; a decimal away from zero in both."""
+    from sqlglot import exp
+
+    if node.args.get("decimals") is not None:
+        return node
+    kind = exp.func("typeof", node.this.copy())
+    rest = exp.Mod(this=exp.Abs(this=node.this.copy()), expression=exp.Literal.number(2))
+    middle = exp.and_(kind.isin("DOUBLE", "FLOAT"), exp.EQ(this=rest, expression=exp.Literal.number("0.5")))
+    beyond = exp.case().when(middle, exp.Sign(this=node.this.copy())).else_("0")
+    return exp.paren(exp.Sub(this=node.copy(), expression=beyond))
+
+
+def _percentile(node: Any) -> Any:
+    """A percentile between two values, which is a float whatever they are."""
+    from sqlglot import exp
+
+    if isinstance(node.this, exp.PercentileCont):
+        for ordered in node.expression.expressions:
+            ordered.set("this", exp.cast(ordered.this.copy(), "double"))
+    return node
+
+
+def _same(node: Any) -> Any:
+    """Rows that are compared, and a value with the items of a list: NULL is the same as nothing in PostgreSQL."""
+    from sqlglot import exp
+
+    items = _items(node)
+    if items is not None:
+        among = exp.In(this=node.this.copy(), query=exp.select(exp.Explode(this=items.copy())).subquery())
+        said = exp.not_(among) if isinstance(node, exp.NEQ) else among
+        return exp.case().when(items.copy().is_(exp.null()), exp.null()).else_(said)
+    if not (isinstance(node.this, exp.Tuple) and isinstance(node.expression, exp.Tuple)):
+        return node
+    same = _pairwise(node.this, node.expression)
+    return exp.paren(exp.not_(same) if isinstance(node, exp.NEQ) else same)
+
+
+def _items(node: Any) -> Any:
+    """The list in `= any(list)` and `<> all(list)`; None where nothing is compared so, or with a query."""
+    from sqlglot import exp
+
+    quantified = node.expression
+    if isinstance(node, exp.EQ) and isinstance(quantified, exp.Any):
+        items = quantified.this.unnest()
+    elif isinstance(node, exp.NEQ) and isinstance(quantified, exp.Anonymous) and quantified.name.lower() == "all":
+        items = quantified.expressions[0]
+    else:
+        return None
+    return None if isinstance(items, exp.Query) else items
+
+
+def _length(node: Any) -> Any:
+    """The length of a list, which is NULL for an empty one."""
+    from sqlglot import exp
+
+    return exp.Nullif(this=node.copy(), expression=exp.Literal.number(0))
+
+
+def _among(node: Any) -> Any:
+    """A row among rows that are listed."""
+    from sqlglot import exp
+
+    listed = node.expressions
+    if not (isinstance(node.this, exp.Tuple) and listed and all(isinstance(row, exp.Tuple) for row in listed)):
+        return node
+    return exp.paren(exp.or_(*(_pairwise(node.this, row) for row in listed)))
+
+
+def _pairwise(left: Any, right: Any) -> Any:
+    from sqlglot import exp
+
+    pairs = zip(left.expressions, right.expressions, strict=False)
+    return exp.paren(exp.and_(*(exp.EQ(this=a.copy(), expression=b.copy()) for a, b in pairs)))
 
 
 def _function(node: Any) -> Any:
@@ -194,8 +322,10 @@ RENAMED: Mapping[str, str] = {
     "jsonb_object_agg": "json_group_object", "jsonb_array_length": "json_array_length", "every": "bool_and",
     "btrim": "trim", "cardinality": "len", "clock_timestamp": "now", "statement_timestamp": "now",
 }  # fmt: skip
-OTHERS = frozenset({"format", "jsonb_typeof", "json_typeof", "hashtext", "sha256", "decode"})
+OTHERS = frozenset({"format", "jsonb_typeof", "json_typeof", "hashtext", "sha256", "decode", "pg_typeof"})
 """Functions that have their namesakes there, which give something else."""
+WRITTEN = frozenset({"row", "to_json", "json_object", "json_array", "json_group_object"})
+"""Functions of which the other engine writes the result with other spaces."""
 
 POSTGRES: Mapping[str, Rule] = {
     "TimeToStr": _time_pattern,
@@ -210,6 +340,14 @@ POSTGRES: Mapping[str, Rule] = {
     "Format": _no_format,
     "DPipe": _joined,
     "Cast": _cast,
+    "Like": _like,
+    "ILike": _like,
+    "Round": _rounded,
+    "WithinGroup": _percentile,
+    "EQ": _same,
+    "NEQ": _same,
+    "In": _among,
+    "ArraySize": _length,
     "Anonymous": _function,
     "JSONBExtractScalar": _json_text,
 }

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from conformance.projects import Project, ended
 
 from eltbuild.errors import DatabaseError
 from eltbuild.plan.publish import leftover
+from eltbuild.run import failed_rows
+from eltbuild.sql.writer import Writer
 
 BAD = 1
 """The mark of a row that must never be seen."""
@@ -442,4 +444,71 @@ def test_a_table_that_stays_is_audited_before_its_rows_are_exchanged(bench: Benc
     fill(bench, 0, 0)
     assert ended(project.run())[0] == "success"
     assert marks(bench) == [0, 0]
+    assert "orders__failed" not in names_of(bench)
+
+
+@pytest.mark.parametrize("publish", ["audited", "run"])
+def test_a_test_has_the_time_that_it_is_given(bench: Bench, tmp_path: Path, publish: str) -> None:
+    """Also where it is asked before its model is published: one that takes longer is given up, and nothing is seen."""
+    long = f"select count(*) from ({bench.warehouse.long_query}) as q"
+    text = f"select mark from {{{{ model }}}} where ({long}) < 0"
+    files = {
+        "models/orders.sql": f"{{{{ config(materialized='table') }}}}\n{QUERY}",
+        "macros/own.sql": f"{{% test own(model) %}}{text}{{% endtest %}}",
+    }
+    project = shop(bench, tmp_path / "shop", files)
+    own_tests(project, "[{own: {config: {timeout: 500ms}}}]")
+    fill(bench, 0)
+    status, message = ended(project.run("run", publish=publish))
+    assert status == "error"
+    assert "timed out after 0.5 s (its `timeout`)" in message
+    assert not names_of(bench) & {"orders", "orders__failed"}
+
+
+def test_rows_that_cannot_be_kept(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is told all the same, and why the rows are nowhere."""
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": f"{{{{ config(materialized='table') }}}}\n{QUERY}"})
+    fill(bench, 0, BAD)
+
+    def nowhere(self: Writer, *args: Any) -> str:
+        return "alter table nothing_of_that_name rename to something"
+
+    monkeypatch.setattr(Writer, "rename", nowhere)
+    status, message = ended(project.run())
+    assert status == "error"
+    assert "is not published: 1 of 2 tests failed: accepted_values_orders_mark" in message
+    assert "the rows are not kept: " in message
+    assert "nothing_of_that_name" in message
+    assert not {name for name in names_of(bench) if name.startswith("orders")}
+
+
+@pytest.mark.parametrize("way", ["view", "reader"])
+def test_who_looks_at_failed_rows_keeps_nothing_waiting(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """What is right by now is published all the same; the rows stay, and that is told."""
+    if not bench.warehouse.readers_wait:
+        pytest.skip("nothing is in the way of a drop there")
+    monkeypatch.setattr(failed_rows, "SOON", 0)
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": f"{{{{ config(materialized='table') }}}}\n{QUERY}"})
+    fill(bench, 0, BAD)
+    assert ended(project.run())[0] == "error"
+    reader = bench.adapter.connect()
+    looks = f"select * from {bench.spelled('orders__failed')}"
+    if way == "view":
+        reader.execute(f"create view {bench.spelled('looking')} as {looks}")
+    with nullcontext() if way == "view" else reader.transaction():
+        reader.execute(looks)
+        status, message = ended(project.run())
+        assert status == "error"
+        assert "the rows are not kept: " in message
+        fill(bench, 0, 0)
+        assert ended(project.run()) == ("success", "")
+    reader.close()
+    assert marks(bench) == [0, 0]
+    assert marks(bench, "orders__failed") == [0, BAD]
+    assert any("orders__failed`, whose rows failed before, stays: " in text for text in project.said)
+    if way == "view":
+        bench.connection.execute(f"drop view {bench.spelled('looking')}")
+    assert ended(project.run()) == ("success", "")
     assert "orders__failed" not in names_of(bench)

@@ -175,7 +175,11 @@ def test_what_templates_ask_for_in_vain_is_nowhere_afterwards(shop: Shop) -> Non
             assert canary.encode() not in content, path
 
 
-REFUSED = ["{% do graph.clear() %}", "{% do graph.update({'nodes': {}}) %}"]
+REFUSED = [
+    "{% do graph.clear() %}",
+    "{% do graph.update({'nodes': {}}) %}",
+    "{% do graph.update({'mine': 1}, nodes={}) %}",
+]
 CHANGES = [
     "{% do graph.nodes.clear() %}",
     "{% do graph.nodes.pop('model.shop.a') %}",

@@ -221,8 +221,7 @@ def model_dict(rendering: Rendering) -> Any:
 def _graph(rendering: Rendering) -> Mapping[str, Any]:
     from eltbuild.compile.template_graph import template_graph
 
-    node = rendering.node
-    return template_graph(rendering.session, alone=node is None or node.resource_type == "operation")
+    return template_graph(rendering.session)
 
 
 def _dbt_namespace(rendering: Rendering) -> Namespace:

@@ -176,6 +176,13 @@ MODULES = Module(
 )  # fmt: skip
 
 
+RAISING = frozenset({
+    "raise_ambiguous_alias", "raise_ambiguous_catalog_match", "raise_cache_inconsistent", "raise_dataclass_not_dict",
+    "raise_dep_not_found", "raise_duplicate_patch_name", "raise_duplicate_resource_name",
+})  # fmt: skip
+"""Members of `exceptions` that fail with whatever they are given."""
+
+
 class Exceptions:
     """`exceptions.raise_compiler_error(...)` and its like."""
 
@@ -241,7 +248,7 @@ class Exceptions:
         return self._warn(f"the snapshot compares timestamps of types {types}")
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        if name.startswith(("raise_", "missing_")):
+        if name in RAISING:
             return self._raise
         raise AttributeError(name)
 

@@ -32,8 +32,7 @@ def is_within(expectation: Expectation, value: Any, low: Any, high: Any) -> bool
         above = low is None or (value > low if expectation.get("strict_min") else value >= low)
         below = high is None or (value < high if expectation.get("strict_max") else value <= high)
     except TypeError as error:
-        bounds = between(low, high)
-        text = f"`{expectation.type}`: {shown(value)} of `{expectation.title}` cannot be compared with {bounds}"
+        text = f"`{expectation.type}`: {expectation.kind()} cannot be compared with {between(low, high)}"
         raise CompileError(Problem(text, expectation.place)) from error
     return bool(above and below)
 

@@ -63,6 +63,13 @@ class Expectation:
         """The column that an argument names."""
         return self.find(self.get(argument))
 
+    def kind(self) -> str:
+        """What it is about and of which type, as messages name it; no values, which may be nobody's to read."""
+        if self.get("column") is None:
+            return f"what is observed of `{self.title}`"
+        column = self.named()
+        return f"`{column.name}` of `{self.title}` ({column.type.lower()})"
+
     def find(self, name: Any) -> Column:
         """The column of that name: exactly, or but for letter case and quotes. Raises `CompileError`."""
         found = find_column(str(name), self.columns)

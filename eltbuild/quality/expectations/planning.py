@@ -65,7 +65,7 @@ def _judged(expectation: Expectation, judge: Callable[[Values], Judged], values:
     try:
         return judge(values)
     except (TypeError, ValueError, ArithmeticError) as error:
-        text = f"`{expectation.type}` cannot judge the values of `{expectation.title}`: {error}"
+        text = f"`{expectation.type}` cannot judge {expectation.kind()}"
         raise CompileError(Problem(text, expectation.place)) from error
 
 

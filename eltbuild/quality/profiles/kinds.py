@@ -16,12 +16,15 @@ TIMES: frozenset[Kind] = frozenset({"date", "timestamp", "time", "interval"})
 LONG: frozenset[Kind] = frozenset({"text", "list", "binary"})
 """Kinds whose values have a length."""
 
+FLOATS = frozenset({"double", "double precision", "real", "float", "float64"})
+"""Types of decimal numbers that have a place in one of double precision."""
+
 NAMES: Mapping[str, Kind] = {
     **dict.fromkeys(
         ("tinyint", "smallint", "integer", "int", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint",
          "uhugeint", "int64", "bignum", "varint"), "integer",
     ),
-    **dict.fromkeys(("decimal", "numeric", "double", "double precision", "real", "float", "float64"), "decimal"),
+    **dict.fromkeys(("decimal", "numeric", *FLOATS), "decimal"),
     **dict.fromkeys(("varchar", "character varying", "text", "string", "character", "char", "citext"), "text"),
     **dict.fromkeys(("boolean", "bool"), "boolean"),
     "date": "date",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from eltbuild.quality.profiles.kinds import LONG, NUMBERS, TIMES, Kind, kind_of
+from eltbuild.quality.profiles.kinds import FLOATS, LONG, NUMBERS, TIMES, Kind, kind_of
 from eltbuild.relation import Column
 from eltbuild.sql.aggregates import APPROXIMATE_DISTINCT, ELEMENTS, quantiles
 from eltbuild.sql.writer import Writer
@@ -20,8 +20,8 @@ SHOWN = 120
 """Characters of a value that are kept."""
 LARGE = "1e150"
 """Greater numbers are not averaged: their squares have no place in a number of double precision."""
-SMALL = "1e-300"
-"""Lesser numbers are taken for 0 where they are averaged: not each has a place in one of double precision."""
+SMALL = "1e-307"
+"""Lesser decimals are taken for 0 where they are averaged: not each has a place in a number of double precision."""
 MOST = 1500
 """How many values one query is asked for at most."""
 EXACT_CELLS = 20_000_000
@@ -67,19 +67,19 @@ def _columns(column: Asked, writer: Writer) -> Iterator[str]:
     comparable = column.kind in NUMBERS | TIMES | {"text", "boolean"}
     value = name if comparable else f"cast({name} as {writer.type_name('text')})"
     yield f"{value} as {column.value}"
-    number = _number(column.kind, name, writer)
+    number = _number(column, writer)
     if number:
         yield f"{number} as {column.number}"
 
 
-def _number(kind: Kind, name: str, writer: Writer) -> str:
-    double = writer.type_name("double")
-    match kind:
+def _number(column: Asked, writer: Writer) -> str:
+    name, double = writer.quote(column.name), writer.type_name("double")
+    match column.kind:
         case "integer":
             return f"cast({name} as {double})"
         case "decimal":
-            tiny = f"when {name} between -{SMALL} and {SMALL} then 0"
-            return f"case {tiny} when {name} between -{LARGE} and {LARGE} then cast({name} as {double}) end"
+            tiny = "" if column.type.casefold() in FLOATS else f"when {name} between -{SMALL} and {SMALL} then 0 "
+            return f"case {tiny}when {name} between -{LARGE} and {LARGE} then cast({name} as {double}) end"
         case "date" | "timestamp" | "time" | "interval":
             seconds = f"extract(epoch from {name})"
             return f"case when {seconds} between -{LARGE} and {LARGE} then cast({seconds} as {double}) end"
@@ -271,4 +271,4 @@ order by which, times desc"""
 
 
 def _number_of(column: Asked, writer: Writer) -> str:
-    return f"({_number(column.kind, writer.quote(column.name), writer)})"
+    return f"({_number(column, writer)})"

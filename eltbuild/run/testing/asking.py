@@ -15,13 +15,14 @@ from eltbuild.quality import data_tests
 from eltbuild.quality.measures.measure import Measure, outcomes
 from eltbuild.quality.measures.recognition import measured
 from eltbuild.relation import Relation
+from eltbuild.run.failure.limits import Limit, limit_of, limited
 from eltbuild.run.responses import response_of
 from eltbuild.run.sessions import Commented
 from eltbuild.run.testing.alone import Asked as Asked
 from eltbuild.run.testing.alone import asked_alone
 from eltbuild.run.testing.expectations import Meant, meant
 from eltbuild.run.testing.remembered import is_compared, measured_with_history
-from eltbuild.run.testing.together import anchor_of
+from eltbuild.run.testing.together import anchor_of, is_sociable
 from eltbuild.run.work import Work, check_query, compiled_text
 from eltbuild.values import dataclass
 
@@ -68,7 +69,7 @@ def ask(
                 texts.append(written(work, node, connection, places or NOWHERE))
         except EltbuildError as error:
             asked[node.id] = Asked("", error=_bearable(error, connection))
-    for part in joined(texts):
+    for part in joined(text for text in texts if is_sociable(text.node)):
         asked |= _as_one(work, part, connection)
     for text in texts:
         if text.node.id not in asked:
@@ -98,10 +99,15 @@ def is_refusal(error: DatabaseError, connection: Commented) -> bool:
 
 def _by_itself(work: Work, text: Written, connection: Commented) -> Asked:
     try:
-        with commented(work, connection, text.node):
+        with commented(work, connection, text.node), limited(work.connections, _own_limit(work, text.node)):
             return asked_alone(work, text.node, connection, text.sql, store=False, expectation=text.meant)
     except EltbuildError as error:
         return Asked(text.sql, error=_bearable(error, connection))
+
+
+def _own_limit(work: Work, test: Node) -> Limit | None:
+    """How long this test may take, where it says so: what it is a part of has a limit, too."""
+    return None if test.config.get("timeout") is None else limit_of(test, work.session.project.target)
 
 
 def _bearable(error: EltbuildError, connection: Commented) -> EltbuildError:

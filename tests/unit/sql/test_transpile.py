@@ -25,6 +25,17 @@ def test_the_same_dialect_is_left_untouched():
         ("round(1.00005::numeric * 100000)", 100005), ("extract(second from timestamp '2024-01-01 00:00:01.5')", 1.5),
         ("to_char(date '2024-03-05', 'FMDay, DD Mon YYYY')", "Tuesday, 05 Mar 2024"), ("'abc' similar to '_b%'", True),
         ("substring('foobar' from 'o.b')", "oob"), ("substring('foo' from 'x')", None),
+        (r"'100%' like '100\%'", True), (r"'100x' not like '100\%'", True), (r"'A%' ilike 'a' || '\%'", True),
+        (r"'a%' like 'a!%' escape '!'", True), ("round(2.5::float8)", 2), ("round(-0.5::float8)", 0),
+        ("round(3.5::float8)", 4), ("round(2.5)", 3),
+        ("percentile_cont(0.5) within group (order by 1.505::numeric(4,3))", 1.505),
+        ("(1, null) in ((1, null), (2, 3))", None), ("(1, 2) in ((3, 4), (1, 2))", True),
+        ("(1, null::int) = (1, null)", None), ("(1, 2) <> (1, 3)", True),
+        ("2 = any(array[1, null])", None), ("1 = any('{1,2}'::int[])", True), ("2 <> all(array[1, 3])", True),
+        ("2 <> all(array[1, null])", None), ("1 = any(select 1)", True),
+        ("1 = any(null::int[])", None), ("array_length(array[]::int[], 1)", None),
+        ("array_length(array[4, 5], 1)", 2), ("'{1, NULL, 3}'::int[]", [1, None, 3]), ("'{}'::text[]", []),
+        (r"""'{"a,b","c\"d",e f}'::text[]""", ["a,b", 'c"d', "e f"]),
     ],
 )  # fmt: skip
 def test_what_the_warehouse_means(expression: str, value: object) -> None:
@@ -41,6 +52,9 @@ def test_a_division_is_typed_only_where_the_dialect_has_that():
     [
         ("select 1,\n  to_char(x, 'Day') from t", 2, 3),
         ("select a,\n   b similar to c from t", 2, 4),
+        ("select a || '{\"b\": 1}' from t", 1, 8),
+        ("select jsonb_build_object('a', b)::text from t", 1, 27),
+        ("select pg_typeof(a) from t", 1, 8),
     ],
 )
 def test_what_has_no_equal_is_refused_with_its_place(query: str, line: int, column: int) -> None:
