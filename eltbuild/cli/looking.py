@@ -123,7 +123,7 @@ def profile(
 @click.option("--since", default=None, metavar="TIME", help="Only what came since then: 7d, 12h, 2013-01-31.")
 @click.option("--sql", default=None, help="Ask the tables runs, nodes, tests and metrics with this query.")
 def history(ctx: click.Context, what: str, name: str | None, **flags: Any) -> None:
-    """Show how runs, nodes and tests went. Also what tests observed, what is slower than usual, flaky, failing since when.
+    """Show how runs, nodes and tests went. Also what is slower than usual, flaky, failing since when.
 
     \b
     NAME is a node's, with * for any letters; `eltbuild history NAME` shows its results. Nothing is changed.
@@ -140,7 +140,7 @@ def history(ctx: click.Context, what: str, name: str | None, **flags: Any) -> No
   eltbuild freshness --select source:raw+ --resource-type model""")  # fmt: skip
 @click.option("--output", "-o", default=None, help="Write the results to this file in place of target/freshness.json.")
 def freshness_of_everything(ctx: click.Context, **flags: Any) -> None:
-    """Check how long ago sources and models were loaded. Seeds and snapshots count, too, if they say how fresh they must be."""
+    """Check how long ago sources and models were loaded. Of seeds and snapshots, those that have rules for it."""
     call(ctx, "freshness", flags, everything=True)
 
 

@@ -182,7 +182,11 @@ def test_a_criterion_that_matches_nothing_is_warned_about_with_the_nearest_name(
             "`source_status:fresher` needs an earlier sources.json",
             "run `source freshness`, and give the folder of the earlier one with `--state`",
         ),
-        ("-s source_status:old", "`source_status:old` is not known", "one of fresher, pass, warn, error, runtime_error"),
+        (
+            "-s source_status:old",
+            "`source_status:old` is not known",
+            "one of fresher, pass, warn, error, runtime_error",
+        ),
         ("-s source:a.b.c.d", "`source:a.b.c.d` has too many parts", None),
         ("-s exposure:a.b.c", "`exposure:a.b.c` has too many parts", "write `name` or `package.name`"),
         ("-s selector:keyvalu", "there is no selector `keyvalu`", "did you mean `keyvalue`?"),
