@@ -29,9 +29,8 @@ _NODE = _EVERY | words_of(
     on_configuration_change grants packages contract event_time batch_size begin lookback concurrent_batches
     freshness loaded_at_field loaded_at_query on_error latest_version_pointer state compute sync sql_header
     incremental_predicates predicates merge_update_columns merge_exclude_columns catalog_name constraints
-    snowflake_warehouse python_version imports sql_parser ref_time_granularity schedule cron execute_as submission_method
-    timeout timeout_seconds retries adopt
-    publish
+    snowflake_warehouse python_version imports sql_parser ref_time_granularity schedule cron execute_as
+    submission_method timeout timeout_seconds retries adopt publish
     """
 )
 _DUCKDB = words_of(
