@@ -36,9 +36,8 @@ def replacing(path: str | Path, *, mode: int | None = PRIVATE, durable: bool = F
     less than the whole. Missing folders are made. Raises `OSError`.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.parent / f".{os.urandom(8).hex()}{ENDING}"
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666 if mode is None else mode)
+    handle = _new(beside, 0o666 if mode is None else mode)
     try:
         with os.fdopen(handle, "wb") as file:
             _lock(handle)
@@ -58,6 +57,16 @@ def replacing(path: str | Path, *, mode: int | None = PRIVATE, durable: bool = F
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise
+
+
+def _new(path: Path, mode: int) -> int:
+    """A new file, opened to write; most often its folder is there."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
+    try:
+        return os.open(path, flags, mode)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, flags, mode)
 
 
 def _put(beside: Path, target: Path) -> None:

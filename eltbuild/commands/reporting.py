@@ -216,6 +216,7 @@ class CompiledFiles:
         self._opened = opened
         self._mask = masking(opened)
         self._folder = opened.options.target_path or opened.project.settings.target_path
+        self._top = os.path.realpath(opened.target_folder)
         self._made: set[str] = set()
         self._later: list[Finished] = []
 
@@ -274,8 +275,7 @@ class CompiledFiles:
 
     def _inside(self, folder: str) -> bool:
         """Whether the folder is one of the target folder, and no link on the way leads elsewhere."""
-        top = os.path.realpath(self._opened.target_folder)
-        return os.path.realpath(folder).startswith(top + os.sep)
+        return os.path.realpath(folder).startswith(self._top + os.sep)
 
 
 def write_manifest(opened: Opened, compiled: Mapping[NodeId, Compiled]) -> Path:
