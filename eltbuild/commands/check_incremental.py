@@ -14,12 +14,11 @@ from eltbuild.commands.reporting import EXIT, Reporter, exit_code, masking
 from eltbuild.commands.selecting import choose
 from eltbuild.commands.signals import heeding
 from eltbuild.commands.windows import time_of
-from eltbuild.compile.compiler import Compiler
+from eltbuild.commands.working import work_of
 from eltbuild.errors import DatabaseError, Problem, UsageError
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation
 from eltbuild.report.text import clean
-from eltbuild.run.catalogue import Catalogue
 from eltbuild.run.events import Message, Results
 from eltbuild.run.ledger.opening import claimed
 from eltbuild.run.ledger.port import Ledger
@@ -27,8 +26,6 @@ from eltbuild.run.replay import Asked, Verdict, replay
 from eltbuild.run.sessions import Connections
 from eltbuild.run.stop import Stop
 from eltbuild.run.work import Work
-from eltbuild.sql.writer import Writer
-from eltbuild.values import replace
 
 NAME = "check-incremental"
 SCHEMA = "eltbuild_check_"
@@ -72,7 +69,7 @@ def checked(opened: Opened, nodes: Sequence[Node], reporter: Reporter) -> tuple[
     ledger, status = _journal(opened, nodes, reporter, stop), "error"
     try:
         with heeding(stop, connections.cancel):
-            work = work_of(opened, connections, reporter)
+            work = replayed(opened, connections, reporter)
             _clear(work, ledger)
             for number, node in enumerate(nodes, 1):
                 verdict = in_schema(work, node, opened.options)
@@ -102,29 +99,15 @@ def in_schema(work: Work, node: Node, options: Options) -> Verdict:
         connection.dismiss(work.writer.drop_schema(schema))
 
 
-def work_of(opened: Opened, connections: Connections, reporter: Reporter) -> Work:
-    """What doing the models takes. What they say is told at once."""
+def replayed(opened: Opened, connections: Connections, reporter: Reporter) -> Work:
+    """What doing the models takes, within the window that was asked for."""
     options = opened.options
     window = (
         time_of("--event-time-start", options.event_time_start),
         time_of("--event-time-end", options.event_time_end),
     )
-
-    def say(text: str, level: str, kind: str, node: str | None) -> None:
-        if level not in ("debug", "info"):
-            reporter.handle(Message(text, level, node, kind))  # type: ignore[arg-type]
-
-    session = replace(opened.session, say=say)
-    return Work(
-        session=session,
-        compiler=Compiler(session),
-        connections=connections,
-        writer=Writer(opened.adapter.dialect, opened.adapter.capabilities),
-        catalogue=Catalogue(opened.adapter.capabilities.exact_names),
-        now=session.invocation.started_at,
-        temporary=session.invocation.invocation_id.replace("-", "")[:8],
-        window=window,
-    )
+    suffix = opened.session.invocation.invocation_id.replace("-", "")[:8]
+    return work_of(opened, connections, reporter, temporary=suffix, window=window)
 
 
 def _journal(opened: Opened, nodes: Sequence[Node], reporter: Reporter, stop: Stop) -> Ledger:

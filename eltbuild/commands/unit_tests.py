@@ -7,16 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from eltbuild.commands.opening import Opened
 from eltbuild.commands.reporting import Reporter
-from eltbuild.compile.compiler import Compiler
+from eltbuild.commands.working import work_of
 from eltbuild.project.project import Project
 from eltbuild.project.resources import NodeId, UnitTest
-from eltbuild.run.catalogue import Catalogue
-from eltbuild.run.events import Message
 from eltbuild.run.sessions import Connections
 from eltbuild.run.unit_tests.bench import Bench
 from eltbuild.run.work import Work
-from eltbuild.sql.writer import Writer
-from eltbuild.values import replace
 
 
 def tests_by_model(project: Project) -> Mapping[NodeId, Sequence[UnitTest]]:
@@ -29,19 +25,5 @@ def tests_by_model(project: Project) -> Mapping[NodeId, Sequence[UnitTest]]:
 
 
 def benched(opened: Opened, connections: Connections, bench: Bench, reporter: Reporter) -> Work:
-    """What running unit tests outside of a run takes. What they say is told at once."""
-
-    def say(text: str, level: str, kind: str, node: str | None) -> None:
-        if level not in ("debug", "info"):
-            reporter.handle(Message(text, level, node, kind))  # type: ignore[arg-type]
-
-    session = replace(opened.session, say=say)
-    return Work(
-        session=session,
-        compiler=Compiler(session),
-        connections=connections,
-        writer=Writer(opened.adapter.dialect, opened.adapter.capabilities),
-        catalogue=Catalogue(opened.adapter.capabilities.exact_names),
-        now=session.invocation.started_at,
-        bench=bench,
-    )
+    """What running unit tests outside of a run takes."""
+    return work_of(opened, connections, reporter, bench=bench)
