@@ -160,6 +160,7 @@ SHARED: Sequence[Decorator] = (
     flag("adopt", "Take over relations that this project did not build; each is kept under another name."),
     click.option("--wait", is_flag=False, flag_value="forever", default=None, metavar="[DURATION]",
                  envvar=names("wait"), help="Wait for another run to end: 90s, 10m, or until it does."),
+    flag("example-values", "Tell some of the values that expectations or contracts refuse. [default: yes]"),
 )  # fmt: skip
 ORPHANS: Sequence[Decorator] = (
     words("select", "Which of them: names, with schema and database or not, and * for any letters.", "-s"),
@@ -188,7 +189,6 @@ UNIT: Sequence[Decorator] = (
 STORE: Sequence[Decorator] = (
     flag("store-failures", "Keep the failing rows of tests as tables."),
     flag("skip-proven", "Do not ask tests of which the SQL of their model proves that they pass."),
-    flag("example-values", "Tell some of the unexpected values of expectations. [default: yes]"),
     value("gx-results", "A folder for the results of expectations, as JSON of Great Expectations."),
 )
 OUTPUT: Sequence[Decorator] = (

@@ -152,6 +152,8 @@ class Facts:
     rows: Any = None
     """For seeds and Python models: the rows, as a pyarrow Table."""
     empty: bool = False
+    examples: bool = True
+    """Whether messages may hold values of rows."""
     belongings: Belongings = field(default_factory=Belongings)
     """What hangs on `existing` and would go with it."""
     constraints: tuple[Constraint, ...] = ()

@@ -281,7 +281,7 @@ def _problem(facts: Facts, findings: Callable[[Answer], Iterator[Finding]]) -> C
     node = facts.node
 
     def problem(answer: Answer) -> Problem:
-        lines = [line for finding in findings(answer) for line in _lines(finding)]
+        lines = [line for finding in findings(answer) for line in _lines(finding, facts.examples)]
         text = "\n".join([f"the rows of `{node.name}` break its contract", "", *lines])
         hint = "nothing of them was published: mend the query, or what the contract says"
         return Problem(text, node.patch_place or node.place, hint, name="ContractBroken")
@@ -289,9 +289,11 @@ def _problem(facts: Facts, findings: Callable[[Answer], Iterator[Finding]]) -> C
     return problem
 
 
-def _lines(finding: Finding) -> Iterator[str]:
+def _lines(finding: Finding, examples: bool) -> Iterator[str]:
     plural = "s" if finding.number != 1 else ""
     yield f"    {finding.promise.text}: {finding.number:,} {finding.noun}{plural}"
+    if not examples:
+        return
     for example in finding.examples:
         kept = {name: example[name] for name in finding.promise.columns if name in example}
         cells = {**kept, **example}

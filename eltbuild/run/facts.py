@@ -55,6 +55,7 @@ def facts_of(
         full_refresh=refreshes(work, node) if full_refresh is None else full_refresh,
         now=work.now,
         empty=bool(work.session.flag("EMPTY")),
+        examples=work.session.flag("EXAMPLE_VALUES") is not False,
         root=work.session.project.root,
         folder=str(work.session.project.target.fields.get("external_root") or "."),
         audited=is_audited(work, node),
