@@ -160,7 +160,7 @@ SHARED: Sequence[Decorator] = (
     flag("adopt", "Take over relations that this project did not build; each is kept under another name."),
     click.option("--wait", is_flag=False, flag_value="forever", default=None, metavar="[DURATION]",
                  envvar=names("wait"), help="Wait for another run to end: 90s, 10m, or until it does."),
-    flag("example-values", "Tell some of the values that expectations or contracts refuse. [default: yes]"),
+    flag("example-values", "Tell some of the values that expectations, contracts or keys refuse. [default: yes]"),
 )  # fmt: skip
 ORPHANS: Sequence[Decorator] = (
     words("select", "Which of them: names, with schema and database or not, and * for any letters.", "-s"),

@@ -138,5 +138,5 @@ def _unescaped(text: str) -> str:
         return text
     try:
         return text.encode("ascii", "backslashreplace").decode("unicode-escape")
-    except ValueError:
+    except (ValueError, Warning):  # an unknown escape is a warning, which may be set to be an error
         raise _Odd from None

@@ -7,8 +7,7 @@ from typing import Any
 
 from eltbuild.adapter import Answer
 from eltbuild.errors import Problem, Severity
-from eltbuild.plan.nouns import Check
-from eltbuild.project.resources import Node
+from eltbuild.plan.nouns import Check, Facts
 
 EXAMPLES = 5
 """How many keys are told."""
@@ -17,7 +16,7 @@ LONGEST = 60
 
 
 def repeated(
-    node: Node, names: Sequence[str], rows: str, source: str, hint: str, severity: Severity = "error"
+    facts: Facts, names: Sequence[str], rows: str, source: str, hint: str, severity: Severity = "error"
 ) -> Check:
     """Refuse the node, or warn, where a key comes more than once in a table.
 
@@ -25,12 +24,17 @@ def repeated(
     often it comes, and how many such keys there are.
     """
 
+    node = facts.node
+
     def problem(answer: Answer) -> Problem:
         width = len(names)
+        text = f"the unique_key ({', '.join(names)}) of `{node.name}` comes more than once in {source}"
+        if not facts.examples:
+            count = f"{int(answer.rows[0][width + 1]):,} of its values"
+            return Problem(f"{text}: {count}", node.place, hint, severity, "RepeatedKeys")
         told = [f"{_key(row[:width])} ({row[width]} times)" for row in answer.rows[:EXAMPLES]]
         more = int(answer.rows[0][width + 1]) - len(told)
         tail = f" and {more:,} more" if more else ""
-        text = f"the unique_key ({', '.join(names)}) of `{node.name}` comes more than once in {source}"
         return Problem(f"{text}: {', '.join(told)}{tail}", node.place, hint, severity, "RepeatedKeys")
 
     return Check(rows, problem)

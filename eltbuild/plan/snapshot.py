@@ -97,7 +97,7 @@ def _begun(facts: Facts, settings: Settings, writer: Writer) -> tuple[Operation,
 def _told(facts: Facts, settings: Settings, rows: str) -> Check:
     # dbt records all of them, and projects live with that.
     hint = "give one row for each key: each of these is recorded as a version that is valid now"
-    return repeated(facts.node, [key.text for key in settings.keys], rows, "its query", hint, severity="warning")
+    return repeated(facts, [key.text for key in settings.keys], rows, "its query", hint, severity="warning")
 
 
 def _order(settings: Settings) -> str:

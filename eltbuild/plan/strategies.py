@@ -123,7 +123,7 @@ def _one_row_each(increment: Increment, named: Sequence[tuple[str, str]], writer
         f"select {keys}, count(*) as copies, count(*) over () as keys from {place}\n"
         f"group by {keys} having count(*) > 1\norder by count(*) desc, {order} limit {EXAMPLES}"
     )
-    return repeated(increment.facts.node, names, rows, "the new rows", ONE_ROW)
+    return repeated(increment.facts, names, rows, "the new rows", ONE_ROW)
 
 
 def _merged(

@@ -117,8 +117,25 @@ def last_of_days(points: Iterable[Point]) -> list[Point]:
 
 
 def changes(points: Sequence[Point]) -> list[Point]:
-    """From each observation the one before it, at the time of the later one."""
-    return [Point(two.at, two.value - one.value) for one, two in pairwise(points)]
+    """How far each observation has moved from the one before it, at the time of the later one; see `moved`."""
+    usual = usual_gap(points)
+    return [Point(two.at, moved(one, two, usual)) for one, two in pairwise(points)]
+
+
+def moved(one: Point, two: Point, usual: float) -> float:
+    """How far a value has moved in as much time as lies between two observations usually, in seconds.
+
+    Observations that did not count leave longer gaps: what has come in three days is no unusual day. In a shorter gap,
+    as before a second try, it is all of the way.
+    """
+    steps = round((two.at - one.at).total_seconds() / usual) if usual > 0 else 1
+    return (two.value - one.value) / max(1, steps)
+
+
+def usual_gap(points: Sequence[Point]) -> float:
+    """The seconds that lie between two observations usually; 0 where there are too few to tell."""
+    gaps = [(two.at - one.at).total_seconds() for one, two in pairwise(points)]
+    return median(gaps) if gaps else 0.0
 
 
 # Distributions

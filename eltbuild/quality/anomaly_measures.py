@@ -23,9 +23,11 @@ from eltbuild.quality.anomalies import (
     distance_of_quantiles,
     distance_of_shares,
     last_of_days,
+    moved,
     shares,
     typical_quantiles,
     typical_shares,
+    usual_gap,
 )
 from eltbuild.quality.data_tests import Outcome, condition
 from eltbuild.quality.expectations.judged import holds
@@ -97,16 +99,16 @@ PARTIAL = "not compared: the run builds a part of the rows only"
 
 
 def _of_change(compared: Compared, value: float, points: Sequence[Point], observed: tuple[Observed, ...]) -> Outcome:
-    """The verdict on how far the value is from the last one."""
+    """The verdict on how far the value has moved since the last one."""
     rules = compared.anomaly
     known = [point for point in points if rules.since is None or point.at >= rules.since]
     if rules.seasonality == "day_of_week":
         known = [point for point in last_of_days(known) if point.at.date() < compared.now.date()]
     if not known:
         return _told(compared, value, Assessment("learning", 0), observed)
-    moved = value - known[-1].value
+    change = moved(known[-1], Point(compared.now, value), usual_gap(known))
     usual = [point.value for point in counting(changes(known), rules, compared.now)]
-    return _told(compared, moved, assess(moved, usual, rules), observed, f"the change of {compared.name}")
+    return _told(compared, change, assess(change, usual, rules), observed, f"the change of {compared.name}")
 
 
 def _of_shape(compared: Compared, answer: Any) -> Outcome:

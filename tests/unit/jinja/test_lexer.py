@@ -68,6 +68,7 @@ def test_as_jinja_reads_an_expression(parts: list[str]) -> None:
         "{{ ) }}",
         "{{ (] }}",
         "{{ 'never closed }}",
+        r"{{ 'an unknown \{ escape' }}",
         "{# never closed",
         "{#",
         "{% raw %}{{ this }}{% endraw %}{{ that }}",

@@ -20,11 +20,13 @@ from eltbuild.quality.anomalies import (
     counting,
     distance_of_quantiles,
     distance_of_shares,
+    moved,
     scale,
     share_below,
     shares,
     typical_quantiles,
     typical_shares,
+    usual_gap,
 )
 from eltbuild.values import replace
 
@@ -143,6 +145,25 @@ def test_changes_stand_at_the_later_time() -> None:
     assert [(p.at.day, p.value) for p in changes(points)] == [(3, 4.0), (4, -1.0)]
 
 
+def test_a_change_after_a_pause_is_spread_over_it() -> None:
+    days = [0, 1, 2, 5, 6]
+    points = [Point(DAY + timedelta(days=day), 100.0 * day) for day in days]
+    assert [point.value for point in changes(points)] == [100.0] * 4
+    assert usual_gap(points) == timedelta(days=1).total_seconds()
+
+
+def test_a_second_try_at_once_hides_nothing() -> None:
+    usual = timedelta(days=1).total_seconds()
+    assert moved(Point(DAY, 1.0), Point(DAY + timedelta(minutes=5), 301.0), usual) == 300.0
+    assert moved(Point(DAY, 1.0), Point(DAY + timedelta(days=3, hours=-2), 301.0), usual) == 100.0
+
+
+@pytest.mark.parametrize("days", [[], [0]])
+def test_too_few_observations_have_no_usual_gap(days: list[int]) -> None:
+    assert usual_gap([Point(DAY + timedelta(days=day), 1.0) for day in days]) == 0
+    assert moved(Point(DAY, 1.0), Point(DAY + timedelta(days=9), 5.0), 0) == 4.0
+
+
 # Distributions
 
 QUANTILES = st.lists(NUMBERS, min_size=21, max_size=21).map(sorted)
@@ -157,8 +178,8 @@ def test_the_distance_of_quantiles_is_one(one: list[float], other: list[float], 
     assert 0 <= far <= 1
     assert distance_of_quantiles(one, one) == 0
     assert far == distance_of_quantiles(other, one)
-    moved = [[value * times + by for value in values] for values in (one, other)]
-    assert distance_of_quantiles(*moved) == pytest.approx(far, abs=1e-9)
+    shifted = [[value * times + by for value in values] for values in (one, other)]
+    assert distance_of_quantiles(*shifted) == pytest.approx(far, abs=1e-9)
 
 
 @given(QUANTILES)
