@@ -23,7 +23,8 @@ from scenarios.harness import FAULT, read
 from eltbuild.cli import main
 
 NUMBER = 200
-SECONDS = 10
+SECONDS = 120
+"""What takes longer hangs: each is read in a tenth of a second."""
 PROJECT = Path(__file__).parent / "fixtures" / "mutations" / "project.md"
 """A project as in the scenarios: one fenced block for each file."""
 

@@ -20,14 +20,16 @@ def spark(values: Sequence[float | None], *, unicode: bool = True, zero: bool = 
     if not known:
         return " " * len(values)
     least = min(0.0, *known) if zero else min(known)
-    room = max(known) - least
-    return "".join(_step(value, least, room, steps) for value in values)
+    most = max(known)
+    return "".join(_step(value, least, most, steps) for value in values)
 
 
-def _step(value: float | None, least: float, room: float, steps: str) -> str:
+def _step(value: float | None, least: float, most: float, steps: str) -> str:
     if value is None or not math.isfinite(value):
         return " "
-    share = (value - least) / room if room > 0 else 0.5
+    # Halves, as the difference of two numbers may be more than a float holds.
+    room = most / 2 - least / 2
+    share = (value / 2 - least / 2) / room if room > 0 else 0.5
     return steps[min(len(steps) - 1, max(0, round(share * (len(steps) - 1))))]
 
 

@@ -12,16 +12,19 @@ STYLES = {
     "bold yellow": "1;33", "bold green": "1;32",
 }  # fmt: skip
 CONTROL = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)|"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )
-"""Terminal sequences and control characters: what comes from data must not steer the terminal."""
+"""Terminal sequences, control characters and those that turn the direction of writing: what comes from data must not
+steer the terminal."""
+LINE_END = re.compile("\r\n|[\r\u2028\u2029]")
 
 
 def clean(text: str) -> str:
     """The text without terminal sequences and control characters; tabs become spaces, line ends stay."""
     if text.isprintable():
         return text
-    return CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4))
+    return CONTROL.sub("", LINE_END.sub("\n", text).expandtabs(4))
 
 
 def width_of(text: str) -> int:

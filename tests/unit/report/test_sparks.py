@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eltbuild.report.sparks import ASCII_BLOCKS, BLOCKS, bar, spark
@@ -13,6 +13,7 @@ VALUES = st.lists(st.none() | st.floats(allow_nan=True, allow_infinity=True), ma
 
 
 @given(VALUES, st.booleans(), st.booleans())
+@example([1.7976931348623157e308, -1.7976931348623157e308, 0.0], True, False)
 def test_one_character_for_each_value(values: list[float | None], unicode: bool, zero: bool) -> None:
     drawn = spark(values, unicode=unicode, zero=zero)
     assert len(drawn) == len(values)

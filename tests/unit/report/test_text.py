@@ -48,6 +48,8 @@ def test_durations(seconds: float, text: str) -> None:
 def test_a_sequence_that_never_ends_hides_nothing() -> None:
     assert clean("\x1b]0;an error that must be read") == "]0;an error that must be read"
     assert clean("\x1b]0;title\x07text\x1b[31mred\r\nnext\tcell") == "textred\nnext    cell"
+    assert clean("one\u2028two\u2029three\rfour") == "one\ntwo\nthree\nfour"
+    assert clean("turned \u202eround\u202c \u2066here\u2069") == "turned round here"
 
 
 def test_counts_and_lists() -> None:
