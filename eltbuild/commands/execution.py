@@ -39,7 +39,7 @@ from eltbuild.run.ledger.port import Forgetful, Ledger
 from eltbuild.run.marked import Marked
 from eltbuild.run.node import do
 from eltbuild.run.publishing import is_together, published
-from eltbuild.run.schedule import schedule
+from eltbuild.run.schedule import Control, Rules, schedule
 from eltbuild.run.sessions import Connections
 from eltbuild.run.stop import INTERRUPT, Asked, Stop
 from eltbuild.run.testing.expectations import begin_library
@@ -339,20 +339,19 @@ class Execution:
         return self.chosen.graph.descendants([id]) & self._chosen_ids
 
     def _scheduled(self, work: Work, ids: Sequence[NodeId], threads: int) -> Generator[Event, None, None]:
-        nodes, graph = work.session.project.nodes, self.chosen.graph
+        rules = self._rules(work, ids, threads)
+        control = Control(cancel=self.cancel, inbox=self._inbox, stop=self.stop)
         self._stopped = yield from schedule(
-            graph,
-            ids,
-            doing(work),
-            threads=threads,
+            self.chosen.graph, ids, doing(work), threads=threads, rules=rules, control=control
+        )
+
+    def _rules(self, work: Work, ids: Sequence[NodeId], threads: int) -> Rules:
+        nodes = work.session.project.nodes
+        return Rules(
             fail_fast=bool(self.opened.options.fail_fast),
             tests=[id for id in ids if _is_test(self.opened.project, id)] if self.command in TESTED else (),
-            cancel=self.cancel,
-            now=lambda: datetime.now(UTC),
             on_error={id: rule for id in ids if (node := nodes.get(id)) and (rule := node.config.get("on_error"))},
-            after=waits(work, graph, ids),
-            inbox=self._inbox,
-            stop=self.stop,
+            after=waits(work, self.chosen.graph, ids),
             together=self._together(work, ids, threads),
         )
 

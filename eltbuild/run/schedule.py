@@ -23,7 +23,7 @@ from eltbuild.run.order import UNIT_TEST, Steps, arrange
 from eltbuild.run.stop import PATIENCE, TICK, Stop
 from eltbuild.run.titles import name, title, verb
 from eltbuild.run.workers import Together, Work, Worker, Workers
-from eltbuild.values import replace
+from eltbuild.values import dataclass, field, replace
 
 BLOCKING: frozenset[str] = FAILED | {"skipped"}
 """The statuses after which nothing is run that stands on the node."""
@@ -32,8 +32,39 @@ BLOCKING: frozenset[str] = FAILED | {"skipped"}
 TICKS_BETWEEN_CANCELS = 5
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for the order of a run, beside its graph."""
+
+    fail_fast: bool = False
+    """After the first failure all that runs is cancelled and awaited, and the rest is skipped."""
+    tests: Collection[NodeId] = ()
+    """The tests that hold back what stands on what they test (in `build`): a data test the common descendants of all
+    its parents, a unit test its model; once one has failed, unit tests of that model that have not begun are skipped,
+    as in dbt. Any other test holds back nothing."""
+    on_error: Mapping[NodeId, str] = field(default_factory=dict)
+    """`continue` for a node whose own failure shall not count."""
+    after: Mapping[NodeId, Iterable[NodeId]] = field(default_factory=dict)
+    """Nodes that wait for others all the same, however these end."""
+    cost: Mapping[NodeId, float] = field(default_factory=dict)
+    """How long nodes take (seconds of earlier runs, say); 1 for each that is not here."""
+    together: Together | None = None
+    """Groups of nodes: those that could begin at the same moment are given to one worker, in the order in which they
+    would begin. It may take only some of them, or give some of them back; these are done each by itself, and begin
+    only once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How a run and what is around it speak with each other."""
+
+    cancel: Callable[[], None] = lambda: None
+    """Ends what runs now."""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    inbox: SimpleQueue[Message | int] = field(default_factory=SimpleQueue)
+    """What others put there (things said while nodes run) comes out between the events, in order."""
+    stop: Stop = field(default_factory=Stop)
+    """Asked for, it is an interrupt."""
 
 
 def schedule(
@@ -42,36 +73,18 @@ def schedule(
     work: Work,
     *,
     threads: int,
-    fail_fast: bool = False,
-    tests: Collection[NodeId] = (),
-    cancel: Callable[[], None] | None = None,
-    now: Callable[[], datetime] | None = None,
-    on_error: Mapping[NodeId, str] | None = None,
-    cost: Mapping[NodeId, float] | None = None,
-    after: Mapping[NodeId, Iterable[NodeId]] | None = None,
-    inbox: SimpleQueue[Message | int] | None = None,
-    stop: Stop | None = None,
-    together: Together | None = None,
+    rules: Rules | None = None,
+    control: Control | None = None,
 ) -> Generator[Event, None, bool]:
     """Run the nodes; give a `Started` for each that begins and exactly one `Finished` for each of all.
 
     * `work` is called in a thread named `Thread-1` ... What it raises becomes a `Finished` with status `error`.
     * A node waits for all chosen nodes above it, also those above nodes that were not chosen. When one of them ends in
-      `BLOCKING`, the node is skipped, and the message names that one; `on_error` can say `continue` for a node whose
-      own failure shall not count.
-    * `tests` are the tests that hold back what stands on what they test (in `build`): a data test the common
-      descendants of all its parents, a unit test its model; once one has failed, unit tests of that model that have not
-      begun are skipped, as in dbt. A test outside of `tests` holds back nothing.
-    * `after` names nodes that wait for others all the same, however these end.
-    * Of what could begin, that begins first which has the longest way below it, by `cost` (seconds of earlier runs,
-      say; 1 for each node that it does not name); ties by id.
-    * Nodes of one group of `together` that could begin at the same moment are given to one worker, in that order. It
-      may take only some of them, or give some of them back; these are done each by itself, and begin only once.
-    * `fail_fast`: after the first failure `cancel` is called, what runs is awaited, the rest is skipped.
-    * What others put into `inbox` (things said while nodes run) comes out between the events, in order.
+      `BLOCKING`, the node is skipped, and the message names that one.
+    * Of what could begin, that begins first which has the longest way below it, by its cost; ties by id.
 
-    An interrupt is `stop` asked for, or a `KeyboardInterrupt` raised in the thread that iterates: while it waits here,
-    or handed in with `throw`. Then `cancel` is called, what runs is awaited and ends as `cancelled` if it fails, and
+    An interrupt is a stop asked for, or a `KeyboardInterrupt` raised in the thread that iterates: while it waits here,
+    or handed in with `throw`. Then what runs is cancelled and awaited and ends as `cancelled` if it fails, and
     the rest is `skipped`; all these `Finished` still come. What does not end within `PATIENCE` is abandoned, and so is
     everything at a second interrupt. The value that the iterator returns (`stopped = yield from schedule(...)`) is
     whether it was interrupted.
@@ -81,20 +94,12 @@ def schedule(
     """
     if threads < 1:
         raise UsageError(f"a run needs at least one thread, not {threads}")
+    rules, control = rules or Rules(), control or Control()
     chosen = tuple(dict.fromkeys(nodes))
-    run = _Run(
-        graph=graph,
-        steps=arrange(graph, chosen, tests, cost, after),
-        chosen=chosen,
-        workers=Workers(
-            work, min(threads, max(len(chosen), 1)), now or _now, inbox or SimpleQueue(), stop or Stop(), together
-        ),
-        groups=together.groups if together is not None else {},
-        fail_fast=fail_fast,
-        cancel=cancel or (lambda: None),
-        now=now or _now,
-        lenient=frozenset(id for id, rule in (on_error or {}).items() if rule == "continue"),
-    )
+    steps = arrange(graph, chosen, rules.tests, rules.cost, rules.after)
+    threads = min(threads, max(len(chosen), 1))
+    workers = Workers(work, threads, control.now, control.inbox, control.stop, rules.together)
+    run = _Run(graph, steps, chosen, workers, rules, control)
     try:
         yield from run.forward()
     except KeyboardInterrupt:
@@ -113,23 +118,17 @@ class _Run:
     """
 
     def __init__(
-        self,
-        *,
-        graph: Graph,
-        steps: Steps,
-        chosen: tuple[NodeId, ...],
-        workers: Workers,
-        groups: Mapping[NodeId, Hashable],
-        fail_fast: bool,
-        cancel: Callable[[], None],
-        now: Callable[[], datetime],
-        lenient: frozenset[NodeId],
+        self, graph: Graph, steps: Steps, chosen: tuple[NodeId, ...], workers: Workers, rules: Rules, control: Control
     ) -> None:
         self.graph = graph
         self.steps = steps
         self.chosen = chosen
         self.workers = workers
-        self.groups = groups
+        self.fail_fast = rules.fail_fast
+        self.lenient = frozenset(id for id, rule in rules.on_error.items() if rule == "continue")
+        self.cancel = control.cancel
+        self.now = control.now
+        self.groups = rules.together.groups if rules.together is not None else {}
         self.ready_of: dict[Hashable, list[int]] = {}
         """For each group, those of its steps that could begin."""
         self.given = bytearray(len(steps.ids))
@@ -138,10 +137,6 @@ class _Run:
         """Which are not of any group any more."""
         self.again: dict[NodeId, Started] = {}
         """What was begun with its group and is to be done by itself."""
-        self.fail_fast = fail_fast
-        self.cancel = cancel
-        self.now = now
-        self.lenient = lenient
         self.step_of = {id: step for step, id in enumerate(steps.ids) if id is not None}
         self.told = bytearray(len(steps.ids))
         self.out: deque[Event] = deque()

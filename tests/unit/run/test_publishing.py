@@ -21,7 +21,7 @@ from eltbuild.run.ledger.deferred import Deferred
 from eltbuild.run.ledger.port import Forgetful
 from eltbuild.run.order import possible
 from eltbuild.run.publishing import refusals
-from eltbuild.run.schedule import schedule
+from eltbuild.run.schedule import Rules, schedule
 from eltbuild.run.sessions import Commented, ends_transaction
 from eltbuild.run.whole import Whole
 
@@ -256,7 +256,7 @@ def test_a_node_that_waits_for_another_is_done_however_that_ends(threads: int, s
         done.append(id)
         return Finished(node=id, status=status if id == "m.p.b" else "success")  # type: ignore[arg-type]
 
-    events = schedule(graph, tuple(graph.parents), work, threads=threads, after={"m.p.a": ["m.p.b"]})
+    events = schedule(graph, tuple(graph.parents), work, threads=threads, rules=Rules(after={"m.p.a": ["m.p.b"]}))
     ended = {event.node: event.status for event in events if isinstance(event, Finished)}
     assert done.index("m.p.b") < done.index("m.p.a")
     assert ended["m.p.a"] == "success"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from queue import SimpleQueue
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from eltbuild.errors import DatabaseError, Interrupted, Problem, UsageError
 from eltbuild.graph.graph import Graph
 from eltbuild.run.events import FAILED, Event, Finished, Message, Started, Status
 from eltbuild.run.order import arrange
-from eltbuild.run.schedule import BLOCKING, schedule
+from eltbuild.run.schedule import BLOCKING, Control, Rules, schedule
 from eltbuild.run.titles import name, title
 
 Parents = Mapping[str, tuple[str, ...]]
@@ -41,7 +42,7 @@ def run(
     threads: int = 1,
     tests: Iterable[str] = (),
     fail_fast: bool = False,
-    on_error: Mapping[str, str] | None = None,
+    on_error: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Event]:
     graph = Graph.from_parents(parents)
     return list(
@@ -50,9 +51,7 @@ def run(
             list(parents) if nodes is None else nodes,
             worker(statuses),
             threads=threads,
-            tests=frozenset(tests),
-            fail_fast=fail_fast,
-            on_error=on_error,
+            rules=Rules(tests=frozenset(tests), fail_fast=fail_fast, on_error=on_error),
         )
     )
 
@@ -83,7 +82,7 @@ def test_the_longest_way_begins_first_and_ids_break_ties() -> None:
 
 def test_known_costs_decide_what_is_long() -> None:
     graph = Graph.from_parents({"cheap": (), "below": ("cheap",), "dear": ()})
-    events = schedule(graph, graph.order, worker(), threads=1, cost={"dear": 60.0})
+    events = schedule(graph, graph.order, worker(), threads=1, rules=Rules(cost={"dear": 60.0}))
     assert started(events) == ["dear", "cheap", "below"]
 
 
@@ -224,7 +223,11 @@ def test_fail_fast_cancels_what_runs_and_skips_the_rest() -> None:
         return Finished(node=id, status="success")
 
     graph = Graph.from_parents({"bad": (), "slow": (), "later": ("slow",), "other": ("slow",)})
-    events = list(schedule(graph, graph.order, work, threads=2, fail_fast=True, cancel=cancelled.set))
+    events = list(
+        schedule(
+            graph, graph.order, work, threads=2, rules=Rules(fail_fast=True), control=Control(cancel=cancelled.set)
+        )
+    )
     assert outcome(events) == {"bad": "error", "slow": "cancelled", "later": "skipped", "other": "skipped"}
     why = "bad failed and the run stops at the first failure"
     assert messages(events)["slow"] == f"cancelled: {why}"
@@ -240,7 +243,9 @@ def test_fail_fast_keeps_what_succeeded_all_the_same() -> None:
         return Finished(node=id, status="fail" if id == "bad" else "success")
 
     graph = Graph.from_parents({"bad": (), "done": (), "rest": ("done",)})
-    events = list(schedule(graph, graph.order, work, threads=2, fail_fast=True, cancel=go.set))
+    events = list(
+        schedule(graph, graph.order, work, threads=2, rules=Rules(fail_fast=True), control=Control(cancel=go.set))
+    )
     assert outcome(events) == {"bad": "fail", "done": "success", "rest": "skipped"}
 
 
@@ -249,7 +254,16 @@ def test_a_cancel_that_fails_is_told_and_hides_nothing() -> None:
         raise OSError("gone")
 
     graph = Graph.from_parents({"a": (), "b": ("a",)})
-    events = list(schedule(graph, graph.order, worker({"a": "error"}), threads=1, fail_fast=True, cancel=cancel))
+    events = list(
+        schedule(
+            graph,
+            graph.order,
+            worker({"a": "error"}),
+            threads=1,
+            rules=Rules(fail_fast=True),
+            control=Control(cancel=cancel),
+        )
+    )
     assert outcome(events) == {"a": "error", "b": "skipped"}
     assert [e.text for e in events if isinstance(e, Message)] == ["what runs could not be cancelled: gone"]
 
@@ -530,7 +544,7 @@ def test_a_keyboard_interrupt_while_waiting_is_noticed_at_once() -> None:
     result = []
 
     def all_events() -> Iterable[Event]:
-        result.append((yield from schedule(graph, graph.order, work, threads=2, cancel=cancel)))
+        result.append((yield from schedule(graph, graph.order, work, threads=2, control=Control(cancel=cancel))))
 
     for event in all_events():
         events.append(event)
@@ -568,7 +582,9 @@ def test_what_is_not_cancelled_the_first_time_is_cancelled_again() -> None:
         return Finished(node=id, status="error" if second.wait(20) else "success")
 
     graph = Graph.from_parents({"bad": (), "between": ()})
-    events = list(schedule(graph, graph.order, work, threads=2, fail_fast=True, cancel=cancel))
+    events = list(
+        schedule(graph, graph.order, work, threads=2, rules=Rules(fail_fast=True), control=Control(cancel=cancel))
+    )
     assert outcome(events) == {"bad": "error", "between": "cancelled"}
     assert len(calls) == 3
 
@@ -661,7 +677,7 @@ def test_closing_early_cancels_and_ends_the_threads() -> None:
 
     before = threading.active_count()
     graph = Graph.from_parents({"a": (), "b": (), "c": ("a",)})
-    events = schedule(graph, graph.order, work, threads=2, cancel=cancelled.set)
+    events = schedule(graph, graph.order, work, threads=2, control=Control(cancel=cancelled.set))
     next(events)
     assert threading.active_count() > before
     events.close()
@@ -683,7 +699,7 @@ def test_what_is_said_meanwhile_comes_out_in_order() -> None:
         return Finished(node=id, status="success")
 
     graph = Graph.from_parents({"a": (), "b": ("a",)})
-    events = list(schedule(graph, graph.order, work, threads=1, inbox=inbox))
+    events = list(schedule(graph, graph.order, work, threads=1, control=Control(inbox=inbox)))
     kinds = [(type(event).__name__, getattr(event, "node", "")) for event in events]
     assert kinds == [(kind, id) for id in "ab" for kind in ("Started", "Message", "Finished")]
 
@@ -691,7 +707,7 @@ def test_what_is_said_meanwhile_comes_out_in_order() -> None:
 def test_times_come_from_the_clock_that_was_given() -> None:
     moment = datetime(2026, 1, 2, tzinfo=UTC)
     graph = Graph.from_parents({"a": ()})
-    events = list(schedule(graph, ["a"], worker(), threads=1, now=lambda: moment))
+    events = list(schedule(graph, ["a"], worker(), threads=1, control=Control(now=lambda: moment)))
     assert {event.at for event in events if isinstance(event, Started | Finished)} == {moment}
 
 
@@ -743,7 +759,9 @@ def test_ten_thousand_models_with_forty_thousand_tests_take_seconds() -> None:
     graph = Graph.from_parents(parents)
     tests = frozenset(id for id in parents if id.startswith("test"))
     begun = time.process_time()
-    count = sum(isinstance(event, Finished) for event in schedule(graph, parents, worker(), threads=4, tests=tests))
+    count = sum(
+        isinstance(event, Finished) for event in schedule(graph, parents, worker(), threads=4, rules=Rules(tests=tests))
+    )
     assert count == 50_000
     assert time.process_time() - begun < 50_000 * 300e-6
 

@@ -14,7 +14,7 @@ from unit.run.test_schedule import expected, messages, outcome, runs, spared, st
 
 from eltbuild.graph.graph import Graph
 from eltbuild.run.events import Event, Finished, Started, Status
-from eltbuild.run.schedule import schedule
+from eltbuild.run.schedule import Control, Rules, schedule
 from eltbuild.run.workers import Begin, Tell, Together
 
 Case = tuple[dict[str, tuple[str, ...]], list[str], dict[str, Status], set[str]]
@@ -68,7 +68,11 @@ class Recorded:
         chosen = list(parents) if nodes is None else list(nodes)
         return list(
             schedule(
-                graph, chosen, self.one, threads=threads, tests=frozenset(tests), fail_fast=fail_fast, together=together
+                graph,
+                chosen,
+                self.one,
+                threads=threads,
+                rules=Rules(tests=frozenset(tests), fail_fast=fail_fast, together=together),
             )
         )
 
@@ -123,7 +127,7 @@ def test_what_a_group_leaves_is_shared_among_the_threads() -> None:
         return ()
 
     together = Together({"a": "m", "b": "m"}, several)
-    events = list(schedule(Graph.from_parents(parents), parents, one, threads=2, together=together))
+    events = list(schedule(Graph.from_parents(parents), parents, one, threads=2, rules=Rules(together=together)))
     assert outcome(events) == {"a": "success", "b": "success"}
 
 
@@ -140,7 +144,9 @@ def test_a_failure_skips_what_stands_on_it_before_the_rest_of_the_group_is_known
 
     graph = Graph.from_parents(FOUR)
     work = Recorded()
-    for event in schedule(graph, FOUR, work.one, threads=1, tests=set("abc"), together=Together(ABC, several)):
+    for event in schedule(
+        graph, FOUR, work.one, threads=1, rules=Rules(tests=set("abc"), together=Together(ABC, several))
+    ):
         seen.append(event)
         if isinstance(event, Finished) and event.node == "a":
             told.set()
@@ -153,7 +159,9 @@ def test_an_exception_before_anything_was_begun_leaves_all_to_be_done_alone() ->
         raise ValueError("no idea")
 
     work = Recorded()
-    events = list(schedule(Graph.from_parents(FOUR), FOUR, work.one, threads=1, together=Together(ABC, several)))
+    events = list(
+        schedule(Graph.from_parents(FOUR), FOUR, work.one, threads=1, rules=Rules(together=Together(ABC, several)))
+    )
     assert set(outcome(events).values()) == {"success"}
     assert sorted(work.alone) == sorted(FOUR)
 
@@ -165,7 +173,9 @@ def test_an_exception_after_that_is_the_error_of_all_that_was_not_told() -> None
         raise ValueError("broken")
 
     work = Recorded()
-    events = list(schedule(Graph.from_parents(FOUR), FOUR, work.one, threads=1, together=Together(ABC, several)))
+    events = list(
+        schedule(Graph.from_parents(FOUR), FOUR, work.one, threads=1, rules=Rules(together=Together(ABC, several)))
+    )
     assert {id: status for id, status in outcome(events).items() if id in "abc"} == {
         "a": "pass",
         "b": "error",
@@ -181,7 +191,9 @@ def test_what_a_group_does_not_tell_of_is_an_error() -> None:
         return ()
 
     work = Recorded()
-    events = list(schedule(Graph.from_parents(FOUR), FOUR, work.one, threads=1, together=Together(ABC, several)))
+    events = list(
+        schedule(Graph.from_parents(FOUR), FOUR, work.one, threads=1, rules=Rules(together=Together(ABC, several)))
+    )
     assert [id for id, status in outcome(events).items() if status == "error"] == ["b", "c"]
 
 
@@ -226,10 +238,7 @@ def test_what_a_group_was_doing_when_all_is_cancelled_is_cancelled() -> None:
     parents: dict[str, tuple[str, ...]] = {"a": (), "b": (), "c": (), "z": ()}
     together = Together(dict.fromkeys("abc", "m"), several)
     events = list(
-        schedule(
-            Graph.from_parents(parents), parents, one, threads=2, fail_fast=True, cancel=cancelled.set,
-            together=together, cost={"a": 9},
-        )
+        schedule(Graph.from_parents(parents), parents, one, threads=2, rules=Rules(fail_fast=True, together=together, cost={"a": 9}), control=Control(cancel=cancelled.set))
     )  # fmt: skip
     assert outcome(events)["a"] == "pass"
     assert outcome(events)["b"] == "cancelled"
@@ -312,7 +321,7 @@ def _interrupted(delay: float) -> list[str]:
         _thread.interrupt_main()
         fired.set()
 
-    stream = schedule(graph, graph.order, one, threads=3, together=Together(groups, several))
+    stream = schedule(graph, graph.order, one, threads=3, rules=Rules(together=Together(groups, several)))
     events: list[Event] = [next(stream)]
     thread = threading.Thread(target=fire)
     try:
