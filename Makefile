@@ -1,6 +1,6 @@
 BIN ?= .venv/bin
 
-.PHONY: install check format test faults docs lock
+.PHONY: install check format test search faults docs lock
 
 install:  ## A virtual environment with everything for development, in the locked versions
 	python3 -m venv .venv
@@ -16,6 +16,9 @@ format:  ## Lay the code out, and mend what can be mended without thinking
 
 test:  ## The tests alone, on all cores
 	$(BIN)/python -m pytest --numprocesses auto
+
+search:  ## The properties among the unit tests with thousands of new examples (minutes)
+	$(BIN)/python -m pytest --hypothesis-profile=search tests/unit
 
 faults:  ## The long form of the fault matrix (hours), and its table in docs/reliability.md
 	PYTHONPATH=tests $(BIN)/python -m faults.matrix --verbose --write docs/reliability.md

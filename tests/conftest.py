@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("eltbuild", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("eltbuild", CALM)
+settings.register_profile("same", CALM, derandomize=True)
+"""The same examples each time: what decides whether a change lands must not depend on chance."""
+settings.register_profile("search", CALM, max_examples=3000)
+"""The long form, by hand: `pytest --hypothesis-profile=search tests/unit`."""
 settings.load_profile("eltbuild")
 
 
