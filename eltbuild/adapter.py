@@ -84,6 +84,12 @@ class Capabilities:
     """A table that a foreign key points to can be neither dropped nor replaced: such keys are checked, and not made."""
     merge_checks_keys: bool = False
     """MERGE itself refuses two source rows for one target row, before anything is written."""
+    layouts: frozenset[str] = frozenset()
+    """Configs that name columns by which other kinds of its tables are split or sorted; those of models are not, and a
+    value that names no columns is a mistake all the same, as for dbt's adapter."""
+    savepoints: bool = False
+    """A connection has `savepoint()`, to be entered within a transaction. It gives a function that takes back what was
+    done since, a statement that failed included, as often as it is called; and the transaction goes on."""
     reads_csv: bool = False
     """dbt loads seeds with the engine's own reader of CSV files: `'` may quote values, the word null is text, and
     offsets of times are dropped."""

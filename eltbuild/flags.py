@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,10 +10,17 @@ import click
 Decorator = Callable[[Any], Any]
 
 
+OLD_VARIABLES: Mapping[str, Sequence[str]] = {
+    "state": ("DBT_ARTIFACT_STATE_PATH",), "defer": ("DBT_DEFER_TO_STATE",), "favor-state": ("DBT_FAVOR_STATE_MODE",),
+}  # fmt: skip
+"""By flag, what older versions of dbt called its variable, and dbt still takes."""
+
+
 def names(flag: str) -> list[str]:
     """The environment variables that set a flag."""
     name = flag.upper().replace("-", "_")
-    return [f"ELTBUILD_{name}", f"DBT_ENGINE_{name}", f"DBT_{name}"]
+    old = OLD_VARIABLES.get(flag, ())
+    return [f"ELTBUILD_{name}", f"DBT_ENGINE_{name}", f"DBT_{name}", *old]
 
 
 class YamlMapping(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -77,9 +84,12 @@ def value(name: str, text: str, *more: str, env: bool = True, **kwargs: Any) -> 
     return click.option(f"--{name}", *more, help=text, envvar=names(name) if env else None, default=None, **kwargs)
 
 
-def words(name: str, text: str, *more: str) -> Decorator:
-    """A flag with words, of which several may follow it."""
-    return click.option(f"--{name}", *more, cls=Words, multiple=True, help=text, metavar="WORDS...")
+def words(name: str, text: str, *more: str, env: bool = False, **kwargs: Any) -> Decorator:
+    """A flag with words, of which several may follow it. `env`: a variable may hold them, with spaces between."""
+    return click.option(
+        f"--{name}", *more, cls=Words, multiple=True, help=text, metavar="WORDS...",
+        envvar=names(f"{name}s") if env else None, **kwargs,
+    )  # fmt: skip
 
 
 def _without_effect(*names: str, kind: type | None = None) -> tuple[Decorator, ...]:
@@ -144,15 +154,21 @@ FOLDERS: Sequence[Decorator] = (
     click.option("--vars", type=YamlMapping(), default="{}", help="Variables as YAML: '{name: value}'."),
 )  # fmt: skip
 
-SELECTION: Sequence[Decorator] = (
-    words("select", "What to take: names, paths, tag:x, +upstream, downstream+ ...", "-s", "--models", "--model", "-m"),
+TAKE = "What to take: names, paths, tag:x, +upstream, downstream+ ..."
+OLD_NAMES = ("--models", "--model", "-m")
+LEFT_OUT: Sequence[Decorator] = (
     words("exclude", "What to leave out, in the same words."),
     click.option("--selector", default=None, help="A selection by its name in selectors.yml."),
 )
+SELECTION: Sequence[Decorator] = (words("select", TAKE, "-s", *OLD_NAMES), *LEFT_OUT)
+LISTED: Sequence[Decorator] = (
+    words("select", TAKE, "-s"), click.option(*OLD_NAMES, "models", cls=Words, multiple=True, hidden=True), *LEFT_OUT,
+)  # fmt: skip
+"""`--models` of `ls` lists models and nothing else."""
 
 TYPES: Sequence[Decorator] = (
-    words("resource-type", "Only these types of resources.", "--resource-types"),
-    words("exclude-resource-type", "Not these types of resources.", "--exclude-resource-types"),
+    words("resource-type", "Only these types of resources.", "--resource-types", env=True),
+    words("exclude-resource-type", "Not these types of resources.", "--exclude-resource-types", env=True),
 )
 
 REFRESH: Sequence[Decorator] = (flag("full-refresh", "Build incremental models and seeds from nothing.", "f"),)
@@ -162,6 +178,9 @@ SHARED: Sequence[Decorator] = (
                  envvar=names("wait"), help="Wait for another run to end: 90s, 10m, or until it does."),
     flag("example-values", "Tell some of the values that expectations, contracts or keys refuse. [default: yes]"),
 )  # fmt: skip
+VALUES: Sequence[Decorator] = (
+    flag("example-values", "Tell values of rows: extremes, quantiles, the most frequent ones. [default: yes]"),
+)
 ORPHANS: Sequence[Decorator] = (
     words("select", "Which of them: names, with schema and database or not, and * for any letters.", "-s"),
     words("exclude", "Which not, in the same words."),
@@ -190,6 +209,9 @@ STORE: Sequence[Decorator] = (
     flag("store-failures", "Keep the failing rows of tests as tables."),
     flag("skip-proven", "Do not ask tests of which the SQL of their model proves that they pass."),
     value("gx-results", "A folder for the results of expectations, as JSON of Great Expectations."),
+    flag(
+        "gx-data-docs", "Have Great Expectations write its pages on expectations; opened, they load from the network."
+    ),
 )
 OUTPUT: Sequence[Decorator] = (
     click.option("--output", type=click.Choice(["text", "json", "csv"]), default=None, help="How to print."),

@@ -14,10 +14,10 @@ import duckdb
 from eltbuild.adapter import Answer, Capabilities
 from eltbuild.errors import DatabaseError, Problem
 from eltbuild.plan.materialize import MATERIALIZATIONS, asks_columns
-from eltbuild.plan.nouns import Batch, Check, Facts, Load, Operation, Seize, Statement
+from eltbuild.plan.nouns import Batch, Check, Facts, Inquiry, Load, Operation, Seize, Statement
 from eltbuild.project.resources import ColumnSpec, Node
 from eltbuild.relation import Column, Relation, RelationInfo
-from eltbuild.run.performing import check
+from eltbuild.run.performing import check, inquire
 from eltbuild.sql.writer import Writer
 
 ENFORCED = frozenset({"not_null", "unique", "primary_key", "foreign_key", "check"})
@@ -294,6 +294,8 @@ class Warehouse:
                 self.engine.load(relation, rows)
             case Check():
                 check(self, operation, self.warned.append)  # type: ignore[arg-type]
+            case Inquiry():
+                inquire(self, operation)  # type: ignore[arg-type]
             case other:
                 raise AssertionError(other)
 

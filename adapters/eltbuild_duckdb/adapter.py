@@ -39,6 +39,7 @@ CAPABILITIES = Capabilities(
     holds_referenced=True,
     session_locks=True,
     single_process=True,
+    layouts=frozenset({"partition_by", "partitioned_by", "sort_by", "sorted_by"}),
     reads_csv=True,
 )
 

@@ -36,6 +36,7 @@ CAPABILITIES = Capabilities(
     binds_views=True,
     belongings=True,
     session_locks=True,
+    savepoints=True,
 )
 """MERGE came with PostgreSQL 15; an older server says so when it is asked for it. A MERGE refuses two source rows for
 one row that stands there, but inserts both where none does: it does not check keys."""

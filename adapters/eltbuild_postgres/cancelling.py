@@ -56,6 +56,11 @@ class Interruptible:
             self._within = inside
             self.cancelled = False
 
+    def go_on(self) -> None:
+        """What was cancelled is taken back, and its transaction goes on."""
+        with self._guard:
+            self.cancelled = False
+
     def use(self, session: Session) -> None:
         """Another session takes the place of the one that was lost."""
         with self._guard:

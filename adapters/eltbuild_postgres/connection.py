@@ -46,6 +46,7 @@ GONE = "the connection to the server was lost"
 UNKNOWN = "the connection to the server was lost while it committed: whether it did is not known"
 EMPTY_PATH = "select pg_catalog.set_config('search_path', '', true)"
 SAVEPOINT = "eltbuild_look"
+TRIAL = "eltbuild_trial"
 COPY = ("copy (\n", "\n) to stdout (format csv)")
 """What stands around a query whose rows are wanted as CSV."""
 PIECE = 16_000_000
@@ -389,6 +390,24 @@ class PostgresConnection:
             self._depth -= 1
             if not self._depth:
                 self._work.within(False)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[Callable[[], None]]:
+        """Within a transaction: gives what takes back all that was done since, what failed or was cancelled included.
+
+        After that the transaction goes on, and may be committed.
+        """
+        failed = self._failed
+        self._do(f"savepoint {TRIAL}")
+
+        def take_back() -> None:
+            self._work.go_on()
+            self._do(f"rollback to {TRIAL}")
+            self._failed = failed
+
+        yield take_back
+        if not self._failed:
+            self._do(f"release {TRIAL}")
 
     def _do(self, sql: str) -> str:
         """Run a statement of ours that gives no rows; what the server calls it."""

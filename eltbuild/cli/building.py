@@ -139,8 +139,15 @@ def unit_test(ctx: click.Context, models: tuple[str, ...], **flags: Any) -> None
 @command("mutate", SELECTION, UNIT, examples="""\
   eltbuild mutate orders
   eltbuild mutate --select tag:billing --min-score 80
+  eltbuild mutate orders --data-tests
   eltbuild mutate orders --output json""")  # fmt: skip
 @click.argument("models", nargs=-1)
+@click.option(
+    "--data-tests",
+    is_flag=True,
+    default=None,
+    help="Let data tests judge, too, over the rows that stand in the target; nothing there is changed.",
+)
 @click.option("--min-score", type=click.FloatRange(0, 100), default=None, metavar="PERCENT",
               help="Leave with 1 where the tests of a model notice less of its changes.")  # fmt: skip
 @click.option("--output", type=click.Choice(["text", "json"]), default=None, help="How to print.")

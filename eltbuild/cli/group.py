@@ -92,6 +92,23 @@ def _apply(command: Any, groups: Sequence[Sequence[Decorator]]) -> Any:
 _apply(cli, (GLOBAL, FOLDERS))
 
 
+def keep(ctx: click.Context, flags: dict[str, Any]) -> None:
+    """Flags that stand before the command's own name, for `call`: those that stand nearer to it count."""
+    root = ctx.find_root()
+    root.obj = {**(root.obj or {}), **{key: value for key, value in flags.items() if is_given(value)}}
+
+
+def under(name: str) -> Callable[[Any], click.Group]:
+    """Register a group of commands, which takes the common flags as the whole does. Its function calls `keep`."""
+
+    def register(function: Any) -> click.Group:
+        group = click.group(name, cls=Commands)(click.pass_context(function))
+        cli.later[name] = lambda: cast(click.Command, VERSION(_apply(group, (FOLDERS, GLOBAL))))
+        return group
+
+    return register
+
+
 def command(
     name: str, *groups: Sequence[Decorator], examples: str, group: click.Group | None = None
 ) -> Callable[[Any], Any]:

@@ -29,17 +29,22 @@ def deps(
     ctx.exit(recipe(Options(**given), upgrade=upgrade, lock_only=lock_only, add=add_package, source=source))
 
 
-@cli.command("init", epilog="\b\nExamples:\n  eltbuild init shop\n  eltbuild init shop --adapter duckdb")
+@command("init", examples="""\
+  eltbuild init shop
+  eltbuild init shop --adapter duckdb""")  # fmt: skip
 @click.argument("name", required=False)
 @click.option("--adapter", default="duckdb", show_default=True, help="The adapter of the profile.")
-@click.option("--project-dir", default=None, help="The folder in which the project's folder is made.")
 @click.option("--skip-profile-setup", "-s", is_flag=True, default=False, expose_value=False, hidden=True)
-@click.pass_context
-def init(ctx: click.Context, name: str | None, adapter: str, project_dir: str | None) -> None:
-    """Write a small project to start from."""
+@click.option("--skip-debug", is_flag=True, default=False, expose_value=False, hidden=True)
+def init(ctx: click.Context, name: str | None, adapter: str, project_dir: str | None, **_: Any) -> None:
+    """Write a small project to start from.
+
+    \b
+    It stands in a folder of its name: here, or in --project-dir.
+    """
     from eltbuild.commands.init import command as recipe
 
-    ctx.exit(recipe(name, adapter, project_dir))
+    ctx.exit(recipe(name, adapter, project_dir or (ctx.find_root().obj or {}).get("project_dir")))
 
 
 @command("clean", examples="""\

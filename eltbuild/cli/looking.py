@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from eltbuild.cli.group import Commands, call, cli, command, is_given
-from eltbuild.flags import OUTPUT, PUBLISH, REFRESH, SELECTION, TYPES, Words, words
+from eltbuild.cli.group import call, command, is_given, keep, under
+from eltbuild.flags import LISTED, OUTPUT, PUBLISH, REFRESH, SELECTION, TYPES, VALUES, Words, words
 
 
 @command("plan", SELECTION, TYPES, REFRESH, PUBLISH, examples="""\
@@ -50,22 +50,31 @@ def compile_(ctx: click.Context, **flags: Any) -> None:
   eltbuild show --select fct_orders --limit 20
   eltbuild show --inline "select count(*) from {{ ref('orders') }}" --output json""")  # fmt: skip
 @click.option("--inline", default=None, help="Show the rows of this query.")
+@click.option("--inline-direct", default=None, hidden=True)
 @click.option("--limit", type=int, default=None, help="How many rows; -1 for all. [default: 5]")
 @click.option("--full-refresh/--no-full-refresh", "-f", default=None, help="Compile as for a build from nothing.")
-def show(ctx: click.Context, **flags: Any) -> None:
+def show(ctx: click.Context, inline_direct: str | None, **flags: Any) -> None:
     """Run the query of a model and print its first rows."""
+    if inline_direct is not None:
+        from eltbuild.commands.inline import verbatim
+
+        flags["inline"] = verbatim(inline_direct)
     call(ctx, "show", flags)
 
 
-@command("ls", SELECTION, TYPES, examples="""\
+@command("ls", LISTED, TYPES, examples="""\
   eltbuild ls
   eltbuild ls --select tag:nightly --resource-type model
   eltbuild ls --output json --output-keys name config.materialized""")  # fmt: skip
 @click.option("--output", type=click.Choice(["json", "name", "path", "selector"]), default=None, help="How to print.")
 @click.option("--output-keys", cls=Words, multiple=True, metavar="WORDS...", help="With json: these keys only.")
-def ls(ctx: click.Context, **flags: Any) -> None:
+def ls(ctx: click.Context, models: tuple[str, ...], **flags: Any) -> None:
     """List resources."""
-    call(ctx, "ls", flags)
+    if models and flags["select"]:
+        raise click.UsageError("--models and --select exclude each other: give one of them")
+    if models and flags["resource_type"]:
+        raise click.UsageError("--models lists models: give --select together with --resource-type")
+    call(ctx, "ls", {**flags, "select": models, "resource_type": ("model",)} if models else flags)
 
 
 @command("parse", examples="""\
@@ -86,7 +95,7 @@ def debug(ctx: click.Context, **flags: Any) -> None:
     call(ctx, "debug", flags)
 
 
-@command("profile", SELECTION, examples="""\
+@command("profile", SELECTION, VALUES, examples="""\
   eltbuild profile fct_orders
   eltbuild profile fct_orders --columns amount status
   eltbuild profile --select source:raw --sample 100000
@@ -144,9 +153,10 @@ def freshness_of_everything(ctx: click.Context, **flags: Any) -> None:
     call(ctx, "freshness", flags, everything=True)
 
 
-@cli.group("source", cls=Commands)
-def source() -> None:
+@under("source")
+def source(ctx: click.Context, /, **flags: Any) -> None:
     """Look at sources."""
+    keep(ctx, flags)
 
 
 @command("freshness", SELECTION, group=source, examples="""\
@@ -158,9 +168,10 @@ def freshness(ctx: click.Context, **flags: Any) -> None:
     call(ctx, "freshness", flags)
 
 
-@cli.group("docs", cls=Commands)
-def docs() -> None:
+@under("docs")
+def docs(ctx: click.Context, /, **flags: Any) -> None:
     """Documentation artifacts."""
+    keep(ctx, flags)
 
 
 @command("generate", SELECTION, group=docs, examples="""\
@@ -168,7 +179,7 @@ def docs() -> None:
   eltbuild docs generate --no-compile""")  # fmt: skip
 @click.option("--compile/--no-compile", default=None, help="Compile models first. [default: compile]")
 @click.option("--empty-catalog", is_flag=True, default=None, help="Write a catalogue without asking the warehouse.")
-@click.option("--static", is_flag=True, default=False, hidden=True, expose_value=False)
+@click.option("--static", is_flag=True, default=None, help="Write static_index.html, a page that needs no other file.")
 def generate(ctx: click.Context, **flags: Any) -> None:
     """Write manifest.json and catalog.json."""
     call(ctx, "documents", flags)
@@ -184,7 +195,7 @@ def serve(ctx: click.Context, **flags: Any) -> None:
     """Show the documentation artifacts in a browser, until stopped.
 
     \b
-    Served are target/index.html, where there is one, else a page about the project, and the JSON artifacts.
-    Whoever can reach the address can read them.
+    Served are target/index.html, where there is one, else a page about the project: resources, columns, results of
+    tests; a page for each profile; and the JSON artifacts. Whoever can reach the address can read them.
     """
     call(ctx, "serve", flags)

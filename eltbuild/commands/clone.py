@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eltbuild.commands.execution import Execution
+from eltbuild.commands.following import follow
 from eltbuild.commands.opening import Opened, folder_of, open_project
 from eltbuild.commands.options import Options
-from eltbuild.commands.reporting import exit_code, follow
+from eltbuild.commands.reporting import exit_code
 from eltbuild.commands.selecting import Chosen, choose
 from eltbuild.errors import Problem, UsageError
 from eltbuild.graph.graph import Graph

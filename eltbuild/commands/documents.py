@@ -10,23 +10,27 @@ from eltbuild.commands.deferral import deferred
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.rendered import endings, standing_alone, write_rendered
-from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, keep_artifact, write_manifest
+from eltbuild.commands.reporting import EXIT, Reporter, artifact_mode, invocation_of, keep_artifact
 from eltbuild.commands.selecting import choose
+from eltbuild.disk import write_whole
 from eltbuild.errors import DatabaseError
-from eltbuild.project.resources import Node
+from eltbuild.project.resources import Node, NodeId, Source
 from eltbuild.relation import Relation, RelationInfo
 from eltbuild.report.catalog import catalog
+from eltbuild.report.text import count
 from eltbuild.run.aside import foreground
+from eltbuild.values import replace
 
 
 def command(options: Options) -> int:
-    """Write manifest.json and catalog.json; the exit code."""
+    """Write manifest.json, unless nothing is compiled, and catalog.json; the exit code."""
     opened = open_project(options, "generate")
     try:
         with Reporter(opened) as reporter:
             reporter.problems(opened.project.problems)
             failed = _compiled(opened, reporter)
-            relations, errors = ([], []) if options.empty_catalog else standing(opened)
+            shown = _shown(opened)
+            relations, errors = ([], []) if options.empty_catalog else standing(opened, shown)
             value = catalog(
                 opened.project,
                 relations,
@@ -35,18 +39,43 @@ def command(options: Options) -> int:
                 errors=errors,
                 exact=opened.adapter.capabilities.exact_names,
             )
+            if shown is not None:
+                # A seed and a source may be one relation: only what was chosen is told.
+                for section in ("nodes", "sources"):
+                    value[section] = {id: found for id, found in value[section].items() if id in shown}
             keep_artifact(opened, opened.target_folder / "catalog.json", value)
+            if options.static:
+                write_static(opened)
             if reporter.console is not None:
-                reporter.console.note(f"wrote {opened.target_folder / 'catalog.json'}: {len(value['nodes'])} nodes")
+                said = count(len(value["nodes"]), "node")
+                reporter.console.note(f"wrote {opened.target_folder / 'catalog.json'}: {said}")
             reporter.completed(not failed)
         return EXIT.failed if failed else EXIT.ok
     finally:
         opened.adapter.close()
 
 
+def _shown(opened: Opened) -> frozenset[NodeId] | None:
+    """What the catalogue is to tell of; None for all, where nothing is selected."""
+    options = opened.options
+    if not (options.select or options.exclude or options.selector):
+        return None
+    return frozenset(choose(opened, "docs").ids)
+
+
+def write_static(opened: Opened) -> None:
+    """`static_index.html`: the page about what lies in the target folder, in one file that needs no other."""
+    from eltbuild.commands.serve import artifacts_of
+    from eltbuild.report.docs_page import page
+
+    text = page(replace(artifacts_of(opened.target_folder, {}), files=()))
+    path = opened.target_folder / "static_index.html"
+    write_whole(path, text.encode(errors="replace"), mode=artifact_mode(opened.project.environment))
+
+
 def _compiled(opened: Opened, reporter: Reporter) -> bool:
     if opened.options.compile is False:
-        write_manifest(opened, {})
+        # The manifest that lies there has the compiled texts: it stays.
         return False
     chosen = choose(opened, "docs")
     opened = deferred(opened, chosen.ids)
@@ -59,10 +88,14 @@ def _compiled(opened: Opened, reporter: Reporter) -> bool:
     return bool(errors)
 
 
-def standing(opened: Opened) -> tuple[list[RelationInfo], list[str]]:
-    """What stands of the project's nodes and sources, with columns; and what could not be asked."""
-    places = [node.relation for node in opened.project.nodes.values() if node.relation and _stands(node)]
-    places += [source.relation for source in opened.project.sources.values() if source.relation]
+def standing(opened: Opened, shown: frozenset[NodeId] | None = None) -> tuple[list[RelationInfo], list[str]]:
+    """What stands of the project's nodes and sources, with columns; and what could not be asked.
+
+    `shown`: only of these.
+    """
+    nodes = [node for node in opened.project.nodes.values() if _stands(node)]
+    found: list[Node | Source] = [*nodes, *opened.project.sources.values()]
+    places = [one.relation for one in found if one.relation and (shown is None or one.id in shown)]
     connection = foreground(opened.adapter)
     try:
         return _asked(connection, places)

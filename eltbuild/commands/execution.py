@@ -268,7 +268,7 @@ class Execution:
         if not whole:
             yield from self._nodes(work, self._scheduled(work, ids, threads))
             return
-        run = Whole(self._connections.share())
+        run = Whole(self._connections.share(), work.writer.capabilities.savepoints)
         work = replace(work, ledger=Deferred(work.ledger, self.opened.project.settings.name), whole=run)
         try:
             scheduled = self._scheduled(work, ids, threads)
@@ -306,7 +306,7 @@ class Execution:
         window = window_of(opened.options, session)
         self._compiler = Compiler(session)
         if any(id in opened.project.unit_tests for id in self.chosen.ids):
-            self._bench = open_bench(opened.project.target, self.stop)
+            self._bench = open_bench(opened.project.target, self.stop, opened.adapter.dialect)
         work = Work(
             session=session,
             compiler=self._compiler,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from eltbuild.commands.execution import Execution
+from eltbuild.commands.following import follow
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
-from eltbuild.commands.reporting import exit_code, follow
+from eltbuild.commands.reporting import exit_code
 from eltbuild.commands.selecting import Chosen, choose
 from eltbuild.project.resources import Node, Source
 from eltbuild.quality.freshness import is_checked

@@ -37,11 +37,17 @@ def import_command(path: str, model: str | None, source: str | None, write: str 
 
     import yaml
 
+    from eltbuild.report.blocks import problem_lines
+    from eltbuild.report.text import clean
+
     try:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(Problem(f"`{path}` cannot be read: {getattr(error, 'strerror', None) or error}")) from error
-    tree = tree_of(read_suite(SourceFile(path, text, "", "")))
+    suite, warnings = read_suite(SourceFile(path, text, "", ""))
+    for warning in warnings:
+        sys.stderr.write("\n".join(problem_lines(warning, colour=False, safe=clean)) + "\n")
+    tree = tree_of(suite)
     found = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
     if write is None:
         sys.stdout.write(found)

@@ -39,6 +39,8 @@ Row: TypeAlias = dict[str, Any]
 
 LIMIT = 20
 """How many runs are looked at, unless `--limit` says so."""
+MOST = 2**31 - 1
+"""More are all."""
 
 
 class Enough(Exception):
@@ -131,6 +133,7 @@ def tell(opened: Opened, history: History, what: str, name: str | None) -> Itera
     )
     if limit < 1:
         raise UsageError(Problem(f"--limit {limit}: it must be above 0"))
+    limit = min(limit, MOST)
     writer = history.tables.writer
     where = f"target = {writer.literal(target)}"
     if since is not None:
@@ -142,19 +145,15 @@ def tell(opened: Opened, history: History, what: str, name: str | None) -> Itera
 
 
 def since_of(text: str | None, now: datetime) -> datetime | None:
-    """The time that `--since` means: a date, a time, or so long ago. Raises `UsageError`."""
+    """The time in UTC that `--since` means: a date, a time, or so long ago. Raises `UsageError`."""
     if text is None:
         return None
-    try:
-        return now - timedelta(seconds=seconds_of(text)) if not text.strip().isdecimal() else moment(text)
-    except ValueError:
-        pass
-    except CompileError:
-        raise _no_time(text) from None
-    try:
-        return moment(text)
-    except CompileError:
-        raise _no_time(text) from None
+    with suppress(ValueError, CompileError, OverflowError):
+        if not text.strip().isdecimal():
+            return now - timedelta(seconds=seconds_of(text))
+    with suppress(ValueError, CompileError, OverflowError):
+        return moment(text).astimezone(UTC)
+    raise _no_time(text)
 
 
 def _no_time(text: str) -> UsageError:

@@ -34,6 +34,11 @@ def inline_node(opened: Opened, text: str) -> tuple[Opened, Node]:
     return replace(opened, session=replace(opened.session, project=project)), project.nodes[node.id]
 
 
+def verbatim(text: str) -> str:
+    """A template that renders to the text as it stands, whatever looks like a tag in it."""
+    return "{{ " + repr(text) + " }}" if "{" in text else text
+
+
 def _settled(project: Project) -> dict[str, Node]:
     return {
         id: replace(node, macro_names=(), complete=True)

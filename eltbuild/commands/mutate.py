@@ -20,13 +20,18 @@ from eltbuild.run.events import Message, Results
 from eltbuild.run.sessions import Connections
 from eltbuild.run.stop import Stop
 from eltbuild.run.unit_tests.bench import open_bench
+from eltbuild.run.unit_tests.judging import data_tests_of
 from eltbuild.run.unit_tests.mutating import Examined, examine
+from eltbuild.values import replace
 
 NAME = "mutate"
 
 
 def command(options: Options) -> int:
     """Change each selected model, and print which changes its unit tests do not notice; the exit code."""
+    if options.data_tests:
+        # An incremental model is looked at as a whole: the rows of one run alone would be judged otherwise.
+        options = replace(options, full_refresh=True)
     opened = open_project(options, NAME)
     try:
         with Reporter(opened) as reporter:
@@ -47,17 +52,25 @@ def command(options: Options) -> int:
 
 
 def models(opened: Opened, nodes: Sequence[Node]) -> list[Node]:
-    """The SQL models with unit tests among them. Raises `UsageError` where there are none."""
+    """The SQL models with tests among them that can notice something. Raises `UsageError` where there are none."""
     tests = tests_by_model(opened.project)
-    found = [node for node in nodes if node.language == "sql" and tests.get(node.id)]
+    found = [node for node in nodes if node.language == "sql" and (tests.get(node.id) or judges(opened, node))]
     if not found:
         named = ", ".join(f"`{node.name}`" for node in nodes[:5])
         if not nodes:
             raise UsageError(Problem("no model is selected"))
-        what = f"{named} {'has' if len(nodes) == 1 else 'have'} no unit test"
+        kind = "test" if opened.options.data_tests else "unit test"
+        what = f"{named} {'has' if len(nodes) == 1 else 'have'} no {kind}"
         hint = f"write one, or record it from real rows: eltbuild unit-test --record {nodes[0].name}"
+        if not opened.options.data_tests and any(data_tests_of(opened.project, node) for node in nodes):
+            hint += "; or let its data tests judge the changes over real rows: --data-tests"
         raise UsageError(Problem(what, hint=hint))
     return found
+
+
+def judges(opened: Opened, node: Node) -> Sequence[Node]:
+    """The data tests that are asked, too: none without `--data-tests`."""
+    return data_tests_of(opened.project, node) if opened.options.data_tests else ()
 
 
 def examined(opened: Opened, nodes: Sequence[Node], reporter: Reporter) -> tuple[list[Examined], Stop]:
@@ -65,7 +78,7 @@ def examined(opened: Opened, nodes: Sequence[Node], reporter: Reporter) -> tuple
     stop = Stop()
     tests = tests_by_model(opened.project)
     connections = Connections(opened.adapter, stop=stop)
-    bench = open_bench(opened.project.target, stop)
+    bench = open_bench(opened.project.target, stop, opened.adapter.dialect)
     found: list[Examined] = []
 
     def cancel() -> None:
@@ -77,7 +90,7 @@ def examined(opened: Opened, nodes: Sequence[Node], reporter: Reporter) -> tuple
             work = benched(opened, connections, bench, reporter)
             for number, node in enumerate(nodes, 1):
                 stop.heed()
-                one = examine(work, node, tests[node.id])
+                one = examine(work, node, tests.get(node.id, ()), judges(opened, node))
                 found.append(one)
                 tell(opened, lines(opened.project, one, f"{number} of {len(nodes)}", _width(opened)))
         tell(opened, _total(found))

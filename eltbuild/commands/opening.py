@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from eltbuild.adapter import Adapter, Target, open_adapter
 from eltbuild.commands.invocation import invocation_of
 from eltbuild.commands.options import Options
+from eltbuild.compile.building_blocks import unasked
 from eltbuild.compile.deprecations import deprecations
 from eltbuild.compile.session import Say, Session, silent
 from eltbuild.disk import read_whole
 from eltbuild.errors import Place, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.project import PROJECT_FILES, Project, Settings
+from eltbuild.project.resources import Macro
 from eltbuild.secrecy import Mask, given_secrets, mask_secrets, remember, secrets_of, unmasked
 from eltbuild.values import dataclass, replace
 
@@ -292,17 +294,23 @@ def _patched(base: Ground, session: Session, now: Fingerprint, before: Fingerpri
 
 
 def check_configs(session: Session) -> list[Problem]:
-    """Configs that their materialization would refuse at the node's turn."""
+    """Configs that their materialization would refuse at the node's turn, and macros that it will not ask."""
+    from eltbuild.graph.definitions import unknown_keys
     from eltbuild.plan.check import check
     from eltbuild.sql.writer import Writer
 
-    macros = session.macros
-    return check(
-        session.project.nodes.values(),
+    macros, nodes = session.macros, session.project.nodes.values()
+
+    def meant(key: str, package: str) -> Macro | None:
+        return macros.visible(key, package) or macros.overridden(key)
+
+    found = check(
+        nodes,
         Writer(session.dialect, session.capabilities),
-        lambda name, node: macros.materialization(name, node.package) is not None,
-        lambda key, node: (macros.visible(key, node.package) or macros.overridden(key)) is not None,
+        lambda name, node: macros.of_files(name, node.package) is not None,
+        lambda key, node: meant(key, node.package) is not None,
     )
+    return [*found, *unasked(nodes, macros.of_files, meant), *unknown_keys(session.project.selectors)]
 
 
 def check_packages(base: Ground) -> None:

@@ -39,8 +39,7 @@ def command(options: Options, macro: str | None) -> int:
             connection = foreground(opened.adapter)
             began = datetime.now(UTC)
             try:
-                with connection.transaction():
-                    _operate(opened, connection, called)
+                _operated(opened, connection, called)
             except DatabaseError as error:
                 masked = DatabaseError(masking(opened)(error.message), sql=error.sql)
                 _write(opened, id, began, Problem(masked.message))
@@ -86,6 +85,28 @@ def _write(opened: Opened, id: str, began: datetime, problem: Problem | None) ->
 
 def _id(called: Macro | str) -> str:
     return f"macro.dbt.{called}" if isinstance(called, str) else called.id
+
+
+ALONE = "25001"
+"""The SQLSTATE of a statement that no transaction may hold, such as `vacuum` or `create database`."""
+
+
+def _operated(opened: Opened, connection: Connection, called: Macro | str | None) -> None:
+    """All in one transaction; where a statement stands in none, all anew, each statement by itself, as with dbt."""
+    try:
+        with connection.transaction():
+            _operate(opened, connection, called)
+    except (CompileError, DatabaseError) as error:
+        if not _stands_alone(error):
+            raise
+        _operate(opened, connection, called)
+
+
+def _stands_alone(error: BaseException | None) -> bool:
+    """Whether that came of a statement that no transaction may hold: then nothing of it is left."""
+    while error is not None and not isinstance(error, DatabaseError):
+        error = error.__cause__
+    return error is not None and error.code == ALONE
 
 
 def _operate(opened: Opened, connection: Connection, called: Macro | str | None) -> None:

@@ -45,6 +45,7 @@ class Options:
     skip_proven: bool | None = None
     example_values: bool | None = None
     gx_results: str | None = None
+    gx_data_docs: bool | None = None
     on_target: bool | None = None
     introspect: bool | None = None
     warn_error: bool | None = None
@@ -75,11 +76,13 @@ class Options:
     restore: str | None = None
     config_dir: bool | None = None
     empty_catalog: bool | None = None
+    static: bool | None = None
     deltas: int | None = None
     cut: str | None = None
     since: str | None = None
     exclude_columns: tuple[str, ...] = ()
     min_score: float | None = None
+    data_tests: bool | None = None
     record: tuple[str, ...] = ()
     rows: int | None = None
     mask: tuple[str, ...] = ()

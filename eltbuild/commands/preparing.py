@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from eltbuild.commands.claiming import writes
+from eltbuild.compile.introspect import Live
+from eltbuild.compile.made_schemas import make_schema, schema_macro
 from eltbuild.errors import DatabaseError, EltbuildError
-from eltbuild.project.resources import Node, NodeId
+from eltbuild.project.resources import Macro, Node, NodeId
 from eltbuild.relation import Relation
 from eltbuild.run.leftovers import clear
 from eltbuild.run.sessions import Commented
@@ -27,7 +29,11 @@ def prepare(work: Work, nodes: Sequence[Node]) -> Work:
     exact = work.writer.capabilities.exact_names
     schemas = {place.key_where(exact)[:2]: Relation(place.database, place.schema, None) for place in written}
     if schemas and work.session.capabilities.schemas:
-        create_schemas(connection, list(schemas.values()), work.writer)
+        own = schema_macro(work.session.macros)
+        if own is None:
+            create_schemas(connection, list(schemas.values()), work.writer)
+        else:
+            call_for_schemas(work, own, connection, list(schemas.values()))
     if schemas:
         work.catalogue.learn(connection, schemas.values())
         clear(work, connection)
@@ -67,11 +73,21 @@ def create_schemas(connection: Commented, schemas: Sequence[Relation], writer: W
             ) from error
 
 
+def call_for_schemas(work: Work, macro: Macro, connection: Commented, schemas: Sequence[Relation]) -> None:
+    """The project's own macro is called for those of the schemas that do not exist, as it may do more, or nothing."""
+    for schema in schemas:
+        if not _is_there(connection, schema, work.writer):
+            with connection.passing():
+                make_schema(work.compiler, macro, Live(connection), schema)
+
+
 def _is_there(connection: Commented, schema: Relation, writer: Writer) -> bool:
     """Whether a schema exists, of which some engines say so only to those who may make one."""
-    name = writer.literal(schema.schema or "")
+    told = f"schema_name = {writer.literal(schema.schema or '')}"
+    if schema.database:
+        told += f" and catalog_name = {writer.literal(schema.database)}"
     try:
-        return bool(connection.execute(f"select 1 from information_schema.schemata where schema_name = {name}").rows)
+        return bool(connection.execute(f"select 1 from information_schema.schemata where {told}").rows)
     except DatabaseError:
         return False
 

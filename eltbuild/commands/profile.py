@@ -20,7 +20,7 @@ from eltbuild.compile.freshness import source_text
 from eltbuild.errors import DatabaseError, Problem, UsageError, did_you_mean
 from eltbuild.project.resources import Node, NodeId, Resource, Source
 from eltbuild.quality.profiles.asking import profiled
-from eltbuild.quality.profiles.profile import Profile
+from eltbuild.quality.profiles.profile import Profile, without_values
 from eltbuild.relation import Column, Relation
 from eltbuild.report.profile import profile_lines, profile_value
 from eltbuild.report.terminal import terminal_of
@@ -113,14 +113,15 @@ def profile_of(
     """The profile of a relation that stands. Raises `DatabaseError`, and `UsageError` for a column that it has not."""
     writer = Writer(opened.adapter.dialect, opened.adapter.capabilities)
     relation = _text(opened, resource, writer)
-    known = connection.columns(f"select * from {relation}")
-    taken = _columns(known, columns, resource.name)
+    taken = _columns(_standing(connection, resource, relation), columns, resource.name)
 
     def ask(sql: str) -> Sequence[Sequence[Any]]:
         return connection.execute(sql).rows
 
     with _rows(connection, writer, relation, rows) as (place, whole):
         found, told = profiled(taken, place, writer, ask)
+    if opened.options.example_values is False:
+        told = tuple(map(without_values, told))
     sampled = found if whole is not None and whole > found else None
     return Profile(
         node=resource.id,
@@ -161,6 +162,17 @@ def _text(opened: Opened, resource: Node | Source, writer: Writer) -> str:
         return source_text(opened.session, resource)
     assert resource.relation is not None
     return writer.relation(resource.relation)
+
+
+def _standing(connection: Connection, resource: Node | Source, relation: str) -> Sequence[Column]:
+    """The columns of the relation: PostgreSQL knows some with none. Raises `DatabaseError` where it does not stand."""
+    try:
+        return connection.columns(f"select * from {relation}")
+    except DatabaseError as error:
+        there = connection.relation(resource.relation) if resource.relation is not None and not error.lost else None
+        if there is None or there.columns:
+            raise
+        return ()
 
 
 def _columns(known: Sequence[Column], wanted: Sequence[str], name: str) -> Sequence[Column]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from eltbuild.commands.inline import NAME
 from eltbuild.commands.opening import Opened
@@ -90,7 +91,19 @@ def which(path: Path) -> str:
     import msgspec
 
     try:
-        found = msgspec.json.decode(read_whole(path))
-        return str(found["args"]["which"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.DecodeError):
+        return which_of(msgspec.json.decode(read_whole(path)))
+    except (OSError, ValueError, RecursionError, msgspec.DecodeError):
         return ""
+
+
+def which_of(results: Any) -> str:
+    """The same of results that were read already."""
+    try:
+        return str(results["args"]["which"])
+    except (KeyError, TypeError):
+        return ""
+
+
+def is_of_a_run(results: Any) -> bool:
+    """Whether results are of a command that built or tested something; so are those that do not say whose they are."""
+    return bool(results) and which_of(results) not in BUILDS_NOTHING

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from eltbuild.commands.opening import Opened, folder_of, mask_of
-from eltbuild.commands.signals import heeding
 from eltbuild.compile.compiled import Compiled
 from eltbuild.disk import PRIVATE, holds, read_whole, sweep, write_whole
-from eltbuild.errors import Problem, UsageError
+from eltbuild.errors import Problem
 from eltbuild.project.resources import NodeId
 from eltbuild.report.artifacts import write_artifact
 from eltbuild.report.invocation import Invocation, custom_environment
@@ -130,6 +129,7 @@ class Reporter:
         self.log = Log(sys.stdout, invocation_of(opened), format="json", level=level, mask=masking(opened))
         self.log.follow(Recorder(opened.project))
         self.log.begun()
+        self.log.adapter_registered(opened.project.target.type)
         return self.log
 
     def _file(self) -> Any:
@@ -152,6 +152,7 @@ class Reporter:
         )
         log.follow(Recorder(opened.project))
         log.begun()
+        log.adapter_registered(opened.project.target.type)
         if opened.environment_read:
             log.environment_read(opened.environment_read)
         return log
@@ -177,33 +178,6 @@ class Reporter:
         for sink in self._sinks:
             if hasattr(sink, "completed"):
                 sink.completed(success=success)
-
-
-def follow(execution: Execution, opened: Opened) -> Results:
-    """Do a run, tell everybody, and write its artifacts; the results."""
-    with Reporter(opened, progress_is_output=True) as reporter:
-        reporter.problems((*opened.project.problems, *execution.chosen.warnings))
-        files = CompiledFiles(opened)
-        # Those who follow a run want to know its nodes before the first of them begins.
-        if opened.options.write_json is not False and not has_manifest(opened):
-            # Where it cannot be written the run goes on all the same; that is told at its end.
-            with suppress(UsageError):
-                write_manifest(opened, {})
-        with heeding(execution.stop, execution.cancel), files:
-            for event in execution.events():
-                files.handle(event)
-                reporter.handle(event)
-            results = execution.results
-            assert results is not None
-            if opened.options.write_json is not False:
-                write_results(opened, execution, results)
-            if opened.options.gx_results:
-                from eltbuild.commands.validations import validations
-
-                for path, value in validations(opened, results, opened.options.gx_results).items():
-                    keep_artifact(opened, path, value)
-        reporter.completed(results.success)
-    return results
 
 
 class CompiledFiles:
@@ -279,19 +253,14 @@ class CompiledFiles:
 
 
 def write_manifest(opened: Opened, compiled: Mapping[NodeId, Compiled]) -> Path:
-    """`manifest.json` of the project, with what was compiled."""
+    """`manifest.json` of the project, with what was compiled, and `semantic_manifest.json` where there is one."""
     from eltbuild.report.manifest import write_manifest as write
+    from eltbuild.report.semantic_manifest import write_semantic_manifest
 
     path = opened.target_folder / "manifest.json"
-    write(
-        path,
-        opened.own or opened.project,
-        compiled,
-        invocation=invocation_of(opened),
-        now=datetime.now(UTC),
-        mask=masking(opened),
-        mode=artifact_mode(opened.project.environment),
-    )
+    project, mask, mode = opened.own or opened.project, masking(opened), artifact_mode(opened.project.environment)
+    write(path, project, compiled, invocation=invocation_of(opened), now=datetime.now(UTC), mask=mask, mode=mode)
+    write_semantic_manifest(path.with_name("semantic_manifest.json"), project, mask=mask, mode=mode)
     if opened.kept_at is not None:
         # Where that cannot be kept, the manifest is written again.
         with suppress(OSError):

@@ -11,10 +11,11 @@ from typing import Any, Required, TypedDict, TypeGuard
 
 from eltbuild.commands.claiming import HIDDEN, books_of, home_of
 from eltbuild.commands.execution import Execution
+from eltbuild.commands.following import follow
 from eltbuild.commands.opening import Opened, folder_of, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.rendered import BUILDS_NOTHING, LAST_RUN, RESULTS, which
-from eltbuild.commands.reporting import EXIT, exit_code, follow
+from eltbuild.commands.reporting import EXIT, exit_code
 from eltbuild.commands.selecting import Chosen
 from eltbuild.commands.unfinished import Unfinished, of_results, of_run, resumable, taken_over
 from eltbuild.disk import read_whole

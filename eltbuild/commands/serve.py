@@ -6,21 +6,28 @@ page of a stranger that has its name lead to this machine gets nothing.
 
 from __future__ import annotations
 
+import os
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
 
 from eltbuild.commands.opening import Surroundings, folder_of, ground
 from eltbuild.commands.options import Options
+from eltbuild.commands.profile import FOLDER as PROFILES
+from eltbuild.commands.rendered import LAST_RUN, RESULTS, is_of_a_run
 from eltbuild.commands.reporting import EXIT
 from eltbuild.disk import read_whole
 from eltbuild.errors import Problem, UsageError
 
+if TYPE_CHECKING:
+    from eltbuild.report.docs_page import Artifacts
+
 HOST, PORT = "127.0.0.1", 8080
-ARTIFACTS = ("manifest.json", "catalog.json", "run_results.json", "sources.json")
+ARTIFACTS = ("manifest.json", "catalog.json", RESULTS, "sources.json")
 PAGES = {"/": "index.html", "/index.html": "index.html"}
+HTML = "text/html; charset=utf-8"
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 OWN_PAGE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
@@ -98,9 +105,13 @@ class Answering(BaseHTTPRequestHandler):
             return self._send(403, b"this server answers to localhost only\n", "text/plain", {}, body)
         path = urlsplit(self.path).path
         name = PAGES.get(path) or path.removeprefix("/")
+        kind = HTML if name.endswith(".html") else "application/json"
+        if path.startswith(f"/{PROFILES}/"):
+            made = made_profile(self.served, unquote(path.removeprefix(f"/{PROFILES}/")))
+            if made is not None:
+                return self._send(200, made, kind, OWN_PAGE, body)
         if name not in (*ARTIFACTS, *PAGES.values()):
             return self._send(404, b"there is no such file\n", "text/plain", {}, body)
-        kind = "text/html; charset=utf-8" if name.endswith(".html") else "application/json"
         try:
             return self._send(200, read_whole(self.served / name), kind, {}, body)
         except OSError:
@@ -119,17 +130,78 @@ class Answering(BaseHTTPRequestHandler):
 
 def made_page(folder: Path) -> str:
     """The page about the artifacts that lie there; what cannot be read counts as not being there."""
-    import msgspec
-
     from eltbuild.report.docs_page import page
 
-    found: dict[str, dict[str, Any]] = {}
-    for name in ARTIFACTS:
+    return page(artifacts_of(folder, profiles_of(folder)))
+
+
+def made_profile(folder: Path, name: str) -> bytes | None:
+    """A profile that lies there, as its page (`.html`) or as it is (`.json`); None where there is none of that name.
+
+    `name` is compared with the names that are there: no file is looked for by it.
+    """
+    from eltbuild.report.docs_page import about_tests
+    from eltbuild.report.docs_profile import profile_page
+
+    stem, _, kind = name.rpartition(".")
+    if kind not in ("html", "json") or f"{stem}.json" not in names_of_profiles(folder):
+        return None
+    path = folder / PROFILES / f"{stem}.json"
+    if kind == "json":
         try:
-            found[name] = msgspec.json.decode(read_whole(folder / name), type=dict[str, Any])
-        except (OSError, ValueError, RecursionError):
-            continue
-    return page(found.get("manifest.json", {}), found.get("catalog.json", {}), tuple(found))
+            return read_whole(path)
+        except OSError:
+            return None
+    profile = decoded(path)
+    if not profile:
+        return None
+    about = about_tests(artifacts_of(folder, {}), str(profile.get("unique_id")))
+    return profile_page(profile, "/", f"/{PROFILES}/{quote(stem)}.json", about).encode(errors="replace")
+
+
+def artifacts_of(folder: Path, profiles: dict[str, tuple[str, dict[str, Any]]]) -> Artifacts:
+    """What lies there, read."""
+    from eltbuild.report.docs_page import Artifacts
+
+    manifest, catalog, results, sources = (decoded(folder / name) for name in ARTIFACTS)
+    files = zip(ARTIFACTS, (manifest, catalog, results, sources), strict=True)
+    return Artifacts(
+        manifest=manifest,
+        catalog=catalog,
+        results=results if is_of_a_run(results) else decoded(folder / LAST_RUN),
+        sources=sources,
+        profiles=profiles,
+        files=tuple(name for name, found in files if found),
+    )
+
+
+def profiles_of(folder: Path) -> dict[str, tuple[str, dict[str, Any]]]:
+    """By id: where the page of each profile is, and the profile."""
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for name in names_of_profiles(folder):
+        profile = decoded(folder / PROFILES / name)
+        if profile:
+            address = f"/{PROFILES}/{quote(name.removesuffix('.json'))}.html"
+            found[str(profile.get("unique_id"))] = (address, profile)
+    return found
+
+
+def names_of_profiles(folder: Path) -> list[str]:
+    """The names of the files that lie in the folder of profiles."""
+    try:
+        return sorted(name for name in os.listdir(folder / PROFILES) if name.endswith(".json"))
+    except OSError:
+        return []
+
+
+def decoded(path: Path) -> dict[str, Any]:
+    """What stands in a file; empty where it cannot be read."""
+    import msgspec
+
+    try:
+        return msgspec.json.decode(read_whole(path), type=dict[str, Any])
+    except (OSError, ValueError, RecursionError):
+        return {}
 
 
 def _host(header: str) -> str:

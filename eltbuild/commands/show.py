@@ -77,6 +77,7 @@ def _show(opened: Opened, node: Node, connection: Connection) -> Compiled:
             sql = f"select * from {writer.relation(node.relation)}"
         else:
             sql = Compiler(opened.session).compile(node, Live(connection)).sql or ""
+        # One row more than is shown tells whether there are more.
         question = writer.limited(sql, limit + 1) if limit >= 0 else sql
         header = node.config.get("sql_header")
         answer = connection.execute(f"{header}\n{question}" if header else question)
@@ -91,4 +92,4 @@ def _show(opened: Opened, node: Node, connection: Connection) -> Compiled:
     style = options.output or "text"
     text = shown(found, style=style, width=terminal.width, colour=terminal.colour, unicode=terminal.unicode)  # type: ignore[arg-type]
     sys.stdout.write(masking(opened)(text) + "\n")
-    return Compiled(node=node.id, query=sql, sql=sql)
+    return Compiled(node=node.id, query=sql, sql=writer.limited(sql, limit) if limit >= 0 else sql)

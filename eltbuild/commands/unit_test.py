@@ -97,7 +97,7 @@ def all_recorded(opened: Opened, nodes: Sequence[Node], reporter: Reporter) -> t
 
 def recorded(opened: Opened, node: Node, connections: Connections, stop: Stop, reporter: Reporter) -> Written:
     """A unit test of one model, in its file. Raises `CompileError` where there can be none."""
-    bench = open_bench(opened.project.target, stop)
+    bench = open_bench(opened.project.target, stop, opened.adapter.dialect)
 
     def cancel() -> None:
         connections.cancel()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from eltbuild.commands.deferral import deferred
 from eltbuild.commands.execution import Execution
+from eltbuild.commands.following import follow
 from eltbuild.commands.opening import Surroundings, open_project
 from eltbuild.commands.options import Options
-from eltbuild.commands.reporting import exit_code, follow
+from eltbuild.commands.reporting import exit_code
 from eltbuild.commands.selecting import choose
 
 

@@ -26,8 +26,9 @@ from eltbuild.jinja.literal import expression
 from eltbuild.jinja.native import has_jinja
 from eltbuild.jinja.template import call, load, render
 from eltbuild.jinja.unknown import unanswered
-from eltbuild.project.expectation_types import EXPECTATIONS
+from eltbuild.project.expectation_types import EXPECTATIONS, OWN_CLASSES
 from eltbuild.project.resources import Macro, Node, NodeId
+from eltbuild.project.suite_parameters import valued
 from eltbuild.project.test_names import BUILT_IN
 from eltbuild.relation import Relation
 from eltbuild.sql.ctes import with_ctes
@@ -160,6 +161,8 @@ class Compiler:
             rendering.places = places or {}
         try:
             found = {key: plain(value) for key, value in test_arguments(rendering, node).items()}
+            if node.test.expectation:
+                found = {key: valued(value, node.place) for key, value in found.items()}
             written = str(node.test.kwargs.get("model"))
             whole = _NARROWED.sub(r"\1", written)
             narrowed = whole != written and node.config.get("where")
@@ -347,7 +350,12 @@ def _no_such_test(rendering: Rendering, name: str, error: TemplateError) -> Temp
     """A generic test that is applied in YAML and that nothing defines."""
     keys = {*rendering.session.macros.names(rendering.package), *BUILTINS}
     known = {key.removeprefix("test_") for key in keys if key.startswith("test_")} | EXPECTATIONS.keys()
-    return TemplateError(f"there is no generic test `{name}`", error.line, error.column, did_you_mean(name, known))
+    nodes = rendering.session.project.nodes.values()
+    known |= {node.test.name for node in nodes if node.test is not None and node.test.file}
+    hint = did_you_mean(name, known)
+    if name.startswith("expect_"):
+        hint = f"{hint} {OWN_CLASSES}".strip()
+    return TemplateError(f"there is no generic test `{name}`", error.line, error.column, hint)
 
 
 # Generic tests --------------------------------------------------------------------------------------------

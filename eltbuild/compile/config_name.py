@@ -49,7 +49,7 @@ class ConfigName:
         if self._rendering.settling:
             return ""
         value = self._values().get(HOOK_KEYS.get(name, name), default)
-        if validator is not None and value is not None:
+        if validator is not None and default is not None and value is not None:
             validator(value)
         return value
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from eltbuild.compile.compiler import Compiler, render_node
 from eltbuild.compile.introspect import BLANK, Introspector
-from eltbuild.compile.relations import external_location, source_relation
+from eltbuild.compile.relations import source_relation
 from eltbuild.compile.rendering import Rendering
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Problem
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.native import has_jinja
+from eltbuild.project.external import external_location
 from eltbuild.project.resources import Node, Source
 
 

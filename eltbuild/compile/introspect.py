@@ -52,7 +52,7 @@ class Live:
 
     def query(self, sql: str) -> Answer | None:
         """The answer of the warehouse."""
-        started = time.monotonic()
+        started = time.monotonic(), time.thread_time()
         try:
             return self.connection.execute(sql)
         finally:
@@ -60,17 +60,16 @@ class Live:
 
     def relation(self, relation: Relation) -> RelationInfo | None:
         """The catalogue's word."""
-        started = time.monotonic()
+        started = time.monotonic(), time.thread_time()
         try:
             return self.connection.relation(relation)
         finally:
             self._waited(started)
 
-    def _waited(self, started: float) -> None:
+    def _waited(self, started: tuple[float, float]) -> None:
         """The time that the warehouse took is not the template's."""
-        seconds = time.monotonic() - started
-        self.waited += seconds
-        pause(seconds)
+        self.waited += time.monotonic() - started[0]
+        pause(time.thread_time() - started[1])
 
 
 BLANK = Blank()

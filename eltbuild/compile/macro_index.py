@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from eltbuild.compile.building_blocks import BUILDING_BLOCKS, in_steps
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Macro
-from eltbuild.values import dataclass, field
+from eltbuild.values import dataclass, field, replace
 
+EXPLICIT = "require_explicit_package_overrides_for_builtin_materializations"
 PARENT_TYPES: Mapping[str, tuple[str, ...]] = {"redshift": ("postgres",), "databricks": ("spark",)}
 """Adapter types whose macros also serve another type, as dbt's adapters declare it."""
+MATERIALIZATIONS = frozenset({
+    "table", "view", "incremental", "materialized_view", "snapshot", "seed", "test", "unit", "clone", "function",
+})  # fmt: skip
+"""Built-in ones, for every adapter."""
+ADAPTERS_OWN: Mapping[str, frozenset[str]] = {
+    "duckdb": frozenset({"table", "incremental", "external", "table_function"}),
+}
+"""Those that dbt's adapter brings itself: they come before what a project has for all adapters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +30,10 @@ class MacroIndex:
     by_package: Mapping[str, Mapping[str, Macro]]
     prefixes: tuple[str, ...]
     search_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stepwise: Mapping[str, Macro] = field(default_factory=dict)
+    """Built-in materializations that are done step by step, since the project has replaced a step of them."""
+    explicit: bool = True
+    """Whether only the project itself may put a materialization in the place of a built-in one."""
 
     @classmethod
     def of(cls, project: Project) -> MacroIndex:
@@ -32,12 +46,21 @@ class MacroIndex:
             str(entry.get("macro_namespace")): tuple(map(str, entry.get("search_order") or ()))
             for entry in project.settings.dispatch
         }
-        return cls(
+        found = cls(
             project.settings.name,
             packages,
             (kind, *PARENT_TYPES.get(kind, ()), "default"),
             orders,
+            explicit=bool(project.settings.flags.get(EXPLICIT, True)),
         )
+        return replace(found, stepwise=dict(found._in_steps()))
+
+    def _in_steps(self) -> Iterator[tuple[str, Macro]]:
+        for name, blocks in BUILDING_BLOCKS.items():
+            replaced = (self.visible(block, self.root) or self.overridden(block) for block in sorted(blocks))
+            first = next((macro for macro in replaced if macro is not None), None)
+            if first is not None:
+                yield name, in_steps(name, first)
 
     def visible(self, name: str, package: str) -> Macro | None:
         """What an unqualified name means in a template of that package: its own macros, then the project's."""
@@ -84,14 +107,29 @@ class MacroIndex:
                     yield macros[f"{prefix}__{name}"]
 
     def materialization(self, name: str, package: str) -> Macro | None:
-        """The project's own materialization of that name for this adapter: the project's, else the package's."""
-        for candidate in (self.root, package, *self.by_package):
-            macros = self.by_package.get(candidate, {})
-            for prefix in self.prefixes:
-                found = macros.get(f"materialization_{name}_{prefix}")
-                if found is not None:
-                    return found
+        """The project's own materialization of that name; else a built-in one of which it has replaced a step."""
+        return self.of_files(name, package) or self.stepwise.get(name)
+
+    def of_files(self, name: str, package: str) -> Macro | None:
+        """The materialization of that name: one for this adapter before one for all, the project's before others'.
+
+        A built-in one takes part as dbt's does. A package's takes its place only where the project's flags say so.
+        """
+        for prefix in self.prefixes:
+            key = f"materialization_{name}_{prefix}"
+            own = self.by_package.get(self.root, {}).get(key)
+            if own is not None:
+                return own
+            found = (self.by_package.get(other, {}).get(key) for other in (package, *self.by_package))
+            theirs = next((macro for macro in found if macro is not None), None)
+            if theirs is not None:
+                return None if self.explicit and self._built_in(name) else theirs
+            if name in ADAPTERS_OWN.get(prefix, ()):
+                return None
         return None
+
+    def _built_in(self, name: str) -> bool:
+        return name in MATERIALIZATIONS or any(name in ADAPTERS_OWN.get(prefix, ()) for prefix in self.prefixes)
 
     def test_materialization(self) -> Macro | None:
         """What the project itself puts in the place of the built-in materialization of data tests."""

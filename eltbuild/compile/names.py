@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from eltbuild.compile.dbt.arguments import FLAGS, target_defaults
 from eltbuild.compile.dbt.relation import TemplateRelation
 from eltbuild.compile.dbt.runtime import RuntimeConfig
 from eltbuild.compile.relations import (
@@ -16,6 +17,7 @@ from eltbuild.compile.relations import (
     stand_in,
 )
 from eltbuild.compile.rendering import Rendering
+from eltbuild.errors import Problem
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.sandbox import own
 from eltbuild.project.names import target_fields
@@ -38,15 +40,14 @@ class RefName:
         rendering = self._rendering
         version = kwargs.pop("version", None)
         version = kwargs.pop("v", version)
-        if not 1 <= len(args) <= 2 or (
-            kwargs and not rendering.session.project.settings.flags.get("support_custom_ref_kwargs")
-        ):
+        if not 1 <= len(args) <= 2:
             raise TemplateError("ref() takes a name, or a package and a name, and `v=`")
+        if kwargs and rendering.settling:
+            self._warn_of(kwargs)
         name = str(args[-1])
         package = str(args[0]) if len(args) == 2 else None
         ref = Ref(name, package, None if version is None else str(version))
-        if ref not in rendering.refs:
-            rendering.refs.append(ref)
+        rendering.refs.append(ref)
         if rendering.settling:
             return guess(rendering, name)
         target = rendering.session.lookup.ref(name, package, ref.version, rendering.package)
@@ -57,6 +58,16 @@ class RefName:
             return stand_in(rendering, rendering.assumed, target.id, call_of("ref", args, ref.version))
         check_parent(rendering, target.id, f"ref('{name}')")
         return node_relation(rendering, target)
+
+    def _warn_of(self, names: Iterable[str]) -> None:
+        """Tell of arguments that `ref` does not know; a project whose own `ref` takes more may switch that off."""
+        rendering = self._rendering
+        if rendering.session.project.settings.flags.get("support_custom_ref_kwargs"):
+            return
+        said = ", ".join(f"`{name}`" for name in names)
+        hint = "ref() takes a name, or a package and a name, and `v=`"
+        place = rendering.node.place if rendering.node else None
+        rendering.problems.append(Problem(f"ref() knows no argument {said}: passed over", place, hint, "warning"))
 
 
 class SourceName:
@@ -71,8 +82,7 @@ class SourceName:
             raise TemplateError("source() takes the name of a source and of a table")
         name, table = str(args[0]), str(args[1])
         ref = SourceRef(name, table)
-        if ref not in rendering.sources:
-            rendering.sources.append(ref)
+        rendering.sources.append(ref)
         if rendering.settling:
             return guess(rendering, table)
         target = rendering.session.lookup.source(name, table)
@@ -127,28 +137,33 @@ class Execute:
 
 
 class Flags:
-    """`flags.FULL_REFRESH`, in upper or lower case; unknown ones are none."""
+    """`flags.FULL_REFRESH`, in upper or lower case; unknown ones are undefined."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return own(self._values.get(name.upper()))
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
     def __getitem__(self, name: str) -> Any:
-        return own(self._values.get(str(name).upper()))
+        key = str(name).upper()
+        return own(self._values[key] if key in self._values else FLAGS[key])
 
     def get(self, name: str, default: Any = None) -> Any:
         """A flag, or the default."""
-        return own(self._values.get(str(name).upper(), default))
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
 
 def target_dict(rendering: Rendering) -> dict[str, Any]:
     """`target`: the profile's output without what must stay secret; each rendering has its own."""
     target = rendering.session.project.target
-    return {**target_fields(target), "dbname": target.database}
+    return {**own(dict(target_defaults(target))), **target_fields(target), "dbname": target.database}
 
 
 def is_incremental(rendering: Rendering) -> bool:

@@ -9,6 +9,7 @@ from eltbuild.compile.dbt.relation import TemplateRelation
 from eltbuild.compile.rendering import Assumed, Rendering
 from eltbuild.compile.session import Session
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.project.external import external_location
 from eltbuild.project.resources import Node, NodeId, Source
 from eltbuild.relation import Relation
 from eltbuild.sql.quoting import Quoted, quoted_parts
@@ -158,40 +159,6 @@ def external_text(rendering: Rendering, source: Source) -> str | None:
     return reader(location, rendering.session.project.root, rendering.session.dialect) if location else None
 
 
-def external_location(source: Source) -> str:
-    """Where the files of a source lie, the names filled in; "" for one that is a table. Raises `TemplateError`."""
-    given = source.config.get("external_location") or source.meta.get("external_location")
-    if not given:
-        given = source.source_meta.get("external_location")
-    if not given:
-        return ""
-    names = {
-        "name": source.name, "identifier": source.identifier or source.name, "source_name": source.source_name,
-        "schema": source.relation.schema if source.relation else "",
-    }  # fmt: skip
-    formatter = source.config.get("formatter") or source.meta.get("formatter") or "newstyle"
-    return _format(str(given), names, str(formatter))
-
-
-def _format(text: str, names: Mapping[str, Any], formatter: str) -> str:
-    from string import Formatter, Template
-
-    try:
-        if formatter == "oldstyle":
-            return text % names
-        if formatter == "template":
-            return Template(text).substitute(names)
-        for _, field, _, _ in Formatter().parse(text):
-            if field is not None and field not in names:
-                raise KeyError(field)
-        return text.format(**names)
-    except (KeyError, ValueError, TypeError, IndexError) as error:
-        raise TemplateError(
-            f"external_location `{text}` cannot be filled in: {error}",
-            hint=f"it may use {', '.join('{' + n + '}' for n in names)}",
-        ) from None
-
-
 def this_relation(rendering: Rendering) -> TemplateRelation | None:
     """`this`: where the node's result stands."""
     node = rendering.node
@@ -207,14 +174,8 @@ def this_relation(rendering: Rendering) -> TemplateRelation | None:
         return guess(rendering, str(node.config.get("alias") or node.name))
     return TemplateRelation.of(
         node.named or node.relation, rendering.session.dialect, quoted=quoting(rendering),
-        type=_type_of(node),
+        type="function" if node.resource_type == "function" else None,
     )  # fmt: skip
-
-
-def _type_of(node: Node) -> str | None:
-    if node.resource_type == "function":
-        return "function"
-    return None if node.resource_type != "model" else ("view" if node.materialized == "view" else "table")
 
 
 def _own_stand_in(rendering: Rendering, assumed: Assumed, node: Node) -> TemplateRelation:

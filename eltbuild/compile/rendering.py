@@ -148,6 +148,10 @@ class BoundMacro:
             if outermost:
                 rendering.active.discard(self.macro.id)
 
+    def call_macro(self, *args: Any, **kwargs: Any) -> Any:
+        """The same, by the name that packages call when they wrap a materialization."""
+        return self(*args, **kwargs)
+
     def __str__(self) -> str:
         return f"<macro {self.macro.package}.{self.macro.name}>"
 
@@ -175,6 +179,10 @@ class BoundBuiltin:
         finally:
             if outermost:
                 rendering.depth = 0
+
+    def call_macro(self, *args: Any, **kwargs: Any) -> Any:
+        """The same, by the name that packages call when they wrap a materialization."""
+        return self(*args, **kwargs)
 
 
 def _arguments(message: str) -> str:

@@ -18,7 +18,7 @@ from eltbuild.compile.macro_index import MacroIndex
 from eltbuild.compile.macro_links import depends_on_path, used_by
 from eltbuild.compile.macro_links import linked as macros_linked
 from eltbuild.compile.schemas import Naming
-from eltbuild.compile.semantic_links import metrics_of, semantic_links
+from eltbuild.compile.semantic_links import metrics_of, semantic_links, semantic_problems
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Place, Problem, ProjectError
 from eltbuild.jinja.errors import TemplateError
@@ -140,6 +140,10 @@ class Reach:
             )
         return known
 
+    def replaced(self, name: str, package: str) -> bool:
+        """Whether a macro of the project's stands for a built-in one in that package."""
+        return self.macros.visible(name, package) is not None or self.macros.overridden(name) is not None
+
     def unclear(self, name: str, package: str) -> bool:
         """Whether a name as written in a template leads somewhere that must be rendered."""
         if name.startswith("adapter.dispatch:"):
@@ -210,7 +214,7 @@ def _node(session: Session, node: Node, reach: Reach, configs: Configs, found: _
 
 def _with_where(node: Node, reach: Reach) -> Node:
     """A generic test with the macro that narrows its model, as a rendering would have noted; others as they are."""
-    if node.test is None or _is_built_in(node):
+    if node.test is None or _is_built_in(node, reach):
         return node
     found = reach.macros.find("get_where_subquery", node.package)
     return replace(node, macros=(found.id if found is not None else "macro.dbt.get_where_subquery",))
@@ -232,18 +236,25 @@ def _clear(node: Node, reach: Reach) -> bool:
     if node.test is not None and (node.test.expectation or node.test.anomaly):
         return node.complete and _plain_arguments(node)
     if node.test is not None:
-        return _plain_arguments(node) if _is_built_in(node) else _follows_from_arguments(node, reach)
+        return _plain_arguments(node) if _is_built_in(node, reach) else _follows_from_arguments(node, reach)
     if not node.complete or (reach.vars_touch and "var(" in node.code):
         return False
-    if any(reach.unclear(name, node.package) for name in node.macro_names):
+    if any(_refuses(name) or reach.unclear(name, node.package) for name in node.macro_names):
         return False
     return not depends_on_path(node, reach.macros)
 
 
-def _is_built_in(node: Node) -> bool:
-    return node.test is not None and (
-        node.test.expectation or node.test.anomaly or (node.test.namespace is None and node.test.name in BUILT_IN)
-    )
+def _refuses(name: str) -> bool:
+    """Whether the call may be there to end the reading of the project: it is told with all other mistakes."""
+    return name.startswith("exceptions.raise_")
+
+
+def _is_built_in(node: Node, reach: Reach) -> bool:
+    """Whether the test is eltbuild's own, and no macro of the project's has taken its place."""
+    case = node.test
+    if case is None or case.expectation or case.anomaly:
+        return case is not None
+    return case.namespace is None and case.name in BUILT_IN and not reach.replaced(f"test_{case.name}", node.package)
 
 
 def _follows_from_arguments(node: Node, reach: Reach) -> bool:
@@ -258,7 +269,7 @@ def _macro_adds_nothing(node: Node, reach: Reach) -> bool:
 
     A call that does not fit the macro is rendered, so that it is told with all other mistakes.
     """
-    if node.test is None or _is_built_in(node):
+    if node.test is None or _is_built_in(node, reach):
         return False
     macro = reach.macros.find(node.macro_names[0], node.package) if node.macro_names else None
     if macro is None or reach.touches(macro):
@@ -363,6 +374,7 @@ def _linked(
         else item
         for item in found.disabled
     ]
+    found.problems.extend(semantic_problems(project.unmanaged))
     return replace(
         project,
         exposures={id: _with_parents(item, lookup, project, found) for id, item in project.exposures.items()},

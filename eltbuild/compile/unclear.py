@@ -49,12 +49,16 @@ def rendered(
             SECTIONS[node.resource_type], node.package, node.fqn, node.yaml_config, rendering.config,
         )  # fmt: skip
         config = resolved.config
-        node = replace(node, config=config)
+        # What only a macro says of the node is nowhere written in its own text.
+        unrendered = node.unrendered_config if "config(" in node.code else resolved.unrendered
+        node = replace(node, config=config, unrendered_config=unrendered)
         hooks = hook_texts(node)
     for text in hooks:
         _render_text(rendering, node, text)
-    refs = _joined(node.refs, rendering.refs) if node.complete or node.test else tuple(rendering.refs)
-    sources = _joined(node.source_refs, rendering.sources) if node.complete or node.test else tuple(rendering.sources)
+    # A rendering of the whole text meets every call, in order; one of hooks or of arguments does not.
+    whole = node.test is None and not clear and not (node.complete and rendering.lenient)
+    refs = tuple(rendering.refs) if whole else _joined(node.refs, rendering.refs)
+    sources = tuple(rendering.sources) if whole else _joined(node.source_refs, rendering.sources)
     places = {(r.package, r.name): r.place for r in node.refs}
     settled = replace(
         node,

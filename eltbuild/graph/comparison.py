@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
 
-from eltbuild.errors import Place, Problem, ProjectError
+from eltbuild.errors import Place, Problem
 from eltbuild.graph.contracts import broken_promises, removed_promise, same_contract
 from eltbuild.graph.state import Before, State
 from eltbuild.graph.written import filled, plain
 from eltbuild.project.project import Project
+from eltbuild.project.projection.others import source_as_written
 from eltbuild.project.resources import Exposure, Node, Resource, Source, UnitTest, Unmanaged
 
 Check = Callable[["Comparison", Any, Before], bool]
@@ -38,7 +39,7 @@ class Comparison:
     def changes(self, resource: Resource) -> frozenset[str] | None:
         """The aspects in which it differs: `body`, `configs`, `relation`, `fqn` ...; none of them: it is the same.
 
-        None: the resource is new. Raises `ProjectError` when an enforced contract of a versioned model is broken.
+        None: the resource is new. Broken contracts are noted in `problems`.
         """
         before = self.before(resource)
         if before is None:
@@ -121,7 +122,7 @@ class Comparison:
         return frozenset(resource.id for resource in self.project.disabled)
 
     def report_removed(self) -> None:
-        """Note the contracts of models that are no more. Raises `ProjectError` as `report` does."""
+        """Note the contracts of models that are no more, as `report` does."""
         for before in self.removed:
             broken = removed_promise(before, before.unique_id in self.disabled, self.now)
             if broken is not None:
@@ -129,9 +130,10 @@ class Comparison:
                 self._note(name, before.version, broken.text, Place(before.original_file_path), DEPRECATE)
 
     def report(self, node: Node, broken: list[str]) -> None:
-        """Note a broken contract. Raises `ProjectError` when the model has versions: a new one is the way out."""
+        """Note a broken contract: an error when the model has versions, for a new one is the way out."""
         hint = NEW_VERSION if node.version is not None else ADD_OR_VERSION
-        self._note(node.name, node.version, "; ".join(broken), node.patch_place or node.place, hint)
+        name = node.name if node.version is None else f"{node.name}.v{node.version}"
+        self._note(name, node.version, "; ".join(broken), node.patch_place or node.place, hint)
 
     def _note(self, name: str, version: Any, broken: str, place: Place | None, hint: str) -> None:
         problem = Problem(
@@ -141,10 +143,9 @@ class Comparison:
             severity="warning",
             name="UnversionedBreakingChange",
         )
-        if version is not None:
-            raise ProjectError(problem.as_error())
-        if problem not in self.problems:
-            self.problems.append(problem)
+        found = problem if version is None else problem.as_error()
+        if found not in self.problems:
+            self.problems.append(found)
 
 
 ADD_OR_VERSION = "readers of the earlier state rely on it: add to the model, or make a new version"
@@ -254,7 +255,7 @@ def _source_config_differs(comparison: Comparison, source: Source, before: Befor
     kept = ("freshness", "loaded_at_field", "loaded_at_query")
     now, then = (
         {key: value for key, value in (filled(config) or {}).items() if key not in kept}
-        for config in (source.unrendered_config, before.unrendered_config)
+        for config in (source_as_written(source), before.unrendered_config)
     )
     return bool(
         now != then

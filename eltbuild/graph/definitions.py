@@ -70,6 +70,22 @@ def parse_selectors(entries: Mapping[str, Any]) -> Mapping[str, Selector]:
     return selectors
 
 
+def unknown_keys(entries: Mapping[str, Any]) -> Iterator[Problem]:
+    """A warning for each key of a criterion that means nothing: dbt passes over it, and so does everything here."""
+    for name, entry in entries.items():
+        layer: list[Any] = [entry]
+        while layer:
+            found = layer.pop()
+            if isinstance(found, Mapping):
+                layer += found.values()
+                for key in found if "method" in found else ():
+                    if key not in _KEYS:
+                        text = f"selector `{name}`: a criterion has no key `{key}`, which means nothing"
+                        yield Problem(text, Place(FILE), did_you_mean(str(key), _KEYS), "warning")
+            elif isinstance(found, list | tuple):
+                layer += found
+
+
 def default_selector(entries: Mapping[str, Any], render: Callable[[Any], Any] = lambda value: value) -> str | None:
     """The name of the selector marked `default`, whose value may be a template that `render` fills in.
 
@@ -176,10 +192,6 @@ def _without(base: Selector, exclude: object, problems: list[str]) -> Selector:
 
 
 def _from_keys(definition: Mapping[str, Any], problems: list[str]) -> Selector | None:
-    for key in definition:
-        if key not in _KEYS:
-            hint = did_you_mean(str(key), _KEYS)
-            problems.append(f"a criterion has no key `{key}`" + (f" ({hint})" if hint else ""))
     if "value" not in definition:
         problems.append(f"the criterion of method `{definition['method']}` has no `value`")
         return None

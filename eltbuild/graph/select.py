@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import reduce
 
-from eltbuild.errors import Problem, UsageError, did_you_mean
+from eltbuild.errors import Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.graph.definitions import default_selector, parse_definition, parse_selectors
 from eltbuild.graph.graph import Graph
 from eltbuild.graph.index import Index, SelectionContext
@@ -58,7 +58,11 @@ def select(project: Project, graph: Graph, selector: Selector, context: Selectio
     """
     search = _Search(Index(project, graph, context or SelectionContext()))
     found = search.noted(selector)
-    return Selection(found.direct & search.index.ids, tuple(dict.fromkeys(search.unmatched)), search.index.problems)
+    problems = search.index.problems
+    broken = [problem for problem in problems if problem.severity == "error"]
+    if broken:
+        raise ProjectError(*broken)
+    return Selection(found.direct & search.index.ids, tuple(dict.fromkeys(search.unmatched)), problems)
 
 
 def warnings(project: Project, selection: Selection) -> tuple[Problem, ...]:

@@ -15,7 +15,7 @@ class Limits:
     """The bounds of one rendering."""
 
     seconds: float = 30.0
-    """Time, without what the warehouse takes."""
+    """Processor time, without what the warehouse takes."""
     steps: int = 10_000_000
     """Turns of loops, and calls."""
     size: int = 20_000_000

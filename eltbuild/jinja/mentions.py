@@ -47,6 +47,8 @@ class Mentions:
     env: tuple[str, ...] = ()
     complete: bool = True
     unrendered_config: Mapping[str, Any] = field(default_factory=dict)
+    plain: bool = False
+    """Whether nothing but `ref`, `source` and `config` of texts, `True`, `False`, lists and mappings stands there."""
 
 
 @dataclass(frozen=True, slots=True)

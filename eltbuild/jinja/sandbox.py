@@ -6,6 +6,7 @@ whatever object of ours reaches a template by a way that nobody thought of, its 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,9 @@ OPEN = frozenset({
 
 OPEN_BEGINNINGS = ("eltbuild.compile.dbt.", "pytz.", "dateutil.")
 OPEN_WHOLE = frozenset({"pytz"})
+
+READABLE: Mapping[str, tuple[str, ...]] = {"eltbuild.compile.rendering": ("call_macro",)}
+"""What a template may ask of types that are closed otherwise, by module: a macro is called, and may be called so."""
 
 CHANGING = frozenset({
     "append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update",
@@ -42,6 +46,8 @@ def is_open(kind: Any) -> bool:
 def may_read(obj: Any, attribute: str) -> bool:
     """Whether a template may ask for that attribute: of open types, and nothing that changes what is shared."""
     kind: Any = type(obj)
+    if attribute in READABLE.get(kind.__module__, ()):
+        return True
     if not is_open(kind) or (isinstance(obj, type) and not is_open(obj)):
         return False
     if isinstance(obj, Shared):

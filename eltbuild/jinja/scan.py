@@ -8,7 +8,7 @@ from typing import Any
 
 from eltbuild.jinja.literal import Piece, pieces
 from eltbuild.jinja.mentions import Mentions, RefCall, SourceCall
-from eltbuild.jinja.source_text import source_text
+from eltbuild.jinja.source_text import config_text, is_plain, literal_text
 
 LANGUAGE = frozenset(
     {
@@ -41,13 +41,14 @@ def scan(text: str) -> Mentions:
         return Mentions()
     simple = pieces(text)
     if simple is not None:
-        return _scan_pieces(simple)
+        return _scan_pieces(simple, text)
     return _scan_tree(text)
 
 
-def _scan_pieces(parts: tuple[str | Piece, ...]) -> Mentions:
+def _scan_pieces(parts: tuple[str | Piece, ...], text: str) -> Mentions:
     refs, sources, variables = [], [], []
     config: dict[str, Any] = {}
+    unrendered: dict[str, str] = {}
     complete = True
     for part in parts:
         if isinstance(part, str) or not part.call:
@@ -63,6 +64,7 @@ def _scan_pieces(parts: tuple[str | Piece, ...]) -> Mentions:
                 sources += [source] if source else []
             case "config":
                 complete &= _merge_config(config, part.args, part.kwargs)
+                unrendered = unrendered or {key: literal_text(value) for key, value in part.kwargs.items()}
             case "var":
                 if part.args:
                     variables.append(str(part.args[0]))
@@ -72,7 +74,8 @@ def _scan_pieces(parts: tuple[str | Piece, ...]) -> Mentions:
         config=config,
         vars=tuple(variables),
         complete=complete,
-        unrendered_config=config,
+        unrendered_config=unrendered,
+        plain=complete and bool(config) and is_plain(text),
     )
 
 
@@ -271,15 +274,9 @@ def _literal_call(node: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         return None
 
 
-def _unrendered(node: Any) -> dict[str, Any]:
-    """Config as written: constants as values, anything else as its text."""
-    out = {}
-    for keyword in node.kwargs:
-        try:
-            out[keyword.key] = keyword.value.as_const()
-        except Exception:
-            out[keyword.key] = source_text(keyword.value)
-    return out
+def _unrendered(node: Any) -> dict[str, str]:
+    """Config as written: strings as they are, anything else as its text."""
+    return {item.key: config_text(item.value) for item in node.kwargs}
 
 
 def _dotted(node: Any, nodes: Any) -> str | None:

@@ -193,7 +193,9 @@ def explain(error: Exception, path: str) -> Exception:
         return TemplateError("the template makes more than fits into the memory", line, path=inner)
     if isinstance(error, jinja2.UndefinedError | jinja2.TemplateError | RenderLimitError) or _plain(error):
         text = error.message if isinstance(error, jinja2.TemplateError) else _words(error)
-        return TemplateError(text or type(error).__name__, line, hint=getattr(error, "hint", ""), path=inner)
+        told = TemplateError(text or type(error).__name__, line, hint=getattr(error, "hint", ""), path=inner)
+        told.unknown = getattr(error, "of_member", False)
+        return told
     note_position(error, line, inner)
     return error
 

@@ -52,10 +52,15 @@ class Unknown(jinja2.Undefined):
         return told or super()._undefined_message
 
     def _member(self, name: Any) -> Any:
+        """What is not there either. The error says `of_member`: whoever only reads the project may go on without it."""
         closed = self._undefined_exception is not jinja2.UndefinedError
         if not closed and _READING.blank is not None and _READING.blank():
             return self
-        return self._fail_with_undefined_error()
+        try:
+            return self._fail_with_undefined_error()
+        except jinja2.UndefinedError as error:
+            error.of_member = True  # type: ignore[attr-defined]
+            raise
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -62,6 +62,8 @@ def check(nodes: Iterable[Node], writer: Writer, own_materialization: Own, own_m
         if node.resource_type in ("model", "seed", "snapshot"):
             cut = extras.too_long(node, node.relation, writer) if node.relation is not None else None
             found += (replace(cut, severity="warning"),) if cut is not None else ()
+            refused = extras.misplaced(node, able)
+            found += (_placed(replace(refused, severity="warning"), node),) if refused is not None else ()
             found += (*contract.warnings(node, writer), *extras.warnings(node, writer))
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -12,7 +12,7 @@ from eltbuild.plan.nouns import Facts
 from eltbuild.project.resources import ColumnSpec, Node
 from eltbuild.relation import Column, Index
 from eltbuild.sql import spelling
-from eltbuild.sql.types import same_type
+from eltbuild.sql.types import keeps_promise
 from eltbuild.sql.writer import Writer
 
 ALIASES: Mapping[str, Mapping[str, str]] = {
@@ -61,6 +61,7 @@ def checked(facts: Facts, writer: Writer) -> tuple[tuple[ColumnSpec, Column], ..
     rows += [
         (column.name, column.type, "", "missing in contract") for key, column in given.items() if key not in promised
     ]
+    rows += [(column.name, column.type, "", "comes more than once") for column in _again(facts.columns, writer)]
     wrong = sorted(row for row in rows if row is not None)
     if wrong:
         raise CompileError(
@@ -71,6 +72,16 @@ def checked(facts: Facts, writer: Writer) -> tuple[tuple[ColumnSpec, Column], ..
             )
         )
     return tuple((spec, given[key]) for key, spec in promised.items())
+
+
+def _again(columns: Sequence[Column], writer: Writer) -> Iterator[Column]:
+    """The columns of a query whose names have come before: nobody could say which of them is meant."""
+    seen: set[str] = set()
+    for column in columns:
+        name = column.name if writer.capabilities.exact_names else column.name.casefold()
+        if name in seen:
+            yield column
+        seen.add(name)
 
 
 ENDINGS: Mapping[str, str] = {
@@ -93,17 +104,38 @@ def definitions(facts: Facts, writer: Writer, suffix: str = "") -> tuple[str, ..
     node = facts.node
     own = _own_names(facts, writer) if suffix and writer.dialect in spelling.INDEX_NAMES else {}
     given = {slot: writer.fitted(name, suffix) if indexed else name for slot, (name, indexed, _) in own.items()}
-    lines = [_column_line(spec, column, node, writer, given) for spec, column in kept]
+    filled = filled_columns(node)
+    lines = [_column_line(spec, column, node, writer, given, filled) for spec, column in kept]
     for number, constraint in enumerate(node.constraints):
+        if _is_nothing(constraint):
+            continue
+        if not constraint.get("columns") and str(constraint.get("type")) in KEYS:
+            text = f"the constraint `{constraint.get('type')}` of the contract of `{node.name}` names no columns"
+            raise CompileError(Problem(text, node.patch_place or node.place, "say which: `columns: [id]`"))
         name = given.get(("", number), constraint.get("name"))
         lines.append(_model_constraint({**constraint, "name": name}, names, writer))
     return tuple(line for line in lines if line)
 
 
+KEYS = frozenset({"unique", "primary_key", "foreign_key"})
+
+
+def _is_nothing(constraint: Constraint) -> bool:
+    """Whether it is a check of nothing, which is left out, as dbt leaves it out."""
+    return str(constraint.get("type")) == "check" and not str(constraint.get("expression") or "").strip()
+
+
+def filled_columns(node: Node) -> frozenset[str]:
+    """The columns, their names folded, that must have values by a `not_null` of the column or of the model."""
+    own = [spec.name for spec in node.columns.values() for one in spec.constraints if one.get("type") == "not_null"]
+    told = [name for one in node.constraints if one.get("type") == "not_null" for name in one.get("columns") or ()]
+    return frozenset(bare(name).casefold() for name in (*own, *told))
+
+
 def asked(node: Node, writer: Writer) -> Counter[str]:
     """How many constraints of each kind the contract gives the table, none where it is not enforced."""
     given = [*node.constraints, *(one for spec in node.columns.values() for one in spec.constraints)]
-    kinds = [str(one.get("type")) for one in given] if is_enforced(node) else []
+    kinds = [str(one.get("type")) for one in given if not _is_nothing(one)] if is_enforced(node) else []
     return Counter(kind for kind in kinds if kind in ENDINGS and is_made(kind, writer))
 
 
@@ -209,6 +241,8 @@ def _unenforced(constraint: Constraint, node: Node, writer: Writer) -> str:
 def _lost(constraint: Constraint, node: Node, writer: Writer) -> str:
     """Why a constraint is neither enforced by the engine nor checked."""
     kind = str(constraint.get("type"))
+    if _is_nothing(constraint):
+        return f"a `check` of `{node.name}` has no effect: it has no `expression`"
     made = node.materialized in ("table", "incremental") and is_made(kind, writer)
     if made or not constraint.get("warn_unsupported", True):
         return ""
@@ -216,6 +250,8 @@ def _lost(constraint: Constraint, node: Node, writer: Writer) -> str:
         return f"a `custom` constraint of `{node.name}` has no effect: a {node.materialized} has none"
     if kind == "foreign_key" and not (constraint.get("to_columns") or "(" in str(constraint.get("expression") or "")):
         return f"a `foreign_key` of `{node.name}` has no effect: it does not name the columns that it points to"
+    if kind in ("not_null", *KEYS) and constraint in node.constraints and not constraint.get("columns"):
+        return f"a `{kind}` of `{node.name}` has no effect: it names no columns"
     return ""
 
 
@@ -225,7 +261,7 @@ def _difference(
     promised = declared_type(spec, node, writer)
     if column is None:
         return (spec.name, "", promised, "missing in definition")
-    if not same_type(column.type, promised, writer.dialect):
+    if not keeps_promise(column.type, promised, writer.dialect):
         return (spec.name, column.type, promised, "data type mismatch")
     return None
 
@@ -249,10 +285,15 @@ def is_made(kind: str, writer: Writer) -> bool:
     )
 
 
-def _column_line(spec: ColumnSpec, column: Column, node: Node, writer: Writer, names: Mapping[Slot, str]) -> str:
+def _column_line(
+    spec: ColumnSpec, column: Column, node: Node, writer: Writer, names: Mapping[Slot, str], filled: frozenset[str]
+) -> str:
     words = [writer.quote(column.name), declared_type(spec, node, writer)]
+    by_model = not any(one.get("type") == "not_null" for one in spec.constraints)
+    if by_model and bare(spec.name).casefold() in filled and is_made("not_null", writer):
+        words.append("not null" + _not_enforced("not_null", writer))
     for number, constraint in enumerate(spec.constraints):
-        if is_made(str(constraint.get("type")), writer):
+        if is_made(str(constraint.get("type")), writer) and not _is_nothing(constraint):
             name = names.get((column.name, number))
             words.append(f"constraint {writer.quote(name)}" if name else "")
             words.append(_column_constraint(constraint, writer))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from eltbuild.errors import Problem
+from eltbuild.adapter import Capabilities
+from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.nouns import Facts, Operation, Statement
 from eltbuild.project.resources import ColumnSpec, Node
 from eltbuild.relation import Column, Grant, Relation, RelationInfo
@@ -58,7 +59,7 @@ def comments(
 ) -> tuple[Operation, ...]:
     """The descriptions, as comments of the relation and its columns; what `existing` says already is not said again.
 
-    A described column that the relation does not have is passed over, where `columns` tell which it has.
+    A described column that the relation does not have is passed over, where `columns` tell which it has: to the letter.
     """
     if not writer.capabilities.comments:
         return ()
@@ -75,9 +76,9 @@ def _column_texts(node: Node, existing: RelationInfo | None, columns: Sequence[C
     texts: dict[str, str] = {}
     for spec in node.columns.values():
         bare = spec.name.strip('"`')
-        name = _meant(spec, columns) if columns else bare
-        if name is not None and spec.description != said.get(bare.casefold(), ""):
-            texts[name] = spec.description
+        there = not columns or any(column.name == bare for column in columns)
+        if there and spec.description != said.get(bare.casefold(), ""):
+            texts[bare] = spec.description
     return texts
 
 
@@ -145,6 +146,8 @@ def warnings(node: Node, writer: Writer) -> tuple[Problem, ...]:
     """What to tell of configs that this engine cannot follow."""
     able = writer.capabilities
     asked = {"grants": able.grants, "indexes": able.indexes, "persist_docs": able.comments}
+    if node.materialized in LAID_OUT and not _overwrites(node) and misplaced(node, able) is None:
+        asked |= dict.fromkeys(sorted(able.layouts), False)
     return tuple(
         Problem(
             f"`{name}` of `{node.name}` has no effect: this engine has none",
@@ -155,6 +158,36 @@ def warnings(node: Node, writer: Writer) -> tuple[Problem, ...]:
         for name, possible in asked.items()
         if node.config.get(name) and not possible
     )
+
+
+LAID_OUT = frozenset({"table", "incremental"})
+"""Materializations of which the columns can be asked by which their rows lie together."""
+
+
+def misplaced(node: Node, able: Capabilities) -> Problem | None:
+    """Why a config that names columns, by which its rows lie together, is no such thing. None where it is."""
+    if node.resource_type != "model" or node.materialized not in LAID_OUT or _overwrites(node):
+        return None
+    for key in sorted(able.layouts & node.config.keys()):
+        value = node.config[key]
+        names = value if isinstance(value, list | tuple) else [value]
+        if value is not None and not (names and all(isinstance(name, str) for name in names)):
+            hint = "a mapping is what another engine takes: give it for that one only"
+            text = f"`{key}` of `{node.name}` must be a column, or a list of columns"
+            return Problem(text, node.place, hint if isinstance(value, Mapping) else "")
+    return None
+
+
+def check_placed(node: Node, able: Capabilities) -> None:
+    """Raise `CompileError` for what `misplaced` finds."""
+    refused = misplaced(node, able)
+    if refused is not None:
+        raise CompileError(refused)
+
+
+def _overwrites(node: Node) -> bool:
+    """Whether the partitions are those that an increment replaces."""
+    return node.config.get("incremental_strategy") == "insert_overwrite"
 
 
 def too_long(node: Node, relation: Relation, writer: Writer) -> Problem | None:

@@ -125,10 +125,8 @@ def ignored(facts: Facts, writer: Writer) -> tuple[str, ...]:
     nullable = {
         column.name.casefold() for column in (facts.existing.columns if facts.existing else ()) if column.nullable
     }
-    for spec in node.columns.values() if contract.is_enforced(node) else ():
-        bare = spec.name.strip('"`')
-        if bare.casefold() in nullable and any(one.get("type") == "not_null" for one in spec.constraints):
-            found.append(f"the constraint `not_null` of its column `{bare}`")
+    filled = contract.filled_columns(node) if contract.is_enforced(node) else frozenset()
+    found += [f"the constraint `not_null` of its column `{name}`" for name in sorted(filled & nullable)]
     unlogged = bool(node.config.get("unlogged"))
     if writer.capabilities.belongings and writer.dialect in spelling.INDEX_NAMES and unlogged != hangs.unlogged:
         found.append(f"`unlogged: {str(unlogged).lower()}`")

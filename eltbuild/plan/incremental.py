@@ -9,7 +9,7 @@ from __future__ import annotations
 from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError, Problem, did_you_mean
 from eltbuild.plan import promises
-from eltbuild.plan.extras import extras
+from eltbuild.plan.extras import check_placed, extras
 from eltbuild.plan.increment import Increment, working
 from eltbuild.plan.keys import keys_of, listed
 from eltbuild.plan.nouns import Audit, Facts, Operation
@@ -32,6 +32,7 @@ def incremental(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
         if writer.capabilities.strategy_from_start:
             strategy_name(facts, writer)
         return table(facts, writer)
+    check_placed(facts.node, writer.capabilities)
     return (*increased(facts, writer), *extras(facts, writer, fresh=False, columns=facts.columns))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -84,6 +84,20 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Questions that should have no answers: all are asked, and whatever they answer refuses the node, told together.
+
+    It raises `CompileError` with what `problem` makes of the answers, in the order of the questions; `doubt` is told
+    before the engine's words where one cannot be answered, and none before it had an answer.
+    """
+
+    questions: tuple[str, ...]
+    problem: Callable[[Sequence[Answer]], Problem]
+    label: str = "check"
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Seize:
     """Locks on all that a swap touches; then what hangs there must be as it was found, for it is made again so.
 
@@ -119,7 +133,7 @@ class Audit:
     label: str = "audit"
 
 
-Operation: TypeAlias = "Statement | Load | Call | Check | Seize | Audit"
+Operation: TypeAlias = "Statement | Load | Call | Check | Inquiry | Seize | Audit"
 
 
 @dataclass(frozen=True, slots=True)

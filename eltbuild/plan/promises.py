@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from eltbuild.adapter import Answer
 from eltbuild.errors import Problem
 from eltbuild.plan import contract
 from eltbuild.plan.contract import bare
-from eltbuild.plan.nouns import Check, Facts, Operation
+from eltbuild.plan.nouns import Facts, Inquiry, Operation
 from eltbuild.plan.repeated import shown
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation
@@ -98,20 +99,20 @@ def of_query(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
     if not is_promising(facts.node):
         return ()
     header = str(facts.node.config.get("sql_header") or "")
-    return checks(facts, writer, _promises(facts, writer), f"{writer.lines(facts.query)} as {ROWS}", header)
+    return inquiry(facts, writer, _promises(facts, writer), f"{writer.lines(facts.query)} as {ROWS}", header)
 
 
 def of_place(facts: Facts, writer: Writer, place: Relation) -> tuple[Operation, ...]:
     """The same of rows that lie at a place already. Raises `CompileError` where the columns break the contract."""
     if not is_promising(facts.node):
         return ()
-    return checks(facts, writer, _promises(facts, writer), f"{writer.relation(place)} as {ROWS}")
+    return inquiry(facts, writer, _promises(facts, writer), f"{writer.relation(place)} as {ROWS}")
 
 
 def of_new_table(facts: Facts, writer: Writer, place: Relation) -> tuple[Operation, ...]:
     """What to ask of a table that was made by its contract, and filled, at that place."""
     asked = [promise for promise in _promises(facts, writer) if not is_built(promise.kind, writer)]
-    return checks(facts, writer, asked, f"{writer.relation(place)} as {ROWS}")
+    return inquiry(facts, writer, asked, f"{writer.relation(place)} as {ROWS}")
 
 
 def of_standing_table(facts: Facts, writer: Writer, place: Relation | None = None) -> tuple[Operation, ...]:
@@ -122,7 +123,7 @@ def of_standing_table(facts: Facts, writer: Writer, place: Relation | None = Non
     if not is_promising(facts.node):
         return ()
     asked = _lacking(facts, _promises(facts, writer))
-    return checks(facts, writer, asked, f"{writer.relation(place or facts.relation)} as {ROWS}")
+    return inquiry(facts, writer, asked, f"{writer.relation(place or facts.relation)} as {ROWS}")
 
 
 def is_promising(node: Node) -> bool:
@@ -168,28 +169,39 @@ def _lacking(facts: Facts, promises: Sequence[Promise]) -> list[Promise]:
 # The questions
 
 
-def checks(facts: Facts, writer: Writer, promises: Sequence[Promise], rows: str, header: str = "") -> tuple[Check, ...]:
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A constraint that is broken: how often, and by which rows, for example."""
+
+    promise: Promise
+    number: int
+    noun: str
+    examples: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query for what breaks constraints, and what its answer, of one row at least, means."""
+
+    sql: str
+    findings: Callable[[Answer], Iterator[Finding]]
+
+
+def inquiry(
+    facts: Facts, writer: Writer, promises: Sequence[Promise], rows: str, header: str = ""
+) -> tuple[Inquiry, ...]:
     """The questions: one for all that a row can break by itself, one for each key. `rows`: from where, with a name."""
-    told = _columns(facts)
-    asked = [
-        *_of_rows(facts, promises, rows, told, writer),
-        *(_unique(facts, one, rows, writer) for one in promises if one.kind in ("unique", "primary_key")),
-        *(_pointing(facts, one, rows, writer) for one in promises if one.kind == "foreign_key"),
-    ]
-    return tuple(_headed(one, header) for one in asked)
+    questions = (
+        *_of_rows(promises, rows, tuple(column.name for column in facts.columns), writer),
+        *(_unique(one, rows, writer) for one in promises if one.kind in ("unique", "primary_key")),
+        *(_pointing(one, rows, writer) for one in promises if one.kind == "foreign_key"),
+    )
+    texts = tuple(f"{header}\n{one.sql}" if header else one.sql for one in questions)
+    doubt = f"a constraint of the contract of `{facts.node.name}` cannot be checked"
+    return (Inquiry(texts, partial(_problem, facts, questions), "contract", doubt),) if questions else ()
 
 
-def _headed(check: Check, header: str) -> Check:
-    return Check(f"{header}\n{check.sql}", check.problem, check.label, check.doubt) if header else check
-
-
-def _columns(facts: Facts) -> tuple[str, ...]:
-    return tuple(column.name for column in facts.columns)
-
-
-def _of_rows(
-    facts: Facts, promises: Sequence[Promise], rows: str, told: Sequence[str], writer: Writer
-) -> Iterator[Check]:
+def _of_rows(promises: Sequence[Promise], rows: str, told: Sequence[str], writer: Writer) -> Iterator[Question]:
     """One scan for everything that a row can break by itself: how many do, and the first of them."""
     broken = [(one, condition) for one in promises if (condition := _condition(one, writer))]
     if not broken:
@@ -214,7 +226,7 @@ def _of_rows(
                 examples = [dict(zip(told, row[2 * width :], strict=False)) for row in answer.rows if row[width + at]]
                 yield Finding(promise, number, "row", tuple(examples[:EXAMPLES]))
 
-    yield Check(sql, _problem(facts, findings), "contract", _doubt(facts))
+    yield Question(sql, findings)
 
 
 def _condition(promise: Promise, writer: Writer) -> str:
@@ -227,7 +239,7 @@ def _condition(promise: Promise, writer: Writer) -> str:
     return ""
 
 
-def _unique(facts: Facts, promise: Promise, rows: str, writer: Writer) -> Check:
+def _unique(promise: Promise, rows: str, writer: Writer) -> Question:
     names = writer.names(promise.columns)
     known = " and ".join(f"{writer.quote(name)} is not null" for name in promise.columns)
     sql = (
@@ -242,10 +254,10 @@ def _unique(facts: Facts, promise: Promise, rows: str, writer: Writer) -> Check:
         )
         yield Finding(promise, int(answer.rows[0][width + 1]), "repeated key", examples)
 
-    return Check(sql, _problem(facts, findings), "contract", _doubt(facts))
+    return Question(sql, findings)
 
 
-def _pointing(facts: Facts, promise: Promise, rows: str, writer: Writer) -> Check:
+def _pointing(promise: Promise, rows: str, writer: Writer) -> Question:
     own = [f"{ROWS}.{writer.quote(name)}" for name in promise.columns]
     met = " and ".join(
         f"{KEY}.{writer.quote(name)} = {mine}" for name, mine in zip(promise.to_columns, own, strict=True)
@@ -261,32 +273,21 @@ def _pointing(facts: Facts, promise: Promise, rows: str, writer: Writer) -> Chec
         examples = tuple(dict(zip(promise.columns, row[:width], strict=True)) for row in answer.rows)
         yield Finding(promise, int(answer.rows[0][width]), "row", examples)
 
-    return Check(sql, _problem(facts, findings), "contract", _doubt(facts))
+    return Question(sql, findings)
 
 
 # What to say
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A constraint that is broken: how often, and by which rows, for example."""
-
-    promise: Promise
-    number: int
-    noun: str
-    examples: tuple[Mapping[str, Any], ...]
-
-
-def _problem(facts: Facts, findings: Callable[[Answer], Iterator[Finding]]) -> Callable[[Answer], Problem]:
+def _problem(facts: Facts, questions: Sequence[Question], answers: Sequence[Answer]) -> Problem:
+    """All that is broken; the last of the questions may have no answers."""
     node = facts.node
-
-    def problem(answer: Answer) -> Problem:
-        lines = [line for finding in findings(answer) for line in _lines(finding, facts.examples)]
-        text = "\n".join([f"the rows of `{node.name}` break its contract", "", *lines])
-        hint = "nothing of them was published: mend the query, or what the contract says"
-        return Problem(text, node.patch_place or node.place, hint, name="ContractBroken")
-
-    return problem
+    asked = ((question, answer) for question, answer in zip(questions, answers, strict=False) if answer.rows)
+    found = [finding for question, answer in asked for finding in question.findings(answer)]
+    lines = [line for finding in found for line in _lines(finding, facts.examples)]
+    text = "\n".join([f"the rows of `{node.name}` break its contract", "", *lines])
+    hint = "nothing of them was published: mend the query, or what the contract says"
+    return Problem(text, node.patch_place or node.place, hint, name="ContractBroken")
 
 
 def _lines(finding: Finding, examples: bool) -> Iterator[str]:
@@ -301,7 +302,3 @@ def _lines(finding: Finding, examples: bool) -> Iterator[str]:
         yield f"        {', '.join(told)}{', ...' if len(cells) > CELLS else ''}"
     if len(finding.examples) < finding.number:
         yield f"        and {finding.number - len(finding.examples):,} more"
-
-
-def _doubt(facts: Facts) -> str:
-    return f"a constraint of the contract of `{facts.node.name}` cannot be checked"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from eltbuild.errors import CompileError, Problem
 from eltbuild.plan import contract, promises
-from eltbuild.plan.extras import extras
+from eltbuild.plan.extras import check_placed, extras
 from eltbuild.plan.materialized_views import refreshed
 from eltbuild.plan.nouns import Facts, Load, Operation, Statement
 from eltbuild.plan.publish import WORKING, Make, Making, publish
@@ -36,7 +36,11 @@ def _has_same_columns(facts: Facts) -> bool:
 
 
 def table(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
-    """A table of the query, or of the rows where there are some."""
+    """A table of the query, or of the rows where there are some.
+
+    Raises `CompileError` for configs that do not say what they must.
+    """
+    check_placed(facts.node, writer.capabilities)
     if facts.rows is not None:
         return rows_table(facts, writer, columns_of(facts.rows, writer))
     return publish(facts, writer, of_query(facts, writer))

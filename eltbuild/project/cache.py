@@ -16,7 +16,7 @@ from eltbuild.disk import private_folder, read_whole, sweep, write_whole
 from eltbuild.errors import Place, Problem
 from eltbuild.project.seal import NotSealed, sealed, unsealed
 
-RECIPE = 2
+RECIPE = 3
 """To be raised when a kept function changes what it gives for the same text."""
 PROBLEM = "CacheProblem"
 """The name of what is told about caches: it is never an error."""

@@ -14,6 +14,7 @@ COLUMN_KEYS = frozenset(
     {"name", "description", "data_type", "quote", "constraints", "data_tests", "tests", "tags", "meta", "config"}
     | {"policy_tags", "granularity", "dimension", "entity", "include", "exclude", "databricks_tags", "column_mask"}
 )
+_UNDERSTOOD = COLUMN_KEYS - {"policy_tags", "databricks_tags", "column_mask"}
 CONSTRAINT_TYPES = ("not_null", "unique", "primary_key", "foreign_key", "check", "custom")
 _CONFIG_KEYS = frozenset(CONFIG_KEYS)
 _SHAPE_HINT = "the arguments of a test stand below its name, indented by two more spaces"
@@ -63,6 +64,9 @@ def _column(fields: Fields, item: Mapping[Any, Any], what: str) -> ColumnEntry |
         tags=_unique((*fields.texts(item, "tags", this), *_as_texts(config.get("tags")))),
         granularity=fields.text(item, "granularity", this),
         semantics={key: fields.plain(item[key]) for key in ("dimension", "entity") if item.get(key) is not None},
+        more={str(key): fields.plain(item[key]) for key in item.keys() - _UNDERSTOOD}
+        if item.keys() - _UNDERSTOOD
+        else {},
     )
     tested = f'"{name}"' if quote else name
     return ColumnEntry(spec, read_tests(fields, item, this, tested), getattr(item, "line", 0))

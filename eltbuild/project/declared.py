@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from eltbuild.errors import Place
 from eltbuild.project.calls import read_call
-from eltbuild.project.descriptions import described, described_column
+from eltbuild.project.descriptions import described, described_column, doc_blocks
 from eltbuild.project.entries import ExposureEntry, GroupEntry, OtherEntry, SourceEntry, TableEntry, TestEntry
 from eltbuild.project.files import folders_of
 from eltbuild.project.loading import Loading, Package
@@ -84,6 +84,7 @@ def _source(
         identifier=identifier,
         loader=table.loader or entry.loader or "",
         description=described(loading, table.description, package, place),
+        doc_blocks=doc_blocks(loading, table.description, package),
         source_description=source_description,
         columns={
             column.spec.name: described_column(loading, column.spec, package, Place(file.path, column.line))

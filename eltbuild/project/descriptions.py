@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eltbuild.errors import CompileError, EltbuildError, Place, Problem, did_you_mean
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.native import has_jinja
 from eltbuild.project.loading import Loading, Package
-from eltbuild.project.resources import ColumnSpec
+from eltbuild.project.resources import ColumnSpec, Doc
 from eltbuild.values import replace
 
 _QUOTED = r"""\s*(?:'([^'\\{}]+)'|"([^"\\{}]+)")\s*"""
@@ -31,9 +31,7 @@ def described(loading: Loading, text: str, package: Package, place: Place | None
     out = [parts[0]]
     plain = not has_jinja(parts[0])
     for index in range(1, len(parts), 5):
-        first = parts[index] or parts[index + 1]
-        second = parts[index + 2] or parts[index + 3]
-        names = (first, second) if second else (first,)
+        names = _names(parts[index : index + 4])
         try:
             out.append(_doc(loading, package, names))
         except CompileError as error:
@@ -44,6 +42,20 @@ def described(loading: Loading, text: str, package: Package, place: Place | None
         loading.problems.extend(replace(problem, place=place) for problem in problems)
         return "".join(out)
     return _rendered(loading, text, package, place)
+
+
+def doc_blocks(loading: Loading, text: str, package: Package) -> tuple[str, ...]:
+    """The ids of the docs blocks that a description asks for plainly, in order, as often as it does."""
+    if "{" not in text:
+        return ()
+    found = (_found(loading, package, _names(parts)) for parts in _DOC.findall(text))
+    return tuple(doc.id for doc in found if doc is not None)
+
+
+def _names(parts: Sequence[str | None]) -> tuple[str, ...]:
+    """The arguments of a plain `doc(...)`, from what stood within either quote."""
+    first, second = parts[0] or parts[1] or "", parts[2] or parts[3]
+    return (first, second) if second else (first,)
 
 
 def _rendered(loading: Loading, text: str, package: Package, place: Place | None) -> str:
@@ -63,19 +75,24 @@ def _doc(loading: Loading, package: Package, names: tuple[Any, ...]) -> str:
     """What `doc('name')` or `doc('package', 'name')` gives. Raises `CompileError`."""
     if len(names) not in (1, 2) or not all(isinstance(name, str) for name in names):
         raise CompileError("`doc` takes the name of a docs block, or a package and a name")
+    doc = _found(loading, package, names)
+    if doc is not None:
+        return doc.text
     name = names[-1]
-    places = [names[0]] if len(names) == 2 else [loading.settings.name, package.name, *loading.packages]
-    for where in places:
-        doc = loading.docs.get(f"doc.{where}.{name}")
-        if doc is not None:
-            return doc.text
     hint = did_you_mean(name, {doc.name for doc in loading.docs.values()})
     whole = ".".join(names)
     raise CompileError(Problem(f"the description refers to docs block `{whole}`, which does not exist", hint=hint))
+
+
+def _found(loading: Loading, package: Package, names: tuple[str, ...]) -> Doc | None:
+    places = [names[0]] if len(names) == 2 else [loading.settings.name, package.name, *loading.packages]
+    found = (loading.docs.get(f"doc.{where}.{names[-1]}") for where in places)
+    return next((doc for doc in found if doc is not None), None)
 
 
 def described_column(loading: Loading, spec: ColumnSpec, package: Package, place: Place | None) -> ColumnSpec:
     """A column with its description rendered."""
     if "{" not in spec.description:
         return spec
-    return replace(spec, description=described(loading, spec.description, package, place))
+    blocks = doc_blocks(loading, spec.description, package)
+    return replace(spec, description=described(loading, spec.description, package, place), doc_blocks=blocks)

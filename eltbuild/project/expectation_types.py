@@ -10,8 +10,8 @@ from typing import Literal
 
 from eltbuild.values import dataclass
 
-Domain = Literal["column", "pair", "columns", "table"]
-"""What an expectation is about: one column, two, several, or the table as a whole."""
+Domain = Literal["column", "pair", "columns", "table", "any"]
+"""What an expectation is about: one column, two, several, the table as a whole; or what only its class knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class ExpectationType:
     """Whether it judges each row, so that there are unexpected rows and `mostly`."""
     either: tuple[str, ...] = ()
     """Of these arguments one at least must have a value."""
+    open: bool = False
+    """Whether it may have other arguments, too."""
 
 
 KINDS: Mapping[str, str] = {
@@ -46,7 +48,8 @@ KINDS: Mapping[str, str] = {
     "share": "a number from 0 to 1",
     "positive": "a number that is not negative",
     "list": "a list",
-    "pairs": "a list of pairs",
+    "values": "a list that is not empty",
+    "pairs": "a list of pairs that is not empty",
     "mapping": "a mapping",
     "quantiles": "a mapping with `quantiles` and as many `value_ranges`",
     "any": "a value",
@@ -65,6 +68,7 @@ _KEYS: Mapping[Domain, tuple[str, ...]] = {
     "pair": ("column_A:text!", "column_B:text!"),
     "columns": ("column_list:texts!",),
     "table": (),
+    "any": (),
 }
 _BOUNDS = ("min_value:bound", "max_value:bound", "strict_min:truth", "strict_max:truth")
 _SHARES = ("min_value:number", "max_value:number", "strict_min:truth", "strict_max:truth")
@@ -98,7 +102,7 @@ def _table(*given: str) -> ExpectationType:
 
 
 EXPECTATIONS: Mapping[str, ExpectationType] = {
-    "expect_column_distinct_values_to_be_in_set": _aggregate("value_set:list!"),
+    "expect_column_distinct_values_to_be_in_set": _aggregate("value_set:values!"),
     "expect_column_distinct_values_to_contain_set": _aggregate("value_set:list!"),
     "expect_column_distinct_values_to_equal_set": _aggregate("value_set:list!"),
     "expect_column_kl_divergence_to_be_less_than": _aggregate(
@@ -168,3 +172,12 @@ EXPECTATIONS: Mapping[str, ExpectationType] = {
     "unexpected_rows_expectation": _table("unexpected_rows_query:text!"),
 }  # fmt: skip
 """Every type of expectation by the name that Great Expectations gives it in suites."""
+OWN_CLASSES = "One that is a Python class of your own lies in the folder `expectations`."
+"""The hint where nothing is like a name."""
+OWN = ExpectationType("any", {}, by_row=False, open=True)
+"""What is known of an expectation that is a class of the user's."""
+
+
+def type_of(name: str) -> ExpectationType:
+    """What is known of an expectation of that name."""
+    return EXPECTATIONS.get(name, OWN)

@@ -12,7 +12,9 @@ from typing import Any
 from eltbuild.errors import Place, Problem, did_you_mean
 from eltbuild.jinja.native import has_jinja
 from eltbuild.project.entries import TestEntry
-from eltbuild.project.expectation_types import EXPECTATIONS, KINDS, Argument, ExpectationType
+from eltbuild.project.expectation_types import EXPECTATIONS, KINDS, Argument, ExpectationType, type_of
+from eltbuild.project.resources import TestCase
+from eltbuild.project.suite_parameters import holds_parameter
 from eltbuild.values import replace
 
 SEVERITIES: Mapping[str, str] = {"critical": "error", "warning": "warn", "info": "warn"}
@@ -24,14 +26,19 @@ def is_expectation(name: str) -> bool:
     return name in EXPECTATIONS
 
 
-def has_rows(name: str) -> bool:
-    """Whether such an expectation has rows that are not as expected, and is not about a table or column as a whole."""
-    return EXPECTATIONS[name].by_row or name == "unexpected_rows_expectation"
+def has_rows(case: TestCase) -> bool:
+    """Whether an expectation has rows that are not as expected, and is not about a table or column as a whole.
+
+    One that is a class of the user's has the values of its column, if any.
+    """
+    if case.file:
+        return case.column_name is not None or case.kwargs.get("column") is not None
+    return type_of(case.name).by_row or case.name == "unexpected_rows_expectation"
 
 
 def needs_library(name: str) -> bool:
     """Whether such an expectation is always run by Great Expectations itself."""
-    return name in LIBRARY_ONLY
+    return name in LIBRARY_ONLY or name not in EXPECTATIONS
 
 
 LIBRARY_ONLY = frozenset(
@@ -67,10 +74,10 @@ def told_of(entry: TestEntry) -> Mapping[str, Any]:
 
 def check_arguments(entry: TestEntry, column: str | None, place: Place) -> Iterator[Problem]:
     """What is wrong with the arguments of an expectation. Those that hold Jinja are checked when they are known."""
-    kind = EXPECTATIONS[entry.name]
+    kind = type_of(entry.name)
     given = {key: value for key, value in entry.arguments.items() if key != "column_name"}
     if column is not None:
-        if kind.domain != "column":
+        if kind.domain not in ("column", "any"):
             told = f"`{entry.name}` is not about one column"
             yield Problem(told, place, f"write it under `data_tests:` of the model, beside `columns:`{_wants(kind)}")
             return
@@ -88,16 +95,18 @@ def _wants(kind: ExpectationType) -> str:
 
 def wrong_arguments(name: str, given: Mapping[str, Any], place: Place | None) -> Iterator[Problem]:
     """What is wrong with all arguments of an expectation, the columns included."""
-    kind = EXPECTATIONS[name]
+    kind = type_of(name)
     for key, value in given.items():
         argument = kind.arguments.get(key)
         if argument is None:
+            if kind.open:
+                continue
             hint = did_you_mean(key, kind.arguments) or f"it takes {_listed(kind)}"
             yield Problem(f"`{name}` has no argument `{key}`", place, hint)
         elif value is None:
             if argument.required:
                 yield Problem(f"`{key}` of `{name}` has no value", place, f"it must be {expected(argument)}")
-        elif not _holds_jinja(value) and not fits(argument, value):
+        elif not _holds_jinja(value) and not holds_parameter(value) and not fits(argument, value):
             told = f"`{key}` of `{name}` must be {expected(argument)}, not {_shown(value)}"
             yield Problem(told, place, _hint(argument, value))
     for argument in kind.arguments.values():
@@ -122,8 +131,6 @@ def expected(argument: Argument) -> str:
 
 
 def _hint(argument: Argument, value: Any) -> str:
-    if isinstance(value, Mapping) and "$PARAMETER" in value:
-        return f"there are no suite parameters here; use a variable: \"{{{{ var('{value['$PARAMETER']}') }}}}\""
     if "|" in argument.kind:
         return did_you_mean(str(value), argument.kind.split("|"))
     return ""
@@ -183,6 +190,10 @@ def _is_quantiles(value: Any) -> bool:
     )
 
 
+def _is_pairs(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(x, list) and len(x) == 2 for x in value)
+
+
 _FITS: Mapping[str, Callable[[Any], bool]] = {
     "any": lambda value: True,
     "text": lambda value: isinstance(value, str),
@@ -194,7 +205,8 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
     "share": lambda value: _is_number(value) and 0 <= value <= 1,
     "positive": lambda value: _is_number(value) and value >= 0,
     "list": lambda value: isinstance(value, list),
-    "pairs": lambda value: isinstance(value, list) and all(isinstance(x, list) and len(x) == 2 for x in value),
+    "values": lambda value: isinstance(value, list) and bool(value),
+    "pairs": _is_pairs,
     "mapping": lambda value: isinstance(value, Mapping),
     "quantiles": _is_quantiles,
 }

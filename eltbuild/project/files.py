@@ -93,6 +93,11 @@ def folders_of(within: str) -> tuple[str, ...]:
     return tuple(within.split("/")[:-1])
 
 
+def folders_of_test(original_path: str) -> tuple[str, ...]:
+    """The folders of a data test or unit test, as dbt counts them: those below the first one of its file's path."""
+    return tuple(original_path.split("/")[1:-1])
+
+
 def stem(within: str) -> str:
     """The name of a file without its suffix."""
     name = within.rpartition("/")[2]

@@ -14,7 +14,7 @@ from eltbuild.adapter import Target
 from eltbuild.secrecy import is_secret_variable, without_secrets
 from eltbuild.values import dataclass
 
-RECIPE = 1
+RECIPE = 2
 """To be raised when the same files come to mean something else."""
 
 LARGE = 1 << 20

@@ -9,20 +9,23 @@ from eltbuild.errors import Place, Problem, did_you_mean
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.native import has_jinja
 from eltbuild.jinja.scan import scan
+from eltbuild.jinja.source_text import literal_text
 from eltbuild.project.anomaly_tests import NAMESPACE, check_entry, is_anomaly, without_dates
 from eltbuild.project.calls import read_call
 from eltbuild.project.config import Resolved
-from eltbuild.project.descriptions import described
+from eltbuild.project.descriptions import described, doc_blocks
 from eltbuild.project.entries import TestEntry
-from eltbuild.project.expectation_types import EXPECTATIONS
+from eltbuild.project.expectation_classes import Classes, ExpectationClass
+from eltbuild.project.expectation_types import EXPECTATIONS, OWN_CLASSES
 from eltbuild.project.expectations import as_test, check_arguments, is_expectation, told_of
-from eltbuild.project.files import folders_of
+from eltbuild.project.files import folders_of_test
 from eltbuild.project.loading import Loading, Package
 from eltbuild.project.nodes import Tested
 from eltbuild.project.prerender import render_late
 from eltbuild.project.resources import Macro, Node, Ref, Source, SourceFile, SourceRef, TestCase
+from eltbuild.project.suite_parameters import with_parameters
+from eltbuild.project.suites import PARAMETERS, Suite, asked_for
 from eltbuild.project.suites import TEST as SUITE
-from eltbuild.project.suites import Suite, asked_for
 from eltbuild.project.test_names import (
     BUILT_IN,
     attached_reference,
@@ -59,6 +62,10 @@ class Target:
     disabled: bool = False
     suite: str | None = None
     """The suite of expectations that they come from."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """What it gives to parameters of its tests."""
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    """What parameters are that no var gives."""
     complete: bool = True
     """Whether `refs` and `source_refs` are all that `model` refers to."""
 
@@ -74,10 +81,13 @@ class DataTests:
 class DataTestMaker:
     """Makes the nodes of generic tests; keeps what many of them share."""
 
-    def __init__(self, loading: Loading, macros: Mapping[str, Macro], suites: Mapping[str, Suite]) -> None:
+    def __init__(
+        self, loading: Loading, macros: Mapping[str, Macro], suites: Mapping[str, Suite], classes: Classes
+    ) -> None:
         self._loading = loading
         self._defined = frozenset((macro.package, macro.key) for macro in macros.values() if macro.kind == "test")
         self._suites = suites
+        self._classes = classes
         self.asked_for: set[str] = set()
         """The suites that properties files have named."""
         self._shared: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Resolved] = {}
@@ -93,7 +103,7 @@ class DataTestMaker:
         target = Target(
             file=patch.file,
             package=patch.package,
-            folders=folders_of(patch.within),
+            folders=folders_of_test(patch.file.original_path),
             title=name if version is None else f"{name}_v{version}",
             prefix="",
             model=attached_reference(name, version),
@@ -126,7 +136,7 @@ class DataTestMaker:
         target = Target(
             file=file,
             package=package,
-            folders=folders_of(within),
+            folders=folders_of_test(file.original_path),
             title=f"{source.source_name}_{source.name}",
             prefix="source_",
             model=attached_source(source.source_name, source.name),
@@ -140,18 +150,29 @@ class DataTestMaker:
             target.tags = tuple(dict.fromkeys(tags))
             self._add(target, test, column)
 
-    def suite_tests(self, target: Target, suite: Suite, more: Mapping[str, Any] | None = None) -> None:
-        """Make the tests of a suite for what the target is; `more`: config that comes before the suite's own."""
+    def suite_tests(
+        self,
+        target: Target,
+        suite: Suite,
+        more: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] = _NOTHING,
+    ) -> None:
+        """Make the tests of a suite for what the target is.
+
+        `more`: config that comes before the suite's own; `parameters`: values that the target gives to those of the
+        suite.
+        """
         of_suite = replace(
             target, file=suite.file, package=suite.package, suite=suite.name,
-            folders=(suite.name,),
+            folders=(suite.name,), given=parameters, usual=suite.parameters,
         )  # fmt: skip
         for entry in suite.tests:
             config = {**suite.config, **entry.config, **(more or {})}
+            place = Place(suite.file.path, entry.line, entry.column)
             if not self._is_expectation(suite.package, entry) and entry.namespace is None:
-                place = Place(suite.file.path, entry.line, entry.column)
-                known = did_you_mean(entry.name, EXPECTATIONS)
-                self._loading.report(f"there is no expectation `{entry.name}`", place, known)
+                names = {*EXPECTATIONS, *(name for _, name in self._classes)}
+                hint = f"{did_you_mean(entry.name, names)} {OWN_CLASSES}".strip()
+                self._loading.report(f"there is no expectation `{entry.name}`", place, hint)
                 continue
             self._add(of_suite, replace(entry, config=config), None)
 
@@ -163,7 +184,7 @@ class DataTestMaker:
                 self._loading.problems.append(suite)
             else:
                 self.asked_for.add(suite.name)
-                self.suite_tests(target, suite, entry.config)
+                self.suite_tests(target, suite, entry.config, entry.arguments.get(PARAMETERS) or _NOTHING)
             return
         node = self._node(target, entry, column)
         if target.disabled or node.config.get("enabled", True) is False:
@@ -178,9 +199,19 @@ class DataTestMaker:
 
     def _is_expectation(self, package: Package, entry: TestEntry) -> bool:
         """Whether Great Expectations is meant: by a name that no test of the package or of the project has."""
-        if entry.namespace is not None or not is_expectation(entry.name):
-            return False
-        return not self._is_defined(package, entry)
+        if entry.namespace is not None:
+            macro = (entry.namespace, f"test_{entry.name}")
+            return macro not in self._defined and self._class(package, entry) is not None
+        return (is_expectation(entry.name) or self._class(package, entry) is not None) and not self._is_defined(
+            package, entry
+        )
+
+    def _class(self, package: Package, entry: TestEntry) -> ExpectationClass | None:
+        """The class of that name that the package or the project has; that of another package is asked for by both."""
+        if entry.namespace is not None:
+            return self._classes.get((entry.namespace, entry.name))
+        own = self._classes.get((package.name, entry.name))
+        return own or self._classes.get((self._loading.settings.name, entry.name))
 
     def _is_defined(self, package: Package, entry: TestEntry) -> bool:
         """Whether the package or the project has a test of that name."""
@@ -192,7 +223,11 @@ class DataTestMaker:
         place = Place(target.file.path, entry.line, entry.column)
         expectation = self._is_expectation(package, entry)
         extra: Mapping[str, Any] = _NOTHING
+        own, written = None, entry.arguments
         if expectation:
+            own = self._class(package, entry)
+            given = with_parameters(entry.arguments, target.given, target.usual, place, self._loading.problems)
+            entry = replace(entry, arguments=given)
             self._loading.problems.extend(check_arguments(entry, column, place))
             extra = told_of(entry)
             entry = as_test(entry)
@@ -206,13 +241,15 @@ class DataTestMaker:
         if entry.title is not None:
             full = short = entry.title
         else:
-            names = test_names(kind, target.title, arguments)
+            names = test_names(kind, target.title, written if expectation else arguments)
             full, short = names.full, names.short
         kwargs = {**arguments, "model": target.model}
         config: Mapping[str, Any] = entry.config
         if config:
             config = render_late(config, package.names, place, self._loading.problems)
             self._loading.check_config("data_tests", config, package, place)
+            # What is set to nothing here is as if it were not set, and what is above holds.
+            config = {key: value for key, value in config.items() if value is not None}
         if short != full and "alias" not in config:
             config = {**config, "alias": short}
         if " " in full and self._loading.settings.flags.get("require_resource_names_without_spaces", True):
@@ -222,6 +259,7 @@ class DataTestMaker:
             _mentioned(arguments, place) if len(arguments) > 1 or column is None else ((), (), True)
         )
         built_in = expectation or anomaly or (entry.namespace is None and test in BUILT_IN)
+        blocks = doc_blocks(self._loading, entry.description, package) if entry.description else ()
         return Node(
             id=test_id(package.name, full, entry.namespace, test, kwargs),
             resource_type="test",
@@ -255,9 +293,10 @@ class DataTestMaker:
                 expectation,
                 target.suite,
                 anomaly,
+                "" if own is None else own.file,
             ),
             group=target.group,
-            extra=extra,
+            extra={**extra, "doc_blocks": blocks} if blocks else extra,
         )
 
     def _resolved(self, target: Target, name: str, config: Mapping[str, Any], place: Place) -> Resolved:
@@ -266,7 +305,8 @@ class DataTestMaker:
         properties = {"tags": list(target.tags)} if target.tags else _NOTHING
         fqn = (package, *target.folders, name)
         if config or name in self._named:
-            return self._loading.resolve("data_tests", package, fqn, properties, config, place)
+            written = {key: value if key == "tags" else literal_text(value) for key, value in config.items()}
+            return self._loading.resolve("data_tests", package, fqn, properties, config, place, None, written)
         key = (package, target.folders, target.tags)
         found = self._shared.get(key)
         if found is None:

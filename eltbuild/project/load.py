@@ -26,6 +26,7 @@ from eltbuild.project.declared import (
 from eltbuild.project.declared_environment import allowed_to_packages
 from eltbuild.project.drafts import Draft, drafts_of, snapshot_of_relation
 from eltbuild.project.entries import PropertiesFile
+from eltbuild.project.expectation_classes import read_classes
 from eltbuild.project.files import PackageFiles
 from eltbuild.project.functions import with_overloads
 from eltbuild.project.generic_tests import DataTestMaker
@@ -126,7 +127,7 @@ def _project(
     suites = [
         suite for name, package in loading.packages.items() for suite in read_suites(loading, package, files[name])
     ]
-    tests = DataTestMaker(loading, macros, named_suites(loading, suites))
+    tests = DataTestMaker(loading, macros, named_suites(loading, suites), read_classes(loading, files))
     for tested in nodes.tested:
         if tested.patch.kind not in ("analyses", "data_tests", "functions"):
             tests.node_tests(tested)

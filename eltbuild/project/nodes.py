@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast, get_args
 
 from eltbuild.errors import Place, did_you_mean
+from eltbuild.jinja.mentions import Mentions
 from eltbuild.project.config_keys import check_keys
-from eltbuild.project.descriptions import described, described_column
+from eltbuild.project.descriptions import described, described_column, doc_blocks
 from eltbuild.project.drafts import Draft
 from eltbuild.project.enabling import written_enabled
 from eltbuild.project.entries import ColumnEntry, NodeEntry, TestEntry, VersionEntry
@@ -152,11 +153,11 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
         infile,
         place,
         unrendered,
-        mentions.unrendered_config or None,
+        _noted(draft, mentions) or None,
         described_at=patch.place if patch else None,
     )
     config = resolved.config
-    columns, description = _described(loading, patch)
+    columns, description, blocks = _described(loading, patch)
     if draft.resource_type == "function":
         check_words(loading, config, patch.place if patch else place)
     return Node(
@@ -192,8 +193,13 @@ def make_node(loading: Loading, draft: Draft, patch: Patch | None) -> Node:
         deprecation_date=_deprecation_date(entry, version) if entry else None,
         constraints=_constraints(entry, version, config),
         primary_key=_primary_key(patch, config) if patch and draft.resource_type == "model" else (),
-        extra=_extra(draft, entry),
+        extra={**_extra(draft, entry), "doc_blocks": blocks} if blocks else _extra(draft, entry),
     )
+
+
+def _noted(draft: Draft, mentions: Mentions) -> Mapping[str, Any]:
+    """The config of the file as it is written; of a plain model, as values."""
+    return mentions.config if mentions.plain and draft.resource_type == "model" else mentions.unrendered_config
 
 
 def _infile(draft: Draft) -> Mapping[str, Any]:
@@ -255,9 +261,10 @@ def _with_version(config: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str
     return out
 
 
-def _described(loading: Loading, patch: Patch | None) -> tuple[Mapping[str, ColumnSpec], str]:
+def _described(loading: Loading, patch: Patch | None) -> tuple[Mapping[str, ColumnSpec], str, tuple[str, ...]]:
+    """Its columns, its description, and the docs blocks that are in that."""
     if patch is None:
-        return _EMPTY, ""
+        return _EMPTY, "", ()
     entry, version, package = patch.entry, patch.version, patch.package
     text = entry.description
     if version is not None and version.description is not None:
@@ -269,7 +276,7 @@ def _described(loading: Loading, patch: Patch | None) -> tuple[Mapping[str, Colu
         if "{" in spec.description:
             spec = described_column(loading, spec, package, Place(patch.file.path, column.line))
         columns[spec.name] = spec
-    return columns, description
+    return columns, description, doc_blocks(loading, text, package)
 
 
 def _deprecation_date(entry: NodeEntry, version: VersionEntry | None) -> str | None:

@@ -19,7 +19,7 @@ from eltbuild.project.fields import Fields, kind_of
 from eltbuild.project.names import render_places
 from eltbuild.project.other_properties import read_exposure, read_group, read_other, read_source, read_unit_test
 from eltbuild.project.prerender import is_late, needs_rendering, trim
-from eltbuild.project.semantic_properties import semantic_entries
+from eltbuild.project.semantic_properties import created_metrics, semantic_entries
 from eltbuild.project.signatures import signature_of
 from eltbuild.project.yaml import Mapped, load_yaml
 from eltbuild.values import replace
@@ -123,6 +123,8 @@ def _read(fields: Fields, tree: Mapped) -> PropertiesFile:
         found.setdefault(kind, []).extend(entry for entry in entries if entry is not None)
         if key == "models":
             found.setdefault("others", []).extend(_within_models(fields, tree))
+    others = found.get("others", [])
+    others.extend([metric for one in others if one.kind == "semantic_model" for metric in created_metrics(one)])
     kinds: dict[str, Any] = {kind: tuple(entries) for kind, entries in found.items()}
     return PropertiesFile(**kinds, problems=tuple(fields.problems), lasting=fields.lasting)
 

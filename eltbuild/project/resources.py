@@ -72,6 +72,10 @@ class ColumnSpec:
     granularity: str | None = None
     semantics: Mapping[str, Any] = field(default_factory=dict)
     """What it is to a semantic model: `dimension` and `entity`, as written."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Keys that mean nothing here, for those who read artifacts and for templates."""
+    doc_blocks: tuple[str, ...] = ()
+    """The ids of the docs blocks that its description is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class TestCase:
     """The suite of expectations that it comes from."""
     anomaly: bool = False
     """Whether it compares a measure with its history, and is no macro."""
+    file: str = ""
+    """The file of the class that the expectation is, where that is the project's or a package's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +241,7 @@ class Source:
     unrendered_database: str | None = None
     unrendered_schema: str | None = None
     place: Place | None = None
+    doc_blocks: tuple[str, ...] = ()
 
     resource_type: Literal["source"] = "source"
 

@@ -60,6 +60,26 @@ def semantic_entries(model: Body, places: Mapping[int, tuple[int, int]], at: tup
             )
 
 
+def created_metrics(model: OtherEntry) -> Iterator[OtherEntry]:
+    """A simple metric for each measure of a semantic model that asks for one with `create_metric`."""
+    of_model = _mapping(model.config.get("meta"))
+    for measure in filter(_is_mapping, _listed(model.body.get("measures"))):
+        name = measure.get("name")
+        if not name or measure.get("create_metric") is not True:
+            continue
+        parameters = {"measure": str(name), "expr": str(measure.get("expr") or name)}
+        meta = {**of_model, **_mapping(_mapping(measure.get("config")).get("meta"))}
+        yield OtherEntry(
+            kind="metric",
+            name=str(name),
+            description=str(measure.get("description") or f"Metric created from measure {name}"),
+            config={"enabled": model.config.get("enabled", True), "meta": meta},
+            body={"label": measure.get("label"), "type": "simple", "type_params": parameters},
+            line=model.line,
+            column=model.column,
+        )
+
+
 def metric_body(metric: Body, semantic_model: str | None = None, agg_time_dimension: Any = None) -> Body:
     """A metric with its parameters under `type_params`, where it does not have them there already."""
     kind = str(metric.get("type") or "simple")

@@ -124,7 +124,8 @@ def _stays(keys: tuple[Any, ...]) -> bool:
 def load_selectors(
     root: Path, names: Mapping[str, Any], problems: list[Problem] | None = None
 ) -> Mapping[str, Mapping[str, Any]]:
-    """The definitions of `selectors.yml` by name, as `{name, description, default, definition}`.
+    """The definitions of `selectors.yml` by name, as `{name, description, default, definition}`
+    without what is not said.
 
     Empty when there is no such file, or nothing in it. `default` may be a text with Jinja.
     Raises `ProjectError`.
@@ -147,11 +148,7 @@ def load_selectors(
         if problem:
             found.append(Problem(problem, place, "write `- name: nightly` and `definition: ...`"))
         else:
-            shape = {"name": "", "description": "", "default": False}
-            selectors[entry["name"]] = {
-                **shape,
-                **{key: value for key, value in entry.items() if value is not None},
-            }
+            selectors[entry["name"]] = {key: value for key, value in entry.items() if value is not None}
     errors = [problem for problem in found if problem.severity == "error"]
     if errors:
         raise ProjectError(*errors)

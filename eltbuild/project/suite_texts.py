@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from eltbuild.project.entries import TestEntry
-from eltbuild.project.expectation_types import EXPECTATIONS
+from eltbuild.project.expectation_types import ExpectationType, type_of
 from eltbuild.project.resources import Node
 from eltbuild.values import dataclass
 
@@ -28,9 +28,9 @@ class Written:
 def configuration(node: Node, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The expectation that a test is, with rendered arguments, as an entry of a suite."""
     assert node.test is not None
-    kind = EXPECTATIONS[node.test.name]
+    kind = type_of(node.test.name)
     kwargs: dict[str, Any] = {} if node.test.column_name is None else {"column": _plain(node.test.column_name)}
-    kwargs |= {key: value for key, value in arguments.items() if key in kind.arguments and key != "notes"}
+    kwargs |= {key: value for key, value in arguments.items() if _is_argument(key, kind)}
     config = node.config
     meta = dict(config.get("meta") or {})
     own = {key: config[key] for key in _KEPT if config.get(key) and config[key] != _USUAL.get(key)}
@@ -47,6 +47,12 @@ def configuration(node: Node, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _is_argument(key: str, kind: ExpectationType) -> bool:
+    return key not in ("notes", *PLAIN) and (kind.open or key in kind.arguments)
+
+
+PLAIN = ("column_name", "model", "tested")
+"""What a test has among its arguments that no expectation knows."""
 _KEPT = ("where", "warn_if", "error_if", "tags", "limit", "store_failures", "store_failures_as")
 """Config of a test that is kept in a suite."""
 _USUAL: Mapping[str, Any] = {"warn_if": "!= 0", "error_if": "!= 0"}
@@ -70,9 +76,8 @@ def properties(section: str, name: str, tests: Iterable[TestEntry]) -> dict[str,
     columns: dict[str, list[Any]] = {}
     whole: list[Any] = []
     for test in tests:
-        kind = EXPECTATIONS[test.name]
         arguments = dict(test.arguments)
-        column = arguments.pop("column", None) if kind.domain == "column" else None
+        column = arguments.pop("column", None) if type_of(test.name).domain in ("column", "any") else None
         (whole if column is None else columns.setdefault(str(column), [])).append(_entry(test, arguments))
     described: dict[str, Any] = {"name": name}
     if whole:

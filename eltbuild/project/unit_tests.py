@@ -10,7 +10,7 @@ from typing import Any
 
 from eltbuild.errors import Place, did_you_mean
 from eltbuild.project.entries import UnitTestEntry, Version
-from eltbuild.project.files import PackageFiles, folders_of, stem
+from eltbuild.project.files import PackageFiles, folders_of_test, stem
 from eltbuild.project.loading import Loading, Package
 from eltbuild.project.resources import Node, SourceFile, UnitTest
 from eltbuild.values import dataclass, field
@@ -46,7 +46,7 @@ def make_unit_tests(
     place = Place(file.path, entry.line, entry.column)
     given = tuple(_with_rows(loading, rows, fixtures, entry, place) for rows in entry.given)
     expect = _with_rows(loading, entry.expect, fixtures, entry, place)
-    fqn = (package.name, *folders_of(within), entry.model, entry.name)
+    fqn = (package.name, *folders_of_test(file.original_path), entry.model, entry.name)
     resolved = loading.resolve("unit_tests", package.name, fqn, entry.config, {}, place)
     told = repr((entry.model, entry.given, entry.expect, entry.overrides, entry.versions))
     for version in _versions(loading, entry, models, place):

@@ -1,30 +1,40 @@
 """Whether a value is unlike those before it, by robust statistics. Numbers in, a verdict with its reasons out.
 
-The centre of what is usual is the median, its width the median absolute deviation (MAD), made comparable with a
-standard deviation by 1.4826 and by the factors for small samples of Croux and Rousseeuw (1992, "Time-efficient
-algorithms for two highly robust estimators of scale"). Where more than half of the values are equal, so that the MAD
-is 0, the third quartile of the deviations stands in for it. Almost half of the history may be wrong, and the centre
-does not move far; a quarter, and the width does not.
+The centre of what is usual is the median. Its width is Qn, a quantile of the distances between all pairs of values, or
+the median absolute deviation (MAD) where that is wider, as of values that come in two clusters; both made comparable
+with a standard deviation for large and small samples (Croux and Rousseeuw 1992, "Time-efficient algorithms for two
+highly robust estimators of scale"). Where more than half of the values are equal, so that both are 0, the third
+quartile of the deviations stands in for them. Almost half of the history may be wrong, and the centre does not move
+far; a quarter, and the width does not. What is known from few values is known badly: the width grows as Student's
+distribution does over the normal one, with as many degrees of freedom as Qn is worth. A trend that Mann and Kendall's
+test finds is taken out by Theil and Sen's slope, the median of the slopes of all pairs.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from itertools import pairwise
-from statistics import median
+from itertools import combinations, pairwise
+from statistics import fmean, median
 from typing import Any, Literal
 
 from eltbuild.project.anomaly_tests import Anomaly, Change, Direction
 from eltbuild.values import dataclass
 
-NORMAL = 1.4826
-"""The standard deviation of a normal distribution in units of its MAD."""
-QUARTILE = 1 / 1.1503
-"""The same in units of the third quartile of its absolute deviations."""
-SMALL_SAMPLES = (1.196, 1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107)
-"""By how much the MAD of 2, 3 ... 9 values falls short."""
+NORMAL_QN, NORMAL_MAD, QUARTILE = 2.2219, 1.4826, 1 / 1.1503
+"""The standard deviation of a normal distribution in units of its Qn, its MAD, and the third quartile of its absolute
+deviations."""
+SMALL_QN = (0.399, 0.994, 0.512, 0.844, 0.611, 0.857, 0.669, 0.872)
+SMALL_MAD = (1.196, 1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107)
+"""What makes up for samples of 2, 3 ... 9 values."""
+EFFICIENCY = 0.82
+"""How many values the standard deviation would need for each one of Qn's."""
+LIKELY, SURE = 1.5, 3.0
+"""From how many standard deviations of chance on a trend may be one, and is one."""
+LONG = 14
+"""Fewer observations are never sure to have one."""
 
 State = Literal["learning", "usual", "unusual"]
 
@@ -60,39 +70,126 @@ class Assessment:
     """How far from the centre, where the border of what is usual has the distance `sensitivity`."""
 
 
-def assess(value: float, history: Sequence[float], rules: Anomaly) -> Assessment:
-    """What a value is by the values before it, those that count chosen already."""
+def assess(
+    value: float, history: Sequence[float], rules: Anomaly, *, counts: bool = False, reach: float = 0.0
+) -> Assessment:
+    """What a value is by the values before it, those that count chosen already.
+
+    `counts`: they are numbers of things, of which few vary more for their size than many, and none are fewer than 0.
+    `reach`: how far a trend that was taken out of them had to be drawn, see `Levelled`.
+    """
     if len(history) < rules.min_history:
         return Assessment("learning", len(history))
-    usual = usual_range(history, rules.sensitivity, rules.min_change)
-    width = usual.high - usual.centre
+    usual = usual_range(history, rules.sensitivity * caution(len(history), reach), rules.min_change, counts)
     distance = value - usual.centre
+    width = usual.high - usual.centre if distance > 0 else usual.centre - usual.low
     score = abs(distance) / width * rules.sensitivity if width > 0 else math.inf if distance else 0.0
     unusual = score > rules.sensitivity and _counts(distance, rules.direction)
     return Assessment("unusual" if unusual else "usual", len(history), usual, score)
+
+
+def assess_series(
+    value: float, points: Sequence[Point], at: datetime, rules: Anomaly, *, counts: bool = False
+) -> Assessment:
+    """The same of a value at a time, by where a trend would have it; where that is only likely, by either."""
+    plain = assess(value, [point.value for point in points], rules, counts=counts)
+    certainty = trend_certainty([point.value for point in points])
+    if plain.state == "learning" or certainty <= LIKELY:
+        return plain
+    line = levelled(points, at)
+    moved_on = assess(value, line.values, rules, counts=counts, reach=line.reach)
+    is_one = certainty > SURE and len(points) >= LONG
+    return moved_on if is_one or moved_on.score < plain.score else plain
 
 
 def _counts(distance: float, direction: Direction) -> bool:
     return direction == "both" or (distance > 0) == (direction == "up")
 
 
-def usual_range(history: Sequence[float], sensitivity: float, least: Change) -> Range:
-    """The values that are usual after these. `least`: the change that is never too large."""
+def caution(number: int, reach: float = 0.0) -> float:
+    """How many times as wide a range must be that is known from so many values: 1.8 at 7, 1.3 at 14, 1.1 at 30.
+
+    Student's quantile in place of the normal one, at three standard deviations (Abramowitz and Stegun 26.7.5), and
+    what the centre itself is off by, more so the farther it was drawn from.
+    """
+    free = EFFICIENCY * max(number, 3)
+    student = 1 + 2.5 / free + 5.75 / free**2 + 10.0625 / free**3
+    return student * math.sqrt(1 + 1 / max(number, 1) + reach)
+
+
+def usual_range(history: Sequence[float], times: float, least: Change, counts: bool = False) -> Range:
+    """The values that are usual after these: so many times their spread to both sides, and `least` at the least."""
     centre = median(history)
     floor = least.amount * abs(centre) if least.relative else least.amount
-    width = max(sensitivity * scale(history, centre), floor)
+    if counts:
+        # The roots of numbers of things vary alike, whether they are few or many.
+        roots = [math.sqrt(max(0.0, one)) for one in history]
+        middle = median(roots)
+        width = times * scale(roots, middle)
+        low, high = max(0.0, middle - width) ** 2 if width < middle else -floor, (middle + width) ** 2
+        return Range(min(low, centre - floor), max(high, centre + floor), centre, len(history))
+    width = max(times * scale(history, centre), floor)
     return Range(centre - width, centre + width, centre, len(history))
 
 
 def scale(values: Sequence[float], centre: float) -> float:
-    """How far values are from their centre, comparable with a standard deviation; 0 where all are equal."""
+    """How far values are from each other, comparable with a standard deviation; 0 where all are equal."""
     number = len(values)
+    if number < 2:
+        return 0.0
+    pairs = sorted(abs(one - other) for one, other in combinations(values, 2))
+    half = number // 2 + 1
+    known = SMALL_QN[number - 2] if number < 10 else number / (number + (1.4 if number % 2 else 3.8))
+    spread = NORMAL_QN * known * pairs[half * (half - 1) // 2 - 1]
     away = sorted(abs(value - centre) for value in values)
-    deviation = median(away)
-    if deviation == 0:
-        return QUARTILE * away[(number - 1) * 3 // 4]
-    factor = SMALL_SAMPLES[number - 2] if 2 <= number < 10 else number / (number - 0.8) if number > 1 else 1.0
-    return NORMAL * factor * deviation
+    known = SMALL_MAD[number - 2] if number < 10 else number / (number - 0.8)
+    spread = max(spread, NORMAL_MAD * known * median(away))
+    return spread or QUARTILE * away[(number - 1) * 3 // 4]
+
+
+# Trends
+
+
+@dataclass(frozen=True, slots=True)
+class Levelled:
+    """Values as they would be at a later time by their trend."""
+
+    values: list[float]
+    reach: float
+    """What an error of the slope counts for at that time, in variances of the noise."""
+
+
+def levelled(points: Sequence[Point], at: datetime) -> Levelled:
+    """The values with the median of the slopes of all pairs taken out."""
+    ahead = [(at - point.at).total_seconds() for point in points]
+    slopes = [
+        (points[later].value - points[sooner].value) / (ahead[sooner] - ahead[later])
+        for sooner, later in combinations(range(len(points)), 2)
+        if ahead[sooner] > ahead[later]
+    ]
+    slope = median(slopes) if slopes else 0.0
+    middle = fmean(ahead)
+    around = sum((one - middle) ** 2 for one in ahead)
+    values = [point.value + slope * one for point, one in zip(points, ahead, strict=True)]
+    return Levelled(values, middle**2 / around if around else 0.0)
+
+
+def trend_certainty(values: Sequence[float]) -> float:
+    """How many more pairs of values go up than down, or the other way, in standard deviations of chance."""
+    number = len(values)
+    rising = sum((later > sooner) - (later < sooner) for sooner, later in combinations(values, 2))
+    equal = sum(ties * (ties - 1) * (2 * ties + 5) for ties in Counter(values).values())
+    variance = (number * (number - 1) * (2 * number + 5) - equal) / 18
+    return (abs(rising) - 1) / math.sqrt(variance) if variance > 0 else 0.0
+
+
+# What unusual values are like
+
+
+def repeats(value: float, centre: float, points: Sequence[Point]) -> bool:
+    """Whether a value that is far from the centre has come before: all of the points are much closer to it."""
+    near = abs(value - centre) / 5
+    return bool(points) and all(abs(point.value - value) <= near for point in points)
 
 
 # Which observations count

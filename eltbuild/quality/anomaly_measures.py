@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from eltbuild.project.resources import Node, NodeId
 from eltbuild.quality.anomalies import (
     Assessment,
     Point,
-    assess,
+    assess_series,
     assess_shape,
     changes,
     counting,
@@ -24,6 +24,7 @@ from eltbuild.quality.anomalies import (
     distance_of_shares,
     last_of_days,
     moved,
+    repeats,
     shares,
     typical_quantiles,
     typical_shares,
@@ -31,6 +32,7 @@ from eltbuild.quality.anomalies import (
 )
 from eltbuild.quality.data_tests import Outcome, condition
 from eltbuild.quality.expectations.judged import holds
+from eltbuild.quality.freshness import EARLIEST, LATEST, moment_in
 from eltbuild.quality.measures.measure import Measure, Query, Values
 from eltbuild.state.records import Observed
 from eltbuild.values import dataclass
@@ -91,11 +93,39 @@ def outcome_of(compared: Compared, values: Values) -> Outcome:
     points = [Point(one.at, one.value) for one in passed(compared.history) if one.at and one.value is not None]
     if anomaly.compare == "change":
         return _of_change(compared, value, points, observed)
-    found = assess(value, [point.value for point in counting(points, anomaly, compared.now)], anomaly)
-    return _told(compared, value, found, observed)
+    known = counting(points, anomaly, compared.now)
+    found = assess_series(value, known, compared.now, anomaly, counts=anomaly.test == "row_count_anomaly")
+    return _told(compared, value, found, observed, advice=_advice(compared, value, found))
 
 
 PARTIAL = "not compared: the run builds a part of the rows only"
+
+
+ALIKE = 3
+"""So many observations alike are no chance."""
+
+
+def _advice(compared: Compared, value: float, found: Assessment) -> str:
+    """What to write where an unusual value is none for its weekday, or has become what is usual."""
+    if found.state != "unusual" or found.range is None:
+        return ""
+    runs = {one.run: one for one in compared.history if one.value is not None and one.at is not None}
+    known = [(Point(one.at, one.value), one.status) for one in runs.values() if one.at and one.value is not None]
+    since = next((at for at in range(len(known), 0, -1) if known[at - 1][1] == "pass"), 0)
+    failing = [point for point, _ in known[since:]]
+    if len(failing) >= ALIKE and repeats(value, found.range.centre, failing[-ALIKE:]):
+        began = f"`since: {failing[0].at:%Y-%m-%d}`"
+        return f"; so it was in the last {len(failing)} runs: if that is right, {began} learns anew"
+    now = compared.now
+    days = last_of_days(point for point, _ in known)
+    same = [point for point in days if point.at.weekday() == now.weekday() and point.at.date() < now.date()]
+    if (
+        compared.anomaly.seasonality == "none"
+        and len(same) >= ALIKE
+        and repeats(value, found.range.centre, same[-ALIKE:])
+    ):
+        return f"; so it was on the last {ALIKE} {now:%A}s: `seasonality: day_of_week` compares with those"
+    return ""
 
 
 def _of_change(compared: Compared, value: float, points: Sequence[Point], observed: tuple[Observed, ...]) -> Outcome:
@@ -106,9 +136,12 @@ def _of_change(compared: Compared, value: float, points: Sequence[Point], observ
         known = [point for point in last_of_days(known) if point.at.date() < compared.now.date()]
     if not known:
         return _told(compared, value, Assessment("learning", 0), observed)
-    change = moved(known[-1], Point(compared.now, value), usual_gap(known))
-    usual = [point.value for point in counting(changes(known), rules, compared.now)]
-    return _told(compared, change, assess(change, usual, rules), observed, f"the change of {compared.name}")
+    usual = counting(changes(known), rules, compared.now)
+    # Whether what has come in a pause came at once, or bit by bit, nobody knows: either may be usual.
+    ways = (value - known[-1].value, moved(known[-1], Point(compared.now, value), usual_gap(known)))
+    found = [(assess_series(change, usual, compared.now, rules), change) for change in ways]
+    likelier, change = min(found, key=lambda one: one[0].score)
+    return _told(compared, change, likelier, observed, f"the change of {compared.name}")
 
 
 def _of_shape(compared: Compared, answer: Any) -> Outcome:
@@ -160,8 +193,9 @@ def passed(history: Sequence[Observed]) -> list[Observed]:
 
 
 def _told(
-    compared: Compared, value: float, found: Assessment, observed: tuple[Observed, ...], title: str = ""
-) -> Outcome:
+    compared: Compared, value: float, found: Assessment, observed: tuple[Observed, ...], title: str = "",
+    advice: str = "",
+) -> Outcome:  # fmt: skip
     """The outcome, with severity and limits as configured."""
     node, rules = compared.node, compared.anomaly
     title = title or compared.name
@@ -178,7 +212,7 @@ def _told(
     weekday = f" on a {compared.now:%A}" if rules.seasonality == "day_of_week" else ""
     told = (
         f"{title} is {show(value)}, usual is {_span(usual.low, usual.high, rules, show)}{weekday} "
-        f"(median of {usual.of}: {show(usual.centre)}; score {failures})"
+        f"(median of {usual.of}: {show(usual.centre)}; score {failures}){advice}"
     )
     severity = str(node.config.get("severity") or "error").lower()
     limits = (("error_if", "fail"), ("warn_if", "warn")) if severity == "error" else (("warn_if", "warn"),)
@@ -219,19 +253,14 @@ def _rate(compared: Compared, values: Values) -> float | None:
 
 def _age(compared: Compared, values: Values) -> float | None:
     value = values[0]
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            pass
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     if value is None:
         return None
-    if not isinstance(value, datetime):
+    moment = moment_in(value)
+    if moment is None:
         text = f"test `{compared.node.name}`: `{compared.anomaly.column}` is no time, but {value!r}"
         raise CompileError(Problem(text, compared.node.place, "name a column of dates or times"))
-    moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if moment in (EARLIEST, LATEST):
+        return None
     return (compared.now - moment).total_seconds()
 
 

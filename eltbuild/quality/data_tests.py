@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal
 from typing import Any, Literal
 
 from eltbuild.adapter import Answer
@@ -58,25 +60,53 @@ def condition(config: Mapping[str, Any], key: str) -> str:
 
 
 def verdict(node: Node, answer: Answer) -> Outcome:
-    """What the answer to `question` means. Raises `CompileError` when the calculation gave no number."""
+    """What the answer to `question` means: one row of a whole number, and whether that warns, and fails.
+
+    Raises `CompileError` for any other answer.
+    """
     if not answer.rows:
         raise CompileError(no_result(node))
-    failures, should_warn, should_error = answer.rows[0][:3]
-    if failures is None:
-        raise CompileError(
-            Problem(
-                f"test `{node.name}`: `{node.config.get('fail_calc')}` gave NULL",
-                node.place,
-                "fail_calc must give a number also when no row fails: wrap it in coalesce(..., 0)",
-            )
-        )
-    count = int(failures)
+    if len(answer.rows) > 1 or len(answer.rows[0]) != 3:
+        raise CompileError(Problem(f"test `{node.name}`: {_shape(answer)}, not one row of 3", node.place, _HINT))
+    count = _whole(node, answer.rows[0][0])
+    warns, errs = (_is_true(node, *one) for one in zip(("warn_if", "error_if"), answer.rows[0][1:], strict=True))
     severity = str(node.config.get("severity") or "error").lower()
-    if severity == "error" and should_error:
+    if severity == "error" and errs:
         return Outcome("fail", count, _message(count, node, "error_if"))
-    if should_warn:
+    if warns:
         return Outcome("warn", count, _message(count, node, "warn_if"))
     return Outcome("pass", count)
+
+
+_HINT = "fail_calc must be one aggregate of the failing rows; warn_if and error_if compare it with something"
+
+
+def _shape(answer: Answer) -> str:
+    rows, columns = len(answer.rows), len(answer.rows[0])
+    return f"its question gave {rows} {'row' if rows == 1 else 'rows'} of {columns} columns"
+
+
+def _whole(node: Node, failures: Any) -> int:
+    if failures is None:
+        hint = "fail_calc must give a number also when no row fails: wrap it in coalesce(..., 0)"
+        raise CompileError(Problem(f"test `{node.name}`: `{_calculation(node)}` gave NULL", node.place, hint))
+    with suppress(ValueError, OverflowError):  # NaN and infinity
+        if isinstance(failures, int | float | Decimal) and not isinstance(failures, bool) and failures == int(failures):
+            return int(failures)
+    told = f"`{_calculation(node)}` gave {str(failures)!r}, which is not a whole number"
+    raise CompileError(Problem(f"test `{node.name}`: {told}", node.place, "count rows, or round what is calculated"))
+
+
+def _is_true(node: Node, key: str, value: Any) -> bool:
+    """Whether a comparison holds; NULL does not. Raises `CompileError` for a text, of which that cannot be told."""
+    if isinstance(value, str):
+        told = f"test `{node.name}`: `{key}: {condition(node.config, key)}` gave the text {value!r}"
+        raise CompileError(Problem(told, node.place, "it must be a comparison, as in `> 10`"))
+    return bool(value)
+
+
+def _calculation(node: Node) -> str:
+    return str(node.config.get("fail_calc") or DEFAULT_CALCULATION)
 
 
 def no_result(node: Node) -> Problem:
@@ -93,7 +123,7 @@ def _message(count: int, node: Node, key: str) -> str:
 def stores_failures(node: Node, flag: bool | None) -> str | None:
     """How a test's failing rows are kept: as `table` or `view`; None when they are not, or there are no such rows."""
     config = node.config
-    if node.test is not None and node.test.expectation and not has_rows(node.test.name):
+    if node.test is not None and node.test.expectation and not has_rows(node.test):
         return None
     kind = config.get("store_failures_as")
     if kind is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
@@ -22,6 +23,13 @@ PERIODS: Mapping[str, timedelta] = {
 }
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 """What artifacts have for the last load where nothing was ever loaded, as dbt writes it."""
+
+
+EARLIEST, LATEST = NEVER + timedelta(seconds=1), datetime.max.replace(tzinfo=UTC)
+"""What stands for times before the year 1 and after 9999, infinite ones among them."""
+BEFORE = re.compile(r"\s*-infinity\s*|\s*[\d-]+.*\bBC\b.*", re.IGNORECASE)
+AFTER = re.compile(r"\s*infinity\s*|\s*\d{5,}-\d\d-\d\d.*", re.IGNORECASE)
+"""How engines write those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +138,36 @@ def unaskable(watched: Watched, built_here: bool = False) -> CompileError:
     return CompileError(Problem(text, watched.place, hint))
 
 
-def moment_of(watched: Watched, value: Any) -> datetime | None:
-    """The time in an answer, in UTC where it has no offset; a date is its midnight, NULL is None.
+def moment_in(value: Any) -> datetime | None:
+    """The time that a value of the engine's means, aware: `EARLIEST` and `LATEST` for those beyond a calendar's years.
 
-    Raises `CompileError` for what is no time, or none between the years 1 and 9999.
+    None for what is no time.
     """
-    if value is None:
-        return None
     if isinstance(value, str):
+        if BEFORE.fullmatch(value) or AFTER.fullmatch(value):
+            return EARLIEST if BEFORE.fullmatch(value) else LATEST
         try:
             value = datetime.fromisoformat(value.strip())
         except ValueError:
-            pass
+            return None
     if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        try:
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        except OverflowError:
+            return LATEST if value.year > 1 else EARLIEST
+    return datetime(value.year, value.month, value.day, tzinfo=UTC) if isinstance(value, date) else None
+
+
+def moment_of(watched: Watched, value: Any) -> datetime | None:
+    """The time in an answer, in UTC where it has no offset; a date is its midnight, NULL is None.
+
+    Raises `CompileError` for what is no time.
+    """
+    if value is None:
+        return None
+    found = moment_in(value)
+    if found is not None:
+        return found
     what = "what its loaded_at_query gives" if watched.query else f"`{watched.field}`"
     hint = "cast it in the query" if watched.query else "cast it: `loaded_at_field: cast(... as timestamp)`"
     raise CompileError(Problem(f"{watched.name}: {what} is no time, but {str(value)!r:.60}", watched.place, hint))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,8 @@ WIDTH = 120
 NARROWEST = 40
 CELL = 48
 """How much of a value is shown, where there is room; never more than a third of the table."""
+KEY = 16
+"""How wide a first column may be that is shown whatever else is."""
 NAMED = 8
 """How many columns are named that differ and are not shown."""
 BEFORE = 12
@@ -30,10 +32,21 @@ def told(comparison: Comparison, what: str, width: int = WIDTH, types: bool = Fa
     The table is at most `width` wide, if a column fits in it at all; with `types`, it tells those of the columns.
     """
     width = max(width, NARROWEST)
-    table = _table(comparison, comparison.lines[:SHOWN], width, types)
+    table = _table(comparison, _shown_lines(comparison.lines), width, types)
     more = len(comparison.lines) - SHOWN
     tail = [f"... and {more:,} more"] if more > 0 else []
     return "\n".join([_summary(comparison, what), "", *table, *tail])
+
+
+def _shown_lines(lines: Sequence[Line]) -> list[Line]:
+    """The first lines, with some of each kind: where all are missing, those are of interest that came instead."""
+    kinds: dict[tuple[bool, bool], list[int]] = {}
+    for index, line in enumerate(lines):
+        kinds.setdefault((line.expected is None, line.actual is None), []).append(index)
+    chosen: list[int] = []
+    for turn in range(SHOWN):
+        chosen.extend(own[turn] for own in kinds.values() if turn < len(own))
+    return [lines[index] for index in sorted(chosen[:SHOWN])]
 
 
 def _summary(comparison: Comparison, what: str) -> str:
@@ -110,9 +123,11 @@ def _differing(comparison: Comparison, lines: Sequence[Line]) -> frozenset[int]:
 
 
 def _chosen(widths: Sequence[int], differing: frozenset[int], room: int) -> list[int]:
-    """The columns that are shown: those that differ first, then the others from the left while there is room."""
+    """The columns that are shown: a narrow first one, those that differ, then others where there is room."""
     chosen: list[int] = []
-    for index in sorted(range(len(widths)), key=lambda index: (index not in differing, index)):
+    # The first column is mostly the key, without which nobody knows which rows these are.
+    first = 0 if widths and widths[0] <= KEY and len(widths) > 1 else -1
+    for index in sorted(range(len(widths)), key=lambda index: (index != first, index not in differing, index)):
         if widths[index] + 2 <= room or not chosen:
             room -= widths[index] + 2
             chosen.append(index)
@@ -133,13 +148,25 @@ def _apart(expected: Any, actual: Any, cell: int) -> tuple[str, str]:
     """Two different values as texts that differ, too: long ones from where they differ, others with their type."""
     left, right = _shown(expected), _shown(actual)
     if left == right:
-        first, second = (f"{_cell(value, cell)} ({type(value).__name__})" for value in (expected, actual))
+        first, second = (f"{_cell(value, cell)} ({_kind(value)})" for value in (expected, actual))
         return first, second
     if len(left) <= cell and len(right) <= cell:
         return left, right
     same = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
     start = max(same - BEFORE, 0) if same > cell // 2 else 0
     return _part(left, start, cell), _part(right, start, cell)
+
+
+KINDS: Mapping[str, str] = {
+    "str": "text", "int": "integer", "float": "double", "Decimal": "decimal", "bool": "boolean",
+    "datetime": "timestamp",
+}  # fmt: skip
+"""What a value is, by its class."""
+
+
+def _kind(value: Any) -> str:
+    name = type(value).__name__
+    return KINDS.get(name, name)
 
 
 def _part(text: str, start: int, cell: int) -> str:

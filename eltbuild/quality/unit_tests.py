@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -26,6 +26,7 @@ UNTYPED = frozenset({"", "null", '"null"', "unknown"})
 LIKENESS = 0.8
 """How like another name one must be to be taken for a slip."""
 DIGITS = re.compile(r",\s*\d+\)")
+PRECISION = re.compile(r"\((\d+)\s*,")
 SIZED_TEXT = re.compile(r"^(character varying|varchar|nvarchar)\s*\(.*\)$", re.IGNORECASE)
 """Texts that would be cut at their size by a cast: rows of a unit test are taken as they are given."""
 
@@ -52,6 +53,9 @@ class Input:
 
 
 Inputs = Mapping[NodeId, Input]
+
+Read = Callable[[Any, str], Any]
+"""`(value, type)`: a value as it is written in the project, as the engine reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,7 @@ def given_query(
     read: Sequence[str],
     writer: Writer,
     named: Collection[str] | None = None,
+    read_value: Read | None = None,
 ) -> str:
     """The query that gives an input's rows, with all columns that its relation has.
 
@@ -151,7 +156,7 @@ def given_query(
     if not columns:
         hint = "build it first, declare the `data_type` of its columns, or give the rows with `format: sql`"
         raise CompileError(Problem(f"unit test `{test.name}`: no column of {given.text} is known", test.place, hint))
-    return rows_query(*_typed(columns, fixture, writer), writer)
+    return rows_query(*_typed(columns, fixture, writer, read_value), writer)
 
 
 def fitted(known: Known, given: Fixture, unsized: str) -> Known:
@@ -164,7 +169,7 @@ def fitted(known: Known, given: Fixture, unsized: str) -> Known:
     return replace(
         known,
         columns=tuple(
-            replace(column, type=DIGITS.sub(f",{_digits(values.get(column.name.casefold(), ()))})", column.type))
+            replace(column, type=_with_digits(column.type, values.get(column.name.casefold(), ())))
             if column.type.replace(" ", "").casefold() == plain
             else column
             for column in known.columns
@@ -172,10 +177,15 @@ def fitted(known: Known, given: Fixture, unsized: str) -> Known:
     )
 
 
-def _digits(values: Sequence[Any]) -> int:
-    """How many digits behind the point the values have at most."""
+def _with_digits(type_name: str, values: Sequence[Any]) -> str:
+    """A decimal with as many digits behind the point as the values have; one place less in all where all have as many.
+
+    By that it is told apart from one whose values had fewer digits, and whose texts are others.
+    """
     found = (re.fullmatch(r"[+-]?\d*\.?(\d*)", str(value)) for value in values if value is not None)
-    return max((len(match[1]) if "." in match[0] else 0 for match in found if match), default=0)
+    digits = {len(match[1]) if "." in match[0] else 0 for match in found if match}
+    sized = DIGITS.sub(f",{max(digits, default=0)})", type_name)
+    return PRECISION.sub(lambda match: f"({int(match[1]) - 1},", sized) if len(digits) == 1 else sized
 
 
 def _of_relation(
@@ -217,7 +227,9 @@ def _named(text: str) -> str:
     return words[-1] if words else text
 
 
-def _typed(columns: Sequence[Column], fixture: Fixture, writer: Writer) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
+def _typed(
+    columns: Sequence[Column], fixture: Fixture, writer: Writer, read_value: Read | None = None
+) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
     """The columns, typed by their values where no type is known, and the rows brought into their order."""
     places = {place: index for index, place in enumerate(_matched(fixture.names, columns))}
     order = [places.get(index) for index in range(len(columns))]
@@ -228,6 +240,8 @@ def _typed(columns: Sequence[Column], fixture: Fixture, writer: Writer) -> tuple
         else replace(column, type=suggested_type((row[index] for row in rows), writer, fixture.words))
         for index, column in enumerate(columns)
     )
+    if read_value is not None:
+        rows = tuple(tuple(read_value(one, typed[index].type) for index, one in enumerate(row)) for row in rows)
     return typed, rows
 
 
@@ -269,6 +283,7 @@ def questions(
     named: Sequence[Column],
     writer: Writer,
     query: str | None = None,
+    read_value: Read | None = None,
 ) -> Questions:
     """What to ask for a verdict. `given` are the columns of the model's query `sql`.
 
@@ -279,7 +294,7 @@ def questions(
     fixture = fixture_of(test.expect)
     names = fixture.names if fixture.query is None else tuple(column.name for column in named)
     columns = _expected_columns(test, model, names, given)
-    typed, rows = _typed(columns, fixture, writer)
+    typed, rows = _typed(columns, fixture, writer, read_value)
     if fixture.query is None:
         expected = rows_query(typed, rows, writer)
     else:

@@ -70,9 +70,16 @@ def json_row(frame: Frame, keys: Sequence[str] = ()) -> Callable[[Resource], str
         if resource.resource_type == "model":
             fields["direct_parents"] = direct_parents(fields)
         wanted = dotted(fields, keys) if keys else {key: fields[key] for key in DEFAULT_KEYS if key in fields}
-        return encode_json(wanted).decode()
+        return spaced(encode_json(wanted))
 
     return row
+
+
+def spaced(text: bytes) -> str:
+    """JSON with a space behind every colon and comma, as scripts that search dbt's lines expect it."""
+    import json
+
+    return json.dumps(json.loads(text), ensure_ascii=False)
 
 
 def direct_parents(fields: Fields) -> list[str]:

@@ -167,10 +167,10 @@ class Log:
         """Which environment variables the project's files ask for; what they hold is not told."""
         self.emit("Note", "debug", f"environment variables that templates name: {', '.join(names)}")
 
-    def adapter_registered(self, name: str, version: str) -> None:
-        """Which adapter will be used."""
-        text = f"Registered adapter: {name}={version}"
-        self.emit("AdapterRegistered", "info", text, adapter_name=name, adapter_version=f"={version}")
+    def adapter_registered(self, name: str) -> None:
+        """Which adapter will be used: they come with eltbuild, and have its version."""
+        text = f"Registered adapter: {name}={__version__}"
+        self.emit("AdapterRegistered", "info", text, adapter_name=name, adapter_version=f"={__version__}")
 
     def listed(self, row: str) -> None:
         """One row of `ls`, or of anything else whose output is data."""

@@ -87,9 +87,9 @@ def manifest_sections(
     yield "metrics", _unmanaged(project, "metric", frame)
     yield "groups", ((id, group_dict(group)) for id, group in project.groups.items())
     yield "selectors", {name: selector_dict(selector) for name, selector in project.selectors.items()}
-    left_out = {id for id, _ in _left_out(project)}
+    left_out = dict(_left_out(project))
     yield "disabled", disabled_dict((one for one in project.disabled if one.id not in left_out), frame)
-    parents = parent_map(project)
+    parents = parent_map(project) | {id: sorted(node.parents) for id, node in left_out.items()}
     yield "parent_map", parents
     yield "child_map", child_map(parents)
     yield "group_map", group_map(project)
@@ -227,14 +227,24 @@ def group_of(node: Node, project: Project) -> str | None:
 def selector_dict(selector: Mapping[str, Any]) -> dict[str, Any]:
     """A named selector, its definition as mappings even where it was written as text."""
     written = {key: value for key, value in selector.items() if key != "definition"}
+    if isinstance(written.get("description"), str):
+        written["description"] = written["description"].removesuffix("\n")
     return {**written, "definition": definition_dict(selector.get("definition"))}
 
 
 def definition_dict(definition: Any) -> Any:
-    """A selector's definition with every text `2+tag:x+` as `{method, value, ...}`."""
+    """A selector's definition with every text `2+tag:x+` and every `tag: x` as `{method, value, ...}`.
+
+    What stands beside a method, such as its `exclude`, stays as it is written.
+    """
     if isinstance(definition, str):
         return criterion_dict(definition)
     if isinstance(definition, Mapping):
+        if "method" in definition:
+            return dict(definition)
+        if len(definition) == 1 and not definition.keys() & {"union", "intersection", "exclude"}:
+            ((method, value),) = definition.items()
+            return {"method": method, "value": value}
         return {
             key: [definition_dict(item) for item in value]
             if key in ("union", "intersection", "exclude") and isinstance(value, (list, tuple))

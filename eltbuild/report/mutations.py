@@ -31,11 +31,12 @@ def lines(project: Project, one: Examined, which: str, width: int) -> Iterator[s
     """What came of one model, and each change that no test notices."""
     node = project.nodes[one.node]
     if one.problems:
-        yield f"{which}  FAILED  {clean(node.name)}  its unit tests must pass before anything is changed"
+        yield f"{which}  FAILED  {clean(node.name)}  its tests must pass before anything is changed"
         for problem in one.problems:
             yield from (f"    {line}".rstrip() for line in str(problem).splitlines())
         return
-    tests = count(len(one.tests), "unit test")
+    counts = ((one.tests, "unit test"), (one.data_tests, "data test"))
+    tests = " and ".join(count(len(names), what) for names, what in counts if names)
     if not one.changes:
         yield f"{which}  {clean(node.name)}  there is nothing to change in its query"
         return
@@ -43,6 +44,8 @@ def lines(project: Project, one: Examined, which: str, width: int) -> Iterator[s
         f"{which}  {clean(node.name)}  {one.noticed:,} of {count(len(one.changes), 'change')} noticed"
         f" ({one.score:.0f}%) by {tests}{_by_other_means(one)}"
     )
+    if one.failing:
+        yield f"    not asked, for they do not pass as the model stands: {', '.join(map(clean, one.failing))}"
     left = [change for change in one.changes if not change.noticed]
     if left:
         yield "    no test notices:"
@@ -88,6 +91,7 @@ def as_json(project: Project, one: Examined) -> dict[str, Any]:
         "unique_id": one.node,
         "path": project.nodes[one.node].project_path,
         "unit_tests": list(one.tests),
+        "data_tests": list(one.data_tests),
         "score": None if one.score is None else round(one.score, 2),
         "problems": [str(problem) for problem in one.problems],
         "changes": [_change(change) for change in one.changes],

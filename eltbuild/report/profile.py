@@ -221,7 +221,8 @@ def number(value: float | None) -> str:
         return f"{int(value):,}" if size >= 10_000 else str(int(value))
     if size >= 1e15 or size < 1e-4:
         return f"{value:.3g}"
-    return f"{value:,.0f}" if size >= 10_000 else f"{value:.4g}"
+    # What is rounded up to 10,000 has no exponent.
+    return f"{value:,.0f}" if size >= 9_999.5 else f"{value:.4g}"
 
 
 # Details

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from eltbuild.project.project import Project
-from eltbuild.project.projection import quoted
+from eltbuild.project.projection import config_dict, quoted
 from eltbuild.project.resources import NodeId
 from eltbuild.relation import Relation
 from eltbuild.report.invocation import stamp, utc_text
@@ -138,6 +138,12 @@ class Recorder:
                 return f"{event.status.upper()} freshness of {self._label(event.node).name} [in {took}]"
         return f"{event.status.upper()} {self.describe(event.node)} [in {took}]"
 
+    def _config(self, id: NodeId) -> dict[str, str]:
+        """What is set in the config of a node, each as a text."""
+        node = self._project.nodes.get(id)
+        known = config_dict(node) if node is not None else {}
+        return {key: str(value) for key, value in sorted(known.items()) if value is not None}
+
     def _result(self, event: Finished) -> tuple[str, dict[str, Any]]:
         """The name of the record and its fields, by the type of the node."""
         resource = event.node.partition(".")[0]
@@ -157,7 +163,7 @@ class Recorder:
             case "snapshot":
                 described = {
                     "description": self.describe(event.node),
-                    "cfg": {},
+                    "cfg": self._config(event.node),
                     "result_message": event.message or "OK",
                 }
                 return "LogSnapshotResult", {"status": event.status, **described, **timed}
@@ -200,9 +206,9 @@ class Recorder:
         name = group_of(node, self._project) if node else None
         if name is None:
             return {}
-        owners = (group.owner for group in self._project.groups.values() if group.name == name)
-        owner = next(owners, {})
-        return {"group": {"name": name, "owner": {key: str(value) for key, value in owner.items() if value}}}
+        found = next((group for group in self._project.groups.values() if group.name == name), None)
+        owner = {key: str(value) for key, value in found.owner.items() if value} if found else {}
+        return {"group": {"name": name, "package_name": found.package if found else "", "owner": owner}}
 
     def _relation(self, id: NodeId) -> dict[str, str]:
         node = self._project.nodes.get(id)
@@ -276,7 +282,7 @@ class Recorder:
         head = {"resource_type": label.resource, "node_name": label.name.rpartition(".")[2], "path": place}
         where = f"in {label.resource} {head['node_name']} ({place})"
         said = message(one) or one.status
-        info = {"node_info": self.info(one.node, one.status, None, one.at)}
+        info = {"node_info": self.info(one.node, one.status, None, one.at), **self._group(one.node)}
         if one.status == "warn":
             yield Record("RunResultWarning", "warn", f"[WARNING]: {where}", {**head, **info}, at=at)
             yield Record("RunResultWarningMessage", "warn", f"[WARNING]: {said}", {"msg": said, **info}, at=at)
@@ -285,7 +291,8 @@ class Recorder:
             yield Record("RunResultError", "error", f"  {said}", {"msg": said, **info}, at=at)
         if label.compiled and one.compiled_code is not None:
             text = f"  compiled code at {label.compiled}"
-            yield Record("SQLCompiledPath", "info", text, {"path": label.compiled, **info}, at=at)
+            path = {"path": label.compiled, "node_info": info["node_info"]}
+            yield Record("SQLCompiledPath", "info", text, path, at=at)
 
 
 def _sql_records(event: Message, data: dict[str, Any]) -> Iterator[Record]:

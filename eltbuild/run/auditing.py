@@ -23,8 +23,9 @@ from eltbuild.run.failed_rows import Kept, forget_failed, keep
 from eltbuild.run.locate import explained, fault_of
 from eltbuild.run.order import possible
 from eltbuild.run.sessions import Commented
+from eltbuild.run.stored_failures import carry
 from eltbuild.run.testing.alone import Asked, finished
-from eltbuild.run.testing.asking import ask, written
+from eltbuild.run.testing.asking import Apart, ask, can_be_done_again, written
 from eltbuild.run.testing.together import anchor_of
 from eltbuild.run.work import Work
 from eltbuild.values import replace
@@ -66,31 +67,36 @@ def _has_hooks(node: Node) -> bool:
 def _call(work: Work, facts: Facts, audit: Audit, commits: bool, ended: frozenset[NodeId]) -> Call:
     def run(connection: Connection) -> None:
         assert isinstance(connection, Commented)
-        _carry_out(work, facts.node, audit, connection, commits and audit.beside, ended)
+        _carry_out(work, facts, audit, connection, commits and audit.beside, ended)
 
     return Call(run, audit.label)
 
 
 def _carry_out(
-    work: Work, node: Node, audit: Audit, connection: Commented, commits: bool, ended: frozenset[NodeId]
+    work: Work, facts: Facts, audit: Audit, connection: Commented, commits: bool, ended: frozenset[NodeId]
 ) -> None:
     """The tests have passed. Raises `Refused` where they have not.
 
     `commits`: whether the transaction may end well all the same, with the rows that failed.
     """
-    failed, total = _asked(work, node, audit, connection, ended)
+    node = facts.node
+    found, failed, total = _asked(work, node, audit, connection, ended)
+    spoiled = _is_spoiled(work, connection, failed)
     if not failed:
         if not audit.delta:
             work.audits.later(node.id, lambda connection: forget_failed(work, node, connection))
         return
-    spoiled = connection.within and any(isinstance(one.error, DatabaseError) for one in failed.values())
     if spoiled:
         kept, settle = Kept(why="a test could not be asked, which has spoiled the transaction"), None
+        store = carry(work, {}, connection)
     else:
-        kept, settle = keep(work, node, audit, connection, commits)
+        store = carry(work, failed if audit.delta else found, connection)
+        kept, settle = keep(work, node, audit, connection, commits, slice=facts.batch is not None)
 
     def settled(connection: Connection) -> AuditError:
-        return refusal(work, node, audit, failed, total, settle(connection) if settle is not None else kept)
+        lies = settle(connection) if settle is not None else kept
+        store(connection)
+        return refusal(work, facts, audit, failed, total, lies)
 
     raise Refused(commits and kept.relation is not None, settled)
 
@@ -115,26 +121,55 @@ def is_error(test: Node) -> bool:
 
 def _asked(
     work: Work, node: Node, audit: Audit, connection: Commented, ended: frozenset[NodeId]
-) -> tuple[Mapping[NodeId, Asked], int]:
-    """The tests that failed, or could not be asked, and how many there were; what they found is noted."""
+) -> tuple[Mapping[NodeId, Asked], Mapping[NodeId, Asked], int]:
+    """How the tests went; those that failed, or could not be asked; how many there were. What they found is noted."""
     tests = askable(work, node, connection, ended)
     places = {node.id: audit.place} if audit.place != node.relation else {}
     with connection.noted():
         if audit.delta:
             tests = tuple(test for test in tests if is_by_row(work, test, node, connection, places))
-        found = ask(work, tests, connection, places)
-    if connection.within:
-        found = _until_spoiled(found)
+        refused = {test.id: one for test in tests if (one := work.audits.refused.get(test.id)) is not None}
+        found: Mapping[NodeId, Asked] = {
+            **refused,
+            **ask(work, [test for test in tests if test.id not in refused], connection, places),
+        }
+    if _is_spoiled(work, connection, found):
+        found = _until_spoiled(work, connection, found)
     failed = {id: one for id, one in found.items() if is_failed(one)}
     for id, one in (failed if audit.delta else found).items():
         work.audits.note(id, one)
-    return failed, len(tests)
+    return found, failed, len(tests)
 
 
-def _until_spoiled(found: Mapping[NodeId, Asked]) -> Mapping[NodeId, Asked]:
-    """What the first test that could not be asked has left: that ended the transaction, and none could be after it."""
-    refused = [id for id, one in found.items() if isinstance(one.error, DatabaseError)]
-    return {id: one for id, one in found.items() if id not in refused[1:]}
+def _is_spoiled(work: Work, connection: Commented, found: Mapping[NodeId, Asked]) -> bool:
+    """Whether a test that could not be asked has ended the transaction."""
+    lasts = work.writer.capabilities.savepoints or not connection.within
+    return not lasts and bool(_guilty(work, found))
+
+
+def _guilty(work: Work, found: Mapping[NodeId, Asked]) -> list[NodeId]:
+    """The tests that the engine has refused just now."""
+    errors = {id: one.error for id, one in found.items() if id not in work.audits.refused}
+    return [id for id, one in errors.items() if isinstance(one, DatabaseError) or is_by_engine(one)]
+
+
+def is_by_engine(error: EltbuildError | None) -> bool:
+    """Whether an error tells in other words what the engine has refused."""
+    return error is not None and isinstance(error.__cause__, DatabaseError)
+
+
+def _until_spoiled(work: Work, connection: Commented, found: Mapping[NodeId, Asked]) -> Mapping[NodeId, Asked]:
+    """What the first test that could not be asked has left: that ended the transaction, and none could be after it.
+
+    Raises `Apart` where all can be done again without that test.
+    """
+    first, *others = _guilty(work, found)
+    error = found[first].error
+    late = isinstance(error, DatabaseError) and error.code == "timeout"
+    if can_be_done_again(connection) and not late:
+        work.audits.refused[first] = found[first]
+        raise Apart(f"it is built without the test {_named(work, first, found[first])}", transient=True)
+    return {id: one for id, one in found.items() if id not in others}
 
 
 def is_failed(asked: Asked) -> bool:
@@ -238,12 +273,17 @@ def audit_result(work: Work, test: Node, asked: Asked, skipped: Finished) -> Fin
     return replace(result, index=skipped.index, total=skipped.total, thread=skipped.thread, at=skipped.at)
 
 
-def refusal(work: Work, node: Node, audit: Audit, failed: Mapping[NodeId, Asked], total: int, kept: Kept) -> AuditError:
+def refusal(
+    work: Work, facts: Facts, audit: Audit, failed: Mapping[NodeId, Asked], total: int, kept: Kept
+) -> AuditError:
     """Which tests failed, with their counts, and where the rows are."""
+    node, slice = facts.node, facts.batch
+    what = f"`{node.relation}`" if slice is None else f"the batch of {slice.start:%Y-%m-%d %H:%M} of `{node.relation}`"
     on = " on the new rows" if audit.delta else ("" if audit.beside else " with the new rows in it")
     where = f"the rows are kept as `{kept.relation}`" if kept.relation else f"the rows are not kept: {kept.why}"
-    text = f"`{node.relation}` is not published: {told(work, failed, total, on)}\n{where}"
-    return AuditError(Problem(text, node.place, name="AuditFailed"))
+    text = f"{what} is not published: {told(work, failed, total, on)}\n{where}"
+    look = f"to look at them: select * from {work.writer.relation(kept.relation)}" if kept.relation else ""
+    return AuditError(Problem(text, node.place, look, name="AuditFailed"))
 
 
 def told(work: Work, failed: Mapping[NodeId, Asked], total: int, on: str = "") -> str:

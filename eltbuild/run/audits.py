@@ -21,21 +21,24 @@ class Audits(Generic[Asked]):
 
     def __init__(self) -> None:
         self._turn = threading.Condition()
-        self._audited: set[NodeId] = set()
+        self._turns: dict[NodeId, int] = {}
         self._ended: set[NodeId] = set()
         self._asked: dict[NodeId, Asked] = {}
         self._later: dict[NodeId, Callable[[Connection], None]] = {}
+        self.refused: dict[NodeId, Asked] = {}
+        """Tests that have spoiled a transaction: none of them is asked again."""
         self.kept: set[NodeId] = set()
         """The nodes of which this run has kept rows that failed."""
 
     def begun(self, node: NodeId, others: Collection[NodeId], halted: Callable[[], bool]) -> frozenset[NodeId]:
-        """The audit of a node begins; those of the others, nodes of this run, that have ended by now.
+        """The audit of a node begins, or another attempt at it, or the next part of it; those of the others, nodes of
+        this run, that have ended by now.
 
         One that was audited first, and has not ended, is waited for: it has left their common tests to this one.
         """
         with self._turn:
-            self._audited.add(node)
-            before = self._audited & set(others)
+            mine = self._turns.setdefault(node, len(self._turns))
+            before = {id for id in others if self._turns.get(id, mine) < mine}
             while not before <= self._ended and not halted():
                 self._turn.wait(LOOK)
             return frozenset(self._ended & set(others))

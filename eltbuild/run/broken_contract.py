@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from eltbuild.adapter import Connection
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError
-from eltbuild.plan.nouns import Check, Facts
+from eltbuild.plan.nouns import Facts, Inquiry
 from eltbuild.plan.promises import has_constraints, of_query
-from eltbuild.run.performing import check
+from eltbuild.run.performing import inquire
 from eltbuild.run.sessions import Commented
 from eltbuild.sql.writer import Writer
 
@@ -41,11 +41,11 @@ def is_integrity(error: DatabaseError) -> bool:
 
 
 def _found(facts: Facts, connection: Connection, writer: Writer) -> CompileError | None:
-    """The first of the questions that has an answer; None where the query's rows alone break nothing."""
+    """All that the query's rows break; None where they alone break nothing."""
     try:
-        for question in of_query(facts, writer):
-            if isinstance(question, Check):
-                check(connection, question, lambda problem: None)
+        for asked in of_query(facts, writer):
+            if isinstance(asked, Inquiry):
+                inquire(connection, asked)
     except CompileError as told:
         return None if isinstance(told.__cause__, EltbuildError) else told
     except DatabaseError:

@@ -78,8 +78,8 @@ def facts_of(
 
 
 def is_audited(work: Work, node: Node) -> bool:
-    """Whether the node is published only once its tests have passed, of which there must be some."""
-    if work.clones is not None:
+    """Whether the node is published by itself once its tests have passed, of which there must be some."""
+    if work.clones is not None or work.whole is not None:
         return False
     return mode_of(node, work.session.flag("PUBLISH")) == "audited" and bool(work.tests(node.id))
 
@@ -125,7 +125,7 @@ def made_later(work: Work, node: Node) -> frozenset[tuple[str, str, str]]:
 def is_redefined(work: Work, node: Node) -> bool:
     """Whether what stands there was built from another text than the node has now, as far as that is remembered."""
     try:
-        mark = work.fingerprint(node) or work.compiler.compile(node).fingerprint
+        mark = work.fingerprint(node) or work.mark(node, work.compiler.compile(node).fingerprint)
     except CompileError:
         mark = ""
     if not mark or node.relation is None:

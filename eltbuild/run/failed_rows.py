@@ -15,6 +15,7 @@ from eltbuild.adapter import Connection
 from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.plan.keeping import SOON
 from eltbuild.plan.nouns import Audit, Operation, Statement
+from eltbuild.plan.publish import working_place
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation, RelationInfo
 from eltbuild.run.ownership.archive_file import write_rows
@@ -49,22 +50,32 @@ def failed_place(work: Work, node: Node) -> Relation:
     return work.writer.beside(node.relation, FAILED)
 
 
-def keep(work: Work, node: Node, audit: Audit, connection: Commented, commits: bool) -> tuple[Kept, Settle | None]:
-    """Keep the rows; where that must wait until the transaction is over, what is to be done then."""
+def keep(
+    work: Work, node: Node, audit: Audit, connection: Commented, commits: bool, slice: bool = False
+) -> tuple[Kept, Settle | None]:
+    """Keep the rows; where that must wait until the transaction is over, what is to be done then.
+
+    Those of a `slice` are put to those of other slices that this run has kept.
+    """
     place = failed_place(work, node)
-    taken = _taken(work, place, connection)
+    more = slice and node.id in work.audits.kept and connection.relation(place) is not None
+    taken = "" if more else _taken(work, place, connection)
     if taken:
         return Kept(why=taken), None
     if commits:
-        return _kept_now(work, node, audit, place, connection), None
-    return Kept(place), _carried(work, node, audit, place, connection)
+        return _kept_now(work, node, audit, place, connection, more), None
+    return Kept(place), _carried(work, node, audit, place, connection, more)
 
 
-def _kept_now(work: Work, node: Node, audit: Audit, place: Relation, connection: Connection) -> Kept:
+def _kept_now(work: Work, node: Node, audit: Audit, place: Relation, connection: Connection, more: bool) -> Kept:
     """The rows are kept in this transaction; where that is refused, it is spoiled, and they go with it."""
     try:
-        _dropped(work, place, connection)
-        perform(connection, _moved(work, node, audit, place))
+        if more:
+            _added(work, audit.kept, place, connection)
+            connection.execute(work.writer.drop(audit.kept, audit.kind, cascade=False))
+        else:
+            _dropped(work, place, connection)
+            perform(connection, _moved(work, node, audit, place))
     except DatabaseError as error:
         if error.lost or error.transient:
             raise
@@ -100,7 +111,15 @@ def _moved(work: Work, node: Node, audit: Audit, place: Relation) -> Iterator[Op
     yield from work.ledger.noting(place, "table", "failed", node.id)
 
 
-def _carried(work: Work, node: Node, audit: Audit, place: Relation, connection: Commented) -> Settle:
+def _added(work: Work, rows: Relation, place: Relation, connection: Connection) -> None:
+    """The rows of one relation stand in another, too, which has their columns."""
+    info = connection.relation(rows)
+    names = [column.name for column in info.columns] if info is not None else []
+    chosen = ", ".join(map(work.writer.quote, names))
+    connection.execute(work.writer.insert(place, names, f"select {chosen} from {work.writer.relation(rows)}"))
+
+
+def _carried(work: Work, node: Node, audit: Audit, place: Relation, connection: Commented, more: bool) -> Settle:
     """The rows are in a file by now; what writes them to their place and removes the file."""
     folder = Path(mkdtemp(prefix="eltbuild-"))
     try:
@@ -119,7 +138,7 @@ def _carried(work: Work, node: Node, audit: Audit, place: Relation, connection: 
         assert isinstance(connection, Commented)
         try:
             with connection.passing(), connection.transaction():
-                _written(work, node, place, path, connection)
+                _written(work, node, place, path, connection, more)
         except EltbuildError as error:
             return Kept(why=str(error.problems[0].message))
         finally:
@@ -130,7 +149,13 @@ def _carried(work: Work, node: Node, audit: Audit, place: Relation, connection: 
     return settle
 
 
-def _written(work: Work, node: Node, place: Relation, path: Path, connection: Commented) -> None:
+def _written(work: Work, node: Node, place: Relation, path: Path, connection: Commented, more: bool) -> None:
+    if more:
+        aside = working_place(place, work.temporary, work.writer)
+        filled(path, replace(content(path), relation=aside), connection, work.writer)
+        _added(work, aside, place, connection)
+        connection.execute(work.writer.drop(aside, cascade=False))
+        return
     _dropped(work, place, connection)
     filled(path, replace(content(path), relation=place), connection, work.writer)
     perform(connection, work.ledger.noting(place, "table", "failed", node.id))

@@ -10,7 +10,7 @@ from eltbuild.compile.introspect import BLANK
 from eltbuild.compile.rendering import Assumed
 from eltbuild.compile.session import Session
 from eltbuild.compile.source_map import origin
-from eltbuild.errors import DatabaseError, EltbuildError, Place, Problem
+from eltbuild.errors import AuditError, DatabaseError, EltbuildError, Place, Problem
 from eltbuild.project.resources import Node, UnitTest
 from eltbuild.values import replace
 
@@ -37,7 +37,8 @@ def fault_of(resource: Any, problem: Problem, error: EltbuildError) -> str:
     if not isinstance(resource, (Node, UnitTest)):
         return ""
     refused = isinstance(error, DatabaseError) or isinstance(error.__cause__, DatabaseError)
-    kind = "Database Error" if refused else "Compilation Error"
+    otherwise = "Runtime Error" if isinstance(error, AuditError) else "Compilation Error"
+    kind = "Database Error" if refused else otherwise
     return f"{kind} in {resource.resource_type} {resource.name} ({problem.place or resource.original_path})"
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from eltbuild.adapter import Answer
+from eltbuild.compile.building_blocks import OURS
 from eltbuild.compile.introspect import Live
 from eltbuild.compile.strategy import strategy_sql
 from eltbuild.errors import CompileError, Problem
-from eltbuild.plan.incremental import is_whole
+from eltbuild.plan.incremental import is_microbatch, is_whole
 from eltbuild.plan.nouns import Audit, Facts, Operation, Recipe, Statement
 from eltbuild.plan.promises import of_standing_table
 from eltbuild.plan.reconcile import mode_of, reconcile
@@ -36,6 +37,17 @@ from eltbuild.run.work import (
 )
 
 OPAQUE = Recipe(lambda facts, writer: ())
+
+
+def own_materialization(work: Work, node: Node) -> Macro | None:
+    """The `{% materialization %}` that the node is built by, if a built-in one does not do it with operations.
+
+    Rows of Python and batches are never built step by step by macros.
+    """
+    macro = work.session.macros.materialization(node.materialized, node.package)
+    if macro is not None and macro.id.startswith(OURS) and (node.language != "sql" or is_microbatch(node)):
+        return None
+    return macro
 
 
 def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> Finished:

@@ -23,7 +23,7 @@ from eltbuild.run.changes import anew
 from eltbuild.run.events import Finished, Status
 from eltbuild.run.facts import facts_of, is_audited, standing
 from eltbuild.run.failure.effort import retried
-from eltbuild.run.locate import explained
+from eltbuild.run.locate import explained, fault_of
 from eltbuild.run.materialization import decided, own_strategy, strategy_macro
 from eltbuild.run.ownership.owner import admitted
 from eltbuild.run.performing import perform
@@ -44,6 +44,8 @@ class Course:
     failed: list[Batch] = field(default_factory=list)
     problem: Problem | None = None
     """The first one."""
+    fault: str = ""
+    """What it is, and of which node, in dbt's words."""
     written: int = 0
     """Rows."""
     halted: bool = False
@@ -73,7 +75,9 @@ def followed(work: Work, node: Node, planned: tuple[Batch, ...], one: One, whole
         try:
             answer = one(number, batch)
         except (CompileError, DatabaseError) as error:
-            course.problem = course.problem or explained(work.session, node, error)
+            if course.problem is None:
+                course.problem = explained(work.session, node, error)
+                course.fault = fault_of(node, course.problem, error)
             course.failed.append(batch)
             course.halted = work.connections.mine().halted.is_set()
             if whole or number == 0 or course.halted:
@@ -95,7 +99,7 @@ def _finished(work: Work, node: Node, course: Course, clock: Clock) -> Finished:
     answer = Answer(affected=course.written, message=message)
     result = succeeded(work, node, answer, _shown(work, node, clock.sql or ""), status)
     slices = as_results({"successful": course.done, "failed": course.failed})
-    result = replace(result, error=course.problem, batches=slices, failures=len(course.failed))
+    result = replace(result, error=course.problem, fault=course.fault, batches=slices, failures=len(course.failed))
     return replace(result, message=str(course.problem)) if course.problem else result
 
 
@@ -161,7 +165,8 @@ def _remade(work: Work, node: Node, recipe: Recipe, clock: Clock, planned: tuple
             return _in_vain(node, course, planned)
         retried(work, node, partial(_take_place, work, node, recipe, place, tuple(course.done)))
     except (CompileError, DatabaseError) as error:
-        return _in_vain(node, Course(problem=explained(work.session, node, error)), planned)
+        problem = explained(work.session, node, error)
+        return _in_vain(node, Course(problem=problem, fault=fault_of(node, problem, error)), planned)
     finally:
         work.catalogue.forget(place)
         work.connections.mine().dismiss(work.writer.drop(place, cascade=False))
@@ -176,7 +181,7 @@ def _in_vain(node: Node, course: Course, planned: tuple[Batch, ...]) -> Course:
         failed = course.failed[0]
         text = f"the batch of {failed.start:%Y-%m-%d %H:%M} failed, and `{node.relation}` stays as it was: it is"
         problem = replace(problem, message=f"{problem.message}\n{text} replaced whole or not at all")
-    return Course(failed=list(planned), problem=problem, halted=course.halted)
+    return Course(failed=list(planned), problem=problem, fault=course.fault, halted=course.halted)
 
 
 def _set_beside(

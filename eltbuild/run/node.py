@@ -23,7 +23,7 @@ from eltbuild.run.freshness import run_freshness
 from eltbuild.run.functions import run_function, run_table_function
 from eltbuild.run.locate import explained, fault_of
 from eltbuild.run.locations import with_location
-from eltbuild.run.materialization import decided, run_materialization
+from eltbuild.run.materialization import decided, own_materialization, run_materialization
 from eltbuild.run.microbatch import run_batches
 from eltbuild.run.ownership.owner import admitted, refuse_foreign
 from eltbuild.run.performing import perform
@@ -66,7 +66,8 @@ def do(work: Work, id: NodeId, started: Started) -> Finished:
         result = Finished(node=id, status="error", error=problem, message=str(problem), compiled_code=clock.sql)
         blamed = work.session.project.nodes.get(error.node) if isinstance(error, InlinedError) else resource
         result = replace(result, fault=fault_of(blamed, problem, error))
-    work.audits.ended(id)
+    finally:
+        work.audits.ended(id)
     return replace(
         result,
         executed=work.executed.pop(id, None),
@@ -104,7 +105,7 @@ def run_model(work: Work, node: Node, clock: Clock) -> Finished:
         return Finished(node=node.id, status="success", message="ephemeral")
     connection = connection_for(work, node)
     live = Live(connection)
-    own = work.session.macros.materialization(node.materialized, node.package)
+    own = own_materialization(work, node)
     if own is not None:
         return run_materialization(work, node, own, clock)
     if node.language == "python":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from eltbuild.adapter import Answer, Connection
 from eltbuild.errors import CompileError, DatabaseError, Problem
-from eltbuild.plan.nouns import Audit, Call, Check, Load, Operation, Seize, Statement
+from eltbuild.plan.nouns import Audit, Call, Check, Inquiry, Load, Operation, Seize, Statement
 from eltbuild.values import replace
 
 Warn = Callable[[Problem], None]
@@ -29,6 +29,8 @@ def perform(connection: Connection, operations: Iterable[Operation], warn: Warn 
                 last = run(connection) or Answer()
             case Check(label=label):
                 check(connection, operation, warn)
+            case Inquiry(label=label):
+                inquire(connection, operation)
             case Audit():
                 raise AssertionError("an audit is no operation of its own: `run.auditing` makes calls of them")
             case Seize(label=label):
@@ -71,6 +73,23 @@ def check(connection: Connection, asked: Check, warn: Warn) -> None:
     if problem.severity == "error":
         raise CompileError(problem)
     warn(problem)
+
+
+def inquire(connection: Connection, asked: Inquiry) -> None:
+    """Ask all. Raises `CompileError` where any has an answer, or where the engine finds no sense in one."""
+    answers: list[Answer] = []
+    senseless: CompileError | None = None
+    for question in asked.questions:
+        try:
+            answers.append(execute(connection, question, asked.doubt))
+        except CompileError as error:
+            # What was found before says more, and a transaction may be over now.
+            senseless = error
+            break
+    if any(answer.rows for answer in answers):
+        raise CompileError(asked.problem(answers))
+    if senseless is not None:
+        raise senseless
 
 
 def execute(connection: Connection, sql: str, doubt: str) -> Answer:

@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eltbuild.adapter import Capabilities
-from eltbuild.errors import DatabaseError, Problem, UsageError
+from eltbuild.errors import AuditError, DatabaseError, EltbuildError, Problem, UsageError
 from eltbuild.plan.showing import SHOWN, is_whole
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.run.aside import Aside
 from eltbuild.run.auditing import askable, is_failed, told, turn
 from eltbuild.run.events import Built, Event, Finished, Message
+from eltbuild.run.failed_rows import forget_failed
 from eltbuild.run.failure.attempts import Attempts, repeated
 from eltbuild.run.ledger.deferred import Deferred
+from eltbuild.run.locate import explained, fault_of
 from eltbuild.run.testing.alone import Asked
 from eltbuild.run.testing.asking import ask
 from eltbuild.run.whole import Whole
@@ -33,7 +35,7 @@ UNKNOWN = "nobody can tell whether this run was published"
 class NotPublished(Exception):
     """Nothing of the run is published, for that reason; the nodes that are to blame, if it is not told yet."""
 
-    def __init__(self, why: str, blamed: Mapping[NodeId, Problem] | None = None) -> None:
+    def __init__(self, why: str, blamed: Mapping[NodeId, EltbuildError] | None = None) -> None:
         super().__init__(why)
         self.blamed = blamed or {}
 
@@ -88,7 +90,7 @@ def published(work: Work, whole: Whole, scheduled: Events, stopped: Callable[[],
     """The events of the schedule, and after them how that ended what was built."""
     assert isinstance(work.ledger, Deferred)
     held: list[Finished] = []
-    blamed: Mapping[NodeId, Problem] = {}
+    blamed: Mapping[NodeId, EltbuildError] = {}
     why = ""
     interrupt: KeyboardInterrupt | None = None
     try:
@@ -105,10 +107,12 @@ def published(work: Work, whole: Whole, scheduled: Events, stopped: Callable[[],
             why, interrupt = INTERRUPTED, KeyboardInterrupt()
         elif not committed:
             why = "its transaction could not be ended" if committed is False else UNKNOWN
-            blamed = {event.node: error.problems[0] for event in held}
+            blamed = {event.node: error for event in held}
     except KeyboardInterrupt as error:
         why, interrupt = INTERRUPTED, error
-    for event in (*_completed(work.ledger, held, why), *_told(held, why, blamed)):
+    if not why:
+        _forget_failed(replace(work, ledger=work.ledger.behind), whole, held)
+    for event in (*_completed(work.ledger, held, why), *_told(work, held, why, blamed)):
         try:
             yield event
         except KeyboardInterrupt as error:
@@ -130,6 +134,9 @@ def _forward(whole: Whole, scheduled: Events, held: list[Finished]) -> Events:
         if isinstance(event, Finished) and event.status == "success" and event.relation_name is not None:
             held.append(event)
             event = Built(event)
+        elif isinstance(event, Finished) and event.status == "fail":
+            # What it has stored goes with all else.
+            event = replace(event, relation_name=None)
         try:
             yield event
         except KeyboardInterrupt:
@@ -143,7 +150,7 @@ def _finish(work: Work, whole: Whole, ledger: Deferred, held: Sequence[Finished]
     if whole.vain:
         raise NotPublished(whole.vain)
 
-    def last() -> Mapping[NodeId, Problem]:
+    def last() -> Mapping[NodeId, EltbuildError]:
         found = _unasked(work, whole, held)
         if not found:
             ledger.carry_out(whole.connection)
@@ -154,9 +161,10 @@ def _finish(work: Work, whole: Whole, ledger: Deferred, held: Sequence[Finished]
         raise NotPublished("tests failed that are no part of it", found)
 
 
-def _unasked(work: Work, whole: Whole, held: Sequence[Finished]) -> Mapping[NodeId, Problem]:
+def _unasked(work: Work, whole: Whole, held: Sequence[Finished]) -> Mapping[NodeId, EltbuildError]:
     """The nodes of which error tests fail that are no part of the run, each with what there is to say."""
-    nodes, found, seen = work.session.project.nodes, {}, set(work.session.invocation.selected)
+    nodes, seen = work.session.project.nodes, set(work.session.invocation.selected)
+    found: dict[NodeId, EltbuildError] = {}
     for event in held:
         node = nodes[event.node]
         asked_of = askable(work, node, whole.connection, turn(work, node))
@@ -167,6 +175,15 @@ def _unasked(work: Work, whole: Whole, held: Sequence[Finished]) -> Mapping[Node
         if failed:
             found[node.id] = _refused_by(work, node, failed, len(tests))
     return found
+
+
+def _forget_failed(work: Work, whole: Whole, held: Sequence[Finished]) -> None:
+    """Rows that failed audits of earlier runs are gone: all tests have passed on what is published."""
+    nodes = [work.session.project.nodes[event.node] for event in held]
+    for node in nodes:
+        if node.resource_type in SHOWN:
+            with suppress(DatabaseError):
+                forget_failed(work, node, whole.connection)
 
 
 def _completed(ledger: Deferred, held: Sequence[Finished], why: str) -> Iterator[Event]:
@@ -193,17 +210,17 @@ def _is_committed(work: Work, whole: Whole, ledger: Deferred) -> bool | None:
     return None
 
 
-def _refused_by(work: Work, node: Node, failed: Mapping[NodeId, Asked], total: int) -> Problem:
+def _refused_by(work: Work, node: Node, failed: Mapping[NodeId, Asked], total: int) -> AuditError:
     text = f"{told(work, failed, total)}: they are no part of this run, and asked of all that it publishes"
-    return Problem(text, node.place, name="AuditFailed")
+    return AuditError(Problem(f"`{node.relation}` is not published: {text}", node.place, name="AuditFailed"))
 
 
-def _told(held: Sequence[Finished], why: str, blamed: Mapping[NodeId, Problem]) -> list[Event]:
+def _told(work: Work, held: Sequence[Finished], why: str, blamed: Mapping[NodeId, EltbuildError]) -> list[Event]:
     """How the nodes ended that were held back."""
     now = datetime.now(UTC)
     if not why or not held:
         return [replace(event, at=now) for event in held]
-    taken = [replace(_taken_back(event, why, blamed.get(event.node)), at=now) for event in held]
+    taken = [replace(_taken_back(work, event, why, blamed.get(event.node)), at=now) for event in held]
     return [Message(_lost(why, len(held)), "error"), *taken]
 
 
@@ -214,8 +231,11 @@ def _lost(why: str, number: int) -> str:
     return f"nothing of this run is published, since {why}: {nodes} built, and taken back"
 
 
-def _taken_back(event: Finished, why: str, problem: Problem | None) -> Finished:
+def _taken_back(work: Work, event: Finished, why: str, error: EltbuildError | None) -> Finished:
     """How a node ended that was built in vain."""
-    if problem is not None:
-        return replace(event, status="error", error=problem, message=str(problem), rows=None, response={})
+    if error is not None:
+        node = work.session.project.nodes[event.node]
+        problem = explained(work.session, node, error)
+        event = replace(event, status="error", error=problem, fault=fault_of(node, problem, error))
+        return replace(event, message=str(problem), rows=None, response={})
     return replace(event, status="skipped", message=f"built, not published: {why}", rows=None, response={})

@@ -6,18 +6,20 @@ import re
 from datetime import datetime, timedelta
 
 from eltbuild.errors import CompileError, Problem, UsageError
-from eltbuild.run.batches import ceiling, moment, shifted
+from eltbuild.run.batches import floor, moment, shifted
 
 _SPAN = re.compile(r"^\s*(\d+)\s*(hour|day|month|year)s?\s*$", re.I)
 
 
 def window(text: str, now: datetime) -> tuple[datetime, datetime]:
-    """The first time and the time before which the sample ends. Raises `UsageError`."""
+    """The first time and the time before which the sample ends. Raises `UsageError`.
+
+    So many days are the day that is under way, and so many whole ones before it.
+    """
     span = _SPAN.match(text)
     if span:
         size = span[2].lower()
-        end = ceiling(now, size)
-        return shifted(end, size, -int(span[1])), end
+        return shifted(floor(now, size), size, -int(span[1])), now
     import yaml
 
     try:

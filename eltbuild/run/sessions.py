@@ -46,6 +46,8 @@ class Commented:
         self.kept: Kept = "nothing"
         self.idempotent = False
         """Whether its transactions do the same when they are repeated, so that nothing need be kept in mind of them."""
+        self.repeats = False
+        """Whether what is done now will be tried again where it fails for a reason that passes, unless some is kept."""
         self.encloses = False
         """Whether one transaction of its own is around all that is done, so that nothing else may end it."""
         self.halted = threading.Event()
@@ -285,6 +287,24 @@ class Commented:
             finally:
                 self._depth = 0
         self.kept = before if self.idempotent else "something"
+
+    @contextmanager
+    def trial(self, able: bool) -> Iterator[Callable[[], bool]]:
+        """Gives what takes back a statement that was refused; it says whether more can be done after that.
+
+        `able`: whether the engine can do so within a transaction.
+        """
+        if not (able and self._depth):
+            yield lambda: not self._depth
+            return
+        with self._asked() as inner, inner.savepoint() as take_back:  # type: ignore[attr-defined]
+
+            def back() -> bool:
+                self._refuse()
+                take_back()
+                return True
+
+            yield back
 
     def cancel(self) -> None:
         """Stop what runs now."""

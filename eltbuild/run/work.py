@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eltbuild.adapter import Answer, Connection
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
+from eltbuild.compile.compiler import fingerprint as text_digest
 from eltbuild.compile.introspect import Introspector
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem, did_you_mean
@@ -94,13 +95,33 @@ class Work:
     """Where nodes are looked at for their freshness, and not done: when one was last built, as far as is known."""
     queries: dict[NodeId, Compiled] = field(default_factory=dict)
     """Texts of models as they are before the warehouse is asked, for proofs of their tests."""
+    hooked: list[str] = field(default_factory=list)
+    """The texts of all hooks, once a proof has asked for them."""
     apart: set[NodeId] = field(default_factory=set)
     """Tests that are asked alone from now on: the engine has refused them when they were asked with others."""
 
     def fingerprint(self, node: Node) -> str:
         """What the node's compiled text was, as a digest; "" before it was compiled, and where slices have texts."""
         known = self.compiled.get(node.id)
-        return known.fingerprint if known is not None else self.marks.get(node.id, "")
+        return self.mark(node, known.fingerprint if known is not None else self.marks.get(node.id, ""))
+
+    def mark(self, node: Node, fingerprint: str) -> str:
+        """A text's digest with what else of the node shapes its relation; as it is, where that is the query alone."""
+        shape = shape_of(node)
+        if self.session.macros.materialization(node.materialized, node.package) is not None:
+            shape = (*shape, "of the project's own")
+        return f"{fingerprint}+{text_digest(repr(shape))[:8]}" if shape and fingerprint else fingerprint
+
+
+def shape_of(node: Node) -> tuple[object, ...]:
+    """Why a node's relation may hold other rows than its query gives, or in other types; empty where it does not."""
+    contract = node.config.get("contract")
+    found: list[object] = [node.materialized] if node.materialized == "incremental" else []
+    found += [("post-hook", hook) for hook in node.config.get("post-hook") or ()]
+    if isinstance(contract, Mapping) and contract.get("enforced"):
+        columns = [(column.name, column.data_type, column.constraints) for column in node.columns.values()]
+        found.append(("contract", columns, node.constraints))
+    return tuple(found)
 
 
 class Clock:

@@ -50,5 +50,8 @@ PRUNED = frozenset({"duckdb"})
 There a large table is filtered once per question in less time than all its values are looked at once.
 """
 
+MATERIALIZED = frozenset({"duckdb", "postgres"})
+"""Dialects in which a common table expression can be told to be evaluated once."""
+
 SIZED = PRUNED | DISTINCT_BITS.keys()
 """Dialects in which the best way to count depends on how many rows there are."""

@@ -57,6 +57,20 @@ def reading_of(query: str, dialect: str) -> Reading:
     return Reading(read, tuple(loose), frozenset(given), frozenset(names), tested, tuple(_equal(scopes)))
 
 
+def reads_nothing(query: str, dialect: str) -> bool:
+    """Whether it is a query that reads no table, so that its answer is the same in any database."""
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = _tree(query, dialect)
+    except (SqlglotError, ValueError, RecursionError):
+        return False
+    own = {cte.alias.casefold() for cte in tree.find_all(exp.CTE)}
+    named = (table for table in tree.find_all(exp.Table) if isinstance(table.this, exp.Identifier))
+    return isinstance(tree, exp.Query) and all(not table.db and table.name.casefold() in own for table in named)
+
+
 def _read(scope: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The columns that a scope names, each with the tables that it can be of."""
     from sqlglot import exp

@@ -6,11 +6,16 @@ decimal without a size does not lose its digits. Features that the other engine 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eltbuild.errors import CompileError, DatabaseError
-from eltbuild.sql.translations import Refused, translated
+from eltbuild.relation import Column
+from eltbuild.sql.exactness import exact_places, first_place
+from eltbuild.sql.stand_ins import STATEMENTS
+from eltbuild.sql.translated_terms import EXACT, Refused
+from eltbuild.sql.translated_texts import bytes_of, list_of
+from eltbuild.sql.translations import NAMING, translated
 
 DECIMALS: Mapping[str, tuple[int, int]] = {
     "postgres": (38, 10), "redshift": (18, 0), "materialize": (38, 10), "risingwave": (38, 10), "snowflake": (38, 0),
@@ -31,14 +36,25 @@ class Untranslatable(DatabaseError):
     """The text cannot be said in the other dialect. `line` and `column` are places in the text, 0 if unknown."""
 
 
-def transpiled(query: str, source: str, target: str) -> str:
-    """The query in the target dialect; untouched where the dialects are one. Raises `Untranslatable`."""
+def transpiled(
+    query: str, source: str, target: str, tables: Callable[[], Mapping[str, Sequence[Column]]] | None = None
+) -> str:
+    """The query in the target dialect; untouched where the dialects are one. Raises `Untranslatable`.
+
+    `tables` gives the columns of the tables that it reads, typed in the target's words, as far as they are known; it is
+    asked where that matters. Where both dialects are told of in `stand_ins`, the text needs the functions made there.
+    """
     if source == target:
         return query
     from sqlglot import ErrorLevel
     from sqlglot.errors import SqlglotError, UnsupportedError
 
     tree = _parsed(query, source)
+    if tables is not None and (source, target) in STATEMENTS:
+        places = exact_places(tree, source, target, tables)
+        for node in tree.walk() if places else ():
+            if (type(node).__name__, first_place(node)) in places:
+                node.meta[EXACT] = True
     try:
         text: str = adjusted(tree, source, target).sql(
             dialect=target, pretty=True, unsupported_level=ErrorLevel.RAISE, max_unsupported=5
@@ -81,6 +97,7 @@ def adjusted(tree: Any, source: str, target: str) -> Any:
 
     typed = Dialect.get_or_raise(source).TYPED_DIVISION and not Dialect.get_or_raise(target).TYPED_DIVISION
     size = DECIMALS.get(source)
+    NAMING.get((source, target), lambda _: None)(tree)
     # What stands inside is changed first: an expression that is changed takes copies of it.
     for node in reversed(list(tree.walk())):
         try:
@@ -89,11 +106,13 @@ def adjusted(tree: Any, source: str, target: str) -> Any:
             line, column = _begin(node)
             text = f"{error} has no equal in {target}'s SQL"
             raise Untranslatable(text, line=line, column=column) from error
-        if changed is not node:
-            node.replace(changed)
-        elif typed and type(node) is exp.Div:
+        if changed is node and typed and type(node) is exp.Div:
             # `//` divides whole numbers as whole numbers, and all others as `/` does.
-            node.replace(exp.IntDiv(this=node.this, expression=node.expression))
+            changed = exp.IntDiv(this=node.this, expression=node.expression)
+        if changed is not node:
+            if node.meta.get(EXACT):
+                changed.meta[EXACT] = True
+            node.replace(changed)
     for node in list(tree.find_all(exp.DataType)) if size else ():
         if size and _is_bare_decimal(node):
             node.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(part)) for part in size])
@@ -148,6 +167,18 @@ def _words(query: str, dialect: str) -> Iterator[tuple[str, int, int]]:
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
+
+
+def value_in(value: Any, type_name: str, source: str, target: str) -> Any:
+    """A value of the type (in the target's words) that is written as the source writes it, as the target reads it."""
+    if not isinstance(value, str) or (source, target) not in STATEMENTS:
+        return value
+    try:
+        if type_name.endswith("[]") and value.strip().startswith("{"):
+            return list_of(value)
+        return bytes_of(value) if type_name.upper() == "BLOB" else value
+    except Refused:
+        return value
 
 
 def type_in(name: str, source: str, target: str) -> str:

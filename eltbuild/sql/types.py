@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from eltbuild.errors import CompileError, Problem
+from eltbuild.values import dataclass
 
 ALIASES: Mapping[str, str] = {
     "int": "integer", "int4": "integer", "signed": "integer", "int32": "integer",
@@ -24,13 +25,16 @@ ALIASES: Mapping[str, str] = {
 """Names that need no parser, for the dialects that agree on them."""
 PLAIN_DIALECTS = frozenset({"duckdb", "postgres"})
 UNLIKE: Mapping[str, Mapping[str, str]] = {
-    "duckdb": {"int8": "bigint", "float": "real"},
-    "postgres": {"float": "double", "real": "double", "float4": "double"},
+    "duckdb": {"int8": "bigint", "float": "real", "bytea": "blob"},
+    "postgres": {"float": "double"},
 }
-"""What a dialect takes otherwise. For contracts the two binary floats of PostgreSQL are one."""
+"""What a dialect takes otherwise."""
+ALIKE: Mapping[str, Mapping[str, str]] = {
+    "postgres": {"real": "double", "smallint": "integer", "FLOAT": "DOUBLE", "SMALLINT": "INT"},
+}
+"""Types that contracts do not tell apart, as dbt does not: by the names here and by those of the parser."""
 
 LABELS: Mapping[str, Mapping[str, str]] = {
-    "postgres": {"FLOAT": "DOUBLE"},
     "bigquery": {"INT": "BIGINT", "SMALLINT": "BIGINT", "TINYINT": "BIGINT", "FLOAT": "DOUBLE"},
 }
 """The parser's names of types that are one for a dialect."""
@@ -42,18 +46,30 @@ SIZED_TEXT = re.compile(
 SIZE = re.compile(r"\((\d+)\)")
 
 
+Alike = Mapping[str, str]
+
+
 def same_type(left: str, right: str, dialect: str) -> bool:
-    """Whether a column of the one type keeps a contract that names the other.
+    """Whether two names mean one type.
 
     Lengths of texts do not count; precision and scale of decimals count where the engine tells them.
     """
+    return _is_same(left, right, dialect, {})
+
+
+def keeps_promise(given: str, promised: str, dialect: str) -> bool:
+    """Whether a column of the one type keeps a contract that names the other; see `ALIKE`."""
+    return _is_same(given, promised, dialect, ALIKE.get(dialect, {}))
+
+
+def _is_same(left: str, right: str, dialect: str, alike: Alike) -> bool:
     if left.casefold() == right.casefold():
         return True
     if dialect in PLAIN_DIALECTS:
         first, second = _plain(left, dialect), _plain(right, dialect)
         if first is not None and second is not None:
-            return first == second
-    return _shape(left, dialect) == _shape(right, dialect)
+            return alike.get(first, first) == alike.get(second, second)
+    return _shape(left, dialect, alike) == _shape(right, dialect, alike)
 
 
 def wider_text(old: str, new: str) -> bool:
@@ -107,12 +123,49 @@ def parsed(name: str, dialect: str) -> Any:
         raise CompileError(Problem(f"`{name}` is not the name of a type")) from error
 
 
-def _shape(name: str, dialect: str) -> object:
+REWRITTEN: Mapping[str, Sequence[tuple[re.Pattern[str], str]]] = {
+    "postgres": (
+        # The number of dimensions, and their sizes, are remarks there.
+        (re.compile(r"(?:(?:\s+array\b)?\s*\[\s*\d*\s*\]|\s+array\b)(?:\s*\[\s*\d*\s*\])*\s*$", re.IGNORECASE), "[]"),
+        (re.compile(r"^_(\w+)$"), r"\1[]"),
+        (re.compile(r"^interval\b[^\[]*", re.IGNORECASE), "interval"),
+        (re.compile(r"^bit\s+varying\b", re.IGNORECASE), "varbit"),
+    ),
+    "duckdb": ((re.compile(r"\b(?:bytea|binary|varbinary)\b", re.IGNORECASE), "blob"),),
+}  # fmt: skip
+"""Spellings of types that the parser does not know as one with others."""
+
+
+def _shape(name: str, dialect: str, alike: Alike) -> object:
     """The type without what contracts do not compare."""
-    return _shape_of(parsed(" ".join(name.split()), dialect), dialect)
+    text = " ".join(name.split())
+    for pattern, instead in REWRITTEN.get(dialect, ()) if "'" not in text else ():
+        text = pattern.sub(instead, text)
+    return _shape_of(parsed(text, dialect), dialect, alike)
 
 
-def _shape_of(node: Any, dialect: str) -> object:
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """A type that somebody has made. Without a schema it is the one that is found: of any."""
+
+    parts: tuple[str, ...]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether as much as both names tell is the same."""
+        if not isinstance(other, Named):
+            return False
+        known = min(len(self.parts), len(other.parts))
+        return self.parts[-known:] == other.parts[-known:]
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _named(text: str) -> Named:
+    found = re.findall(r'"((?:[^"]|"")*)"|([^".]+)', re.sub(r"\s*\([\d\s,]*\)$", "", text))
+    return Named(tuple((quoted.replace('""', '"') or bare).casefold() for quoted, bare in found))
+
+
+def _shape_of(node: Any, dialect: str, alike: Alike) -> object:
     from sqlglot import exp
 
     if not isinstance(node, exp.DataType):
@@ -127,16 +180,23 @@ def _shape_of(node: Any, dialect: str) -> object:
         sizes = tuple(part.sql() for part in node.expressions) or DEFAULT_DECIMAL[dialect]
         return ("decimal", *sizes, *(("0",) if len(sizes) == 1 else ()))
     label = LABELS.get(dialect, {}).get(label, label)
-    if label == "USERDEFINED":
-        return node.sql(dialect=dialect).casefold()
+    label = alike.get(label, label)
+    if kind == exp.DataType.Type.USERDEFINED:
+        return _named(str(node.args.get("kind") or node.sql(dialect=dialect)))
+    if label == "ENUM":
+        return (label, *(part.sql(dialect=dialect) for part in node.expressions))
     if not node.args.get("nested"):
         return label
-    return (label, *(_member(part, dialect) for part in node.expressions))
+    members = tuple(_member(part, dialect, alike) for part in node.expressions)
+    if label == "STRUCT":
+        # What has a name is found by it, wherever it stands.
+        members = tuple(sorted(members, key=lambda member: str(member[0]) if isinstance(member, tuple) else ""))
+    return (label, *members, *(part.sql(dialect=dialect) for part in node.args.get("values") or ()))
 
 
-def _member(part: Any, dialect: str) -> object:
+def _member(part: Any, dialect: str, alike: Alike) -> object:
     from sqlglot import exp
 
     if isinstance(part, exp.ColumnDef):
-        return (part.name.casefold(), _shape_of(part.args["kind"], dialect))
-    return _shape_of(part, dialect)
+        return (part.name.casefold(), _shape_of(part.args["kind"], dialect, alike))
+    return _shape_of(part, dialect, alike)

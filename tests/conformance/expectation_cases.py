@@ -178,6 +178,7 @@ CASES: Sequence[tuple[str, dict[str, Any]]] = (
     ("expect_column_to_exist", {"column": "amount", "column_index": 2}),
     ("expect_column_to_exist", {"column": "zz"}),
     ("unexpected_rows_expectation", {"unexpected_rows_query": "select * from {batch} where id > 3"}),
+    ("unexpected_rows_expectation", {"unexpected_rows_query": "select * from {batch} where '{{' = '{{' || name"}),
     (
         "unexpected_rows_expectation",
         {"unexpected_rows_query": "select id from {batch} group by id having count(*) > 90"},

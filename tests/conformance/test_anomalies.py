@@ -150,3 +150,6 @@ def test_a_table_that_only_grows_is_compared_by_its_changes(bench: Bench) -> Non
     stuck = outcome_of(asked, (1102,))
     assert (stuck.verdict, stuck.observed[0].value) == ("fail", 1102.0)
     assert "the change of row_count is 0" in str(stuck.message)
+    # Nine days have gone by since: nine times as much is no more than before, nineteen times is.
+    assert outcome_of(asked, (2002,)).verdict == "pass"
+    assert outcome_of(asked, (3002,)).verdict == "fail"

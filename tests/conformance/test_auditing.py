@@ -17,7 +17,7 @@ from conformance.projects import Project, ended
 
 from eltbuild.errors import DatabaseError
 from eltbuild.plan.publish import leftover
-from eltbuild.run import failed_rows
+from eltbuild.run import auditing, failed_rows
 from eltbuild.sql.writer import Writer
 
 BAD = 1
@@ -329,6 +329,12 @@ def own_tests(project: Project, tests: str) -> None:
     path.write_text(f"{head}    data_tests: {tests}\n")
 
 
+def more_tests(project: Project, tests: str) -> None:
+    """Those tests besides the project's."""
+    path = project.root / "models/schema.yml"
+    path.write_text(path.read_text().replace("    columns:", f"    data_tests: {tests}\n    columns:", 1))
+
+
 @pytest.mark.parametrize("kind", OF_ROWS)
 def test_a_test_of_the_projects_own_that_one_row_can_fail(bench: Bench, tmp_path: Path, kind: str) -> None:
     """It is asked of the new rows by themselves, as its SQL tells; before they are written."""
@@ -447,6 +453,133 @@ def test_a_table_that_stays_is_audited_before_its_rows_are_exchanged(bench: Benc
     assert "orders__failed" not in names_of(bench)
 
 
+NO_NUMBER = "select * from {{ model }} where cast(cast(mark as varchar(9)) || 'x' as integer) = 1"
+"""A test that the engine refuses once there are rows."""
+
+
+@pytest.mark.parametrize("pre_hook", ["", "{'sql': 'select 1', 'transaction': false}", "'select 1'"])
+def test_a_test_that_cannot_be_asked_leaves_the_others(bench: Bench, tmp_path: Path, pre_hook: str) -> None:
+    """They are asked all the same, and the rows are kept."""
+    config = "materialized='table'" + (f", pre_hook={pre_hook}" if pre_hook else "")
+    project = shop(
+        bench,
+        tmp_path / "shop",
+        {
+            "models/orders.sql": f"{{{{ config({config}) }}}}\n{QUERY}",
+            "macros/own.sql": f"{{% test own(model) %}}{NO_NUMBER}{{% endtest %}}",
+        },
+    )
+    more_tests(project, "[{own: {name: first}}, {own: {name: second, config: {where: id > 0}}}]")
+    fill(bench, 0, BAD)
+    finished = project.run()
+    status, message = ended(finished)
+    assert status == "error"
+    assert " (cannot be asked: " in message
+    if "false" in pre_hook and not bench.adapter.capabilities.savepoints:
+        # What was done outside of the transaction is not done again, to ask the others and to keep the rows.
+        assert "the rows are not kept: a test could not be asked" in message
+        return
+    assert "first (cannot be asked: " in message
+    assert finished["first"].status == "error"
+    assert finished["second"].status == "error"
+    others = {one.status for name, one in finished.items() if name.startswith(("accepted", "not_null"))}
+    assert others == {"pass", "fail"}
+    assert " of 4 tests failed" in message
+    assert "orders" not in names_of(bench)
+    assert marks(bench, "orders__failed") == [0, BAD]
+
+
+def test_what_tests_store_is_what_the_audit_has_found(bench: Bench, tmp_path: Path) -> None:
+    """Nothing of it is seen in the model; the rows that failed a test are where the test keeps them."""
+    config = "materialized='incremental', incremental_strategy='append'"
+    for number, name in enumerate(("table", "append")):
+        text = MODELS["table"] if name == "table" else config
+        project = shop(bench, tmp_path / f"shop{number}", {"models/orders.sql": f"{{{{ config({text}) }}}}\n{QUERY}"})
+        fill(bench, 0)
+        assert ended(project.run(store_failures=True)) == ("success", "")
+        fill(bench, 0, BAD)
+        finished = project.run(store_failures=True)
+        assert ended(finished)[0] == "error"
+        failed = next(one for key, one in finished.items() if key.startswith("accepted"))
+        assert failed.status == "fail"
+        assert failed.relation_name
+        # What the test counts are values and how often they are there.
+        assert bench.connection.execute(f"select * from {failed.relation_name}").rows == ((BAD, 1),)
+        fill(bench, 0, 0)
+        finished = project.run(store_failures=True)
+        failed = next(one for key, one in finished.items() if key.startswith("accepted"))
+        assert bench.connection.execute(f"select count(*) from {failed.relation_name}").scalar() == 0
+        bench.connection.execute(f"drop table if exists {bench.spelled('orders')}")
+
+
+@pytest.mark.parametrize("test", ["accepted_values", "unique"])
+def test_rows_of_all_slices_that_failed_are_kept(bench: Bench, tmp_path: Path, test: str) -> None:
+    """Each is told by its time; the others are published."""
+    project = shop(
+        bench, tmp_path / "shop", {"models/orders.sql": f"{{{{ config({MODELS['microbatch']}) }}}}\n{QUERY}"}
+    )
+    if test == "unique":
+        more_tests(project, "[{unique: {column_name: id}}]")
+    fill(bench, 0, 0, 0)
+    span = {**SPAN, "event_time_end": "2020-01-04"}
+    assert ended(project.run(**span)) == ("success", "")
+    place = bench.spelled("lines")
+    if test == "unique":
+        bench.connection.execute(f"insert into {place} select 1, 0, happened from {place} where id > 1")
+    else:
+        bench.connection.execute(f"update {place} set mark = {BAD} where id > 1")
+    status, message = ended(project.run(**span))
+    assert status == "partial success"
+    assert "the batch of 2020-01-02 00:00 of `" in message
+    rows = bench.connection.execute(f"select id, mark from {bench.spelled('orders__failed')}").rows
+    assert sorted(rows) == ([(1, 0), (1, 0), (2, 0), (3, 0)] if test == "unique" else [(2, BAD), (3, BAD)])
+    assert marks(bench) == [0, 0, 0]
+    assert not [name for name in names_of(bench) if leftover(name)]
+
+
+def test_slices_do_not_wait_for_who_waits_for_them(bench: Bench, tmp_path: Path) -> None:
+    """Two audited models with a test on both: one is built slice by slice while the other has its turn behind it."""
+    if bench.warehouse.name == "duckdb-memory":
+        pytest.skip("one session at a time is enough there")
+    slow = "{% do run_query('select 1') %}"
+    files = {
+        "models/orders.sql": f"{{{{ config({MODELS['microbatch']}) }}}}{slow}\n{QUERY}",
+        "models/people.sql": "{{ config(materialized='table', publish='audited') }}select 1 as id union all select 2",
+        "models/more.yml": "models: [{name: people, columns: [{name: id, data_tests: "
+        "[{relationships: {arguments: {to: ref('orders'), field: id}}}]}]}]\n",
+    }
+    project = shop(bench, tmp_path / "shop", files)
+    text = (tmp_path / "shop/models/schema.yml").read_text()
+    relation = "{relationships: {arguments: {to: ref('people'), field: id}}}"
+    (tmp_path / "shop/models/schema.yml").write_text(text.replace("[not_null]", f"[not_null, {relation}]"))
+    fill(bench, 0, 0)
+    for _ in range(2):
+        finished = project.run(threads=2, **SPAN)
+        assert {one.status for one in finished.values()} <= {"success", "pass"}
+
+
+def test_nobody_waits_for_an_audit_that_broke(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ends a node, the one that has its turn behind it goes on."""
+    files = {
+        "models/orders.sql": f"{{{{ config(materialized='table') }}}}\n{QUERY}",
+        "models/people.sql": "{{ config(materialized='table', publish='audited') }}select 1 as id, 0 as mark",
+        "tests/known.sql": "select * from {{ ref('orders') }} where id not in (select id from {{ ref('people') }})",
+    }
+    project = shop(bench, tmp_path / "shop", files)
+    fill(bench, 0)
+    ask = auditing.ask
+
+    def broken(work: Any, tests: Any, connection: Any, places: Any) -> Any:
+        if "model.shop.orders" in places:
+            raise RuntimeError("a fault of our own")
+        return ask(work, tests, connection, places)
+
+    monkeypatch.setattr(auditing, "ask", broken)
+    finished = project.run()
+    assert finished["orders"].status == "error"
+    assert finished["people"].status == "success"
+
+
 @pytest.mark.parametrize("publish", ["audited", "run"])
 def test_a_test_has_the_time_that_it_is_given(bench: Bench, tmp_path: Path, publish: str) -> None:
     """Also where it is asked before its model is published: one that takes longer is given up, and nothing is seen."""
@@ -462,7 +595,10 @@ def test_a_test_has_the_time_that_it_is_given(bench: Bench, tmp_path: Path, publ
     status, message = ended(project.run("run", publish=publish))
     assert status == "error"
     assert "timed out after 0.5 s (its `timeout`)" in message
-    assert not names_of(bench) & {"orders", "orders__failed"}
+    assert "orders" not in names_of(bench)
+    # Where only all of it could be taken back, nothing is built again for a test that takes too long.
+    kept = publish == "audited" and bench.adapter.capabilities.savepoints
+    assert ("orders__failed" in names_of(bench)) == kept
 
 
 def test_rows_that_cannot_be_kept(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,12 +195,25 @@ def external_files(bench: Bench) -> None:
         assert bench.connection.execute(rows).rows == ((1,),)
 
 
+def savepoints(bench: Bench) -> None:
+    with bench.connection.transaction():
+        bench.connection.execute("savepoint here")
+        savepoint = getattr(bench.connection, "savepoint", None)
+        assert savepoint is not None
+        with savepoint() as take_back:
+            with pytest.raises(DatabaseError):
+                bench.connection.execute("select nothing_of_that_name")
+            take_back()
+        bench.made("t")
+    assert bench.count("t") == 1
+
+
 TRIALS: Mapping[str, Callable[[Bench], None]] = {
     trial.__name__: trial
     for trial in (
         transactional_ddl, create_or_replace_table, create_or_replace_view, rename_relation, merge, merge_by_source,
         insert_overwrite, materialized_views, indexes, comments, grants, schemas, cascade_drop, binds_views, belongings,
-        session_locks, merge_checks_keys, holds_referenced, exact_names, external_files,
+        session_locks, savepoints, merge_checks_keys, holds_referenced, exact_names, external_files,
     )
 }  # fmt: skip
 
@@ -295,7 +308,7 @@ def test_strategies_fit_together(adapter: Adapter) -> None:
 def test_every_capability_is_tried() -> None:
     values = {"enforced_constraints", "identifier_length", "default_incremental_strategy", "incremental_strategies"}
     # What the engine itself is not asked for.
-    others = {*values, "reads_csv", "single_process", "strategy_from_start"}
+    others = {*values, "layouts", "reads_csv", "single_process", "strategy_from_start"}
     assert set(TRIALS) | others == {field.name for field in dataclasses.fields(Capabilities)}
 
 

@@ -11,7 +11,7 @@ import pytest
 from conformance.bench import Bench
 
 from eltbuild.errors import CompileError, DatabaseError
-from eltbuild.plan.nouns import Check, Facts
+from eltbuild.plan.nouns import Facts, Inquiry
 from eltbuild.plan.promises import of_query
 from eltbuild.project.resources import ColumnSpec, Node
 from eltbuild.relation import Column, Relation
@@ -86,7 +86,7 @@ def _is_refused_by_question(bench: Bench, values: str, constraint: Mapping[str, 
     facts = Facts(node=node, query=query, relation=bench.at("v"), columns=described, now=datetime.now(UTC))
     questions = of_query(facts, bench.writer)
     assert questions
-    assert all(isinstance(question, Check) for question in questions)
+    assert all(isinstance(question, Inquiry) for question in questions)
     try:
         perform(bench.connection, questions)
     except CompileError as error:

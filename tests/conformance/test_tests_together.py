@@ -148,6 +148,79 @@ def test_a_question_that_the_engine_refuses_is_that_tests_own_error(bench: Bench
     assert told(found) == STATUSES
 
 
+VIEW = """
+select o.id, o.status, o.amount from {{ ref('raw') }} as o join {{ ref('raw') }} as p on p.line = o.line
+"""
+RAW = ORDERS.replace("as amount", "as amount, 1 as line").replace("null\n", "null, 2\n").replace("30\n", "30, 3\n")
+COSTLY = {
+    "models/raw.sql": RAW.replace("40\n", "40, 4\n"),
+    "models/orders.sql": VIEW,
+    "models/schema.yml": FILES["models/schema.yml"],
+    "tests/same_name.sql": "with orders as (select * from {{ ref('orders') }}) select * from orders where orders.id > 1",
+    "tests/qualified.sql": "select orders.id from {{ ref('orders') }} where orders.id > 1 group by orders.id",
+}
+
+
+def test_a_view_over_a_join_is_evaluated_once(bench: Bench, tmp_path: Path) -> None:
+    """Where the engine takes that; a text that names something else so is asked as it stands."""
+    same, plain = Watched(), Watched()
+    one, other = (watching(bench, tmp_path / name, files, watched).run("test") for name, files, watched in (
+        ("a", COSTLY, same), ("b", {key: text for key, text in COSTLY.items() if "same_name" not in key}, plain),
+    ))  # fmt: skip
+    assert (one["same_name"].status, one["same_name"].failures) == ("fail", 2)
+    assert (one["qualified"].status, one["qualified"].failures) == ("fail", 1)
+    for found in (one, other):
+        assert told({name: found[name] for name in STATUSES}) == STATUSES
+    assert "as materialized (select * from" in plain.asked[0]
+    assert len([sql for sql in plain.asked if '"tests"' in sql]) == 1
+
+
+BROKEN = {
+    "no_column": "select * from {{ ref('orders') }} where no_such_column = 1",
+    "no_relation": "select * from {{ ref('orders') }} where id in (select id from no_such_relation)",
+    "no_function": "select * from {{ ref('orders') }} where no_such_function(id) = 1",
+    "no_query": "selec * from {{ ref('orders') }}",
+    "no_number": "select * from {{ ref('orders') }} where cast(status as integer) = id",
+    "no_date": "select status from {{ ref('orders') }} group by status having cast(max(status) as date) is null",
+    "no_aggregate": "{{ config(fail_calc='7') }} select * from {{ ref('orders') }} where id = 2",
+    "no_rows": "{{ config(fail_calc='7') }} select * from {{ ref('orders') }} where id = 99",
+    "two_columns": "{{ config(fail_calc='count(*), 7') }} select * from {{ ref('orders') }}",
+    "no_count": "{{ config(fail_calc='max(status)') }} select * from {{ ref('orders') }}",
+    "a_part": "{{ config(fail_calc='count(*) / 8.0') }} select * from {{ ref('orders') }}",
+    "no_comparison": "{{ config(warn_if=\"|| 'x'\") }} select * from {{ ref('orders') }}",
+}
+
+
+def test_of_many_tests_those_that_are_broken_have_their_errors_and_all_others_their_results(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """It takes few queries to find them: those that the engine does not take at all are told without running them."""
+    fine = [
+        f"          - not_null: {{name: fine_{number}, config: {{where: id <> {number}}}}}\n" for number in range(60)
+    ]
+    beside = {f"tests/beside_{number}.sql": f"select id from {{{{ ref('orders') }}}} group by id having count(*) > {number + 1}"
+              for number in range(30)}  # fmt: skip
+    files = {
+        **FILES,
+        **beside,
+        **{f"tests/{name}.sql": text for name, text in BROKEN.items()},
+        "models/schema.yml": FILES["models/schema.yml"].replace("          - not_null\n", "".join(fine), 1),
+    }
+    watched = Watched()
+    found = watching(bench, tmp_path / "shop", files, watched).run("test")
+    assert {name for name, event in found.items() if event.status == "error"} == set(BROKEN)
+    assert {(found[f"fine_{number}"].status, found[f"fine_{number}"].failures) for number in range(60)} == {("pass", 0)}
+    assert [found[f"beside_{number}"].failures for number in range(3)] == [1, 0, 0]
+    others = {name: result for name, result in STATUSES.items() if name != "not_null_orders_status"}
+    assert told({name: found[name] for name in others}) == others
+    for name in BROKEN:
+        error = found[name].error
+        assert error is not None
+        assert error.place is not None
+        assert error.place.path == f"tests/{name}.sql"
+    assert len(watched.asked) < 60
+
+
 def test_another_session_in_the_way_is_waited_for_once(bench: Bench, tmp_path: Path) -> None:
     refused: list[str] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import pytest
@@ -174,3 +174,50 @@ def test_a_table_changes_places_with_another_in_one_step(bench: Bench) -> None:
     assert seen == [((2 if bench.warehouse.readers_wait else 1,),)]
     assert reader.execute(f"select a from {bench.spelled('t')}").scalar() == 2
     reader.close()
+
+
+def _trial(bench: Bench) -> AbstractContextManager[Callable[[], None]]:
+    if not bench.adapter.capabilities.savepoints:
+        pytest.skip(f"{bench.warehouse.name} has no savepoints")
+    found: AbstractContextManager[Callable[[], None]] = bench.connection.savepoint()  # type: ignore[attr-defined]
+    return found
+
+
+def test_what_is_refused_behind_a_savepoint_is_taken_back(bench: Bench) -> None:
+    """As often as that is wanted; what was done before it commits, and what comes after it."""
+    with bench.connection.transaction():
+        bench.made("a")
+        with _trial(bench) as take_back:
+            for _ in range(2):
+                bench.made("b")
+                with pytest.raises(DatabaseError):
+                    bench.connection.execute("select 1 / 0")
+                take_back()
+            bench.made("c")
+        bench.made("d")
+    names = {info.relation.identifier for info in bench.connection.relations([bench.schema])}
+    assert names == {"a", "c", "d"}
+
+
+def test_what_is_not_taken_back_ends_the_transaction(bench: Bench) -> None:
+    """A savepoint alone makes nothing good."""
+    with pytest.raises(DatabaseError, match="rolled back"), bench.connection.transaction():
+        bench.made("a")
+        with _trial(bench), suppress(DatabaseError):
+            bench.connection.execute("select 1 / 0")
+    assert bench.connection.relation(bench.at("a")) is None
+
+
+def test_what_was_cancelled_behind_a_savepoint_is_taken_back(bench: Bench) -> None:
+    """The transaction goes on, with other statements."""
+    with bench.connection.transaction():
+        bench.made("a")
+        with _trial(bench) as take_back:
+            later = threading.Timer(0.3, bench.connection.cancel)
+            later.start()
+            with pytest.raises(DatabaseError):
+                bench.connection.execute(bench.warehouse.long_query)
+            later.join()
+            take_back()
+            bench.made("b")
+    assert len(bench.connection.relations([bench.schema])) == 2

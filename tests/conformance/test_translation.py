@@ -15,6 +15,7 @@ from conformance.targets import Warehouse
 from eltbuild.adapter import Connection, open_in_memory
 from eltbuild.errors import DatabaseError
 from eltbuild.quality.row_comparison import compare
+from eltbuild.sql.stand_ins import STATEMENTS
 from eltbuild.sql.transpile import Untranslatable, transpiled
 
 ROWS = """with t as (
@@ -47,6 +48,13 @@ array[n, z] | array_length(array[1, 2], 1) | array_to_string(array[1, 2, 3], ','
 n = any(array[7, 8]) | cardinality(array[1, 2]) | ('{"a": {"b": [1, 2]}}'::jsonb) -> 'a' -> 'b' ->> 0
 (('{"a": 1}'::jsonb) ->> 'a')::int | jsonb_array_length('[1, 2]'::jsonb) | '{"a": {"b": 3}}'::jsonb #>> '{a,b}'
 mod(n, 3) | log(100) | ln(2) | n & 3 | starts_with(s, 'A') | n::bigint * 3000000000 | 1 / 2 | 7 / 2.0 | (5 / 2) * 2
+round(n / 2.0) | (n / 2.0)::int | (n / 2.0)::numeric(9, 0) | round(n * 1.005 / 7, 2) | (n * 0.5 + 0.005)::float8::numeric(9, 2)
+round(m / 3, 2)::text | m::float8::text | (n * 1e14::float8)::text | s::varchar(2) | s::char(2) | 'is ' || b | concat(b, d, m)
+concat_ws('-', n::float8, b) | array_to_string(array[b, null, true], ',') | substr(s, n, 9) | substr(s, 0, 2) | substr(s, -1, 4)
+to_char(d, 'Day') | to_char(d, 'YYYY-"Q"Q') | to_char(ts, 'WW') | to_char(d, 'D, Dy DY dy') | to_char(d, 'Month MON mon FMMonth')
+to_hex(id + 170) | (n, id) < (7, 2) | (n, id) >= (7, 1) | array_length(string_to_array('', ','), 1) | null::int[] || array[id]
+(('{"a": ["x", "[y]"]}'::jsonb) -> 'a' ->> 1) | jsonb_typeof('{"a": 1}'::jsonb -> 'a') | (('{"a": {"b": 1}}'::jsonb) #> '{a,b}')
+jsonb_extract_path_text('{"a": {"b": "c"}}'::jsonb, 'a', 'b') | jsonb_array_length('{"a": [1, 2]}'::jsonb -> 'a')
 round(5 / 2) | round(2.5) | round(-2.5) | cast(2.5 as int) | interval '1 day' * n | substring(s from '[a-z]+') | m::text
 """
 AGGREGATES = """
@@ -54,7 +62,7 @@ sum(n) | sum(n) / count(*) | avg(n) | avg(m) | count(*) / 2 | count(distinct b) 
 string_agg(distinct s, ',') | array_agg(id order by id desc) | array_agg(distinct n) | bool_and(b) | every(b) | bool_or(b)
 stddev(n) | variance(m) | percentile_cont(0.5) within group (order by n) | count(*) filter (where n > 0)
 percentile_disc(0.5) within group (order by n) | max(ts) - min(ts) | sum(n)::float8 / nullif(count(*), 0)
-round(avg(n), 2) | 100.0 * sum(n) / count(*) | sum(n) * 100 / count(*) | jsonb_agg(id order by id)
+round(avg(id + 0.5)) | avg(id)::int | round(avg(n), 2) | corr(n, 1) | round(stddev(n)) | sum(m)::numeric(20, 2)::text | 100.0 * sum(n) / count(*) | sum(n) * 100 / count(*) | jsonb_agg(id order by id)
 """
 WINDOWS = """
 row_number() over (order by n) | row_number() over (order by n desc) | rank() over (order by b)
@@ -73,11 +81,18 @@ select t.id from t join t t2 using (id) | select id from t where exists (select 
 select id from t except select 1 | select coalesce(a.id, b.id) as id from t a full join t b on a.id = b.z
 select n / 2 as h, (n / 2) / 2 as q from t | select x / 2 as y from (select sum(n) as x from t) q
 select avg(h) as a from (select n / 2 as h from t) q | select id from t where ts::date = '2024-02-29'
-select b, sum(n) as n from t group by b order by b | select case b when true then 'y' else 'n' end as c from t
+select count(*), max(n) - 1, s::text, upper(s) from t group by s
+select round(a + 1) as a, round(f + 1) as f, (a + 1)::int as i from (select avg(id) as a, avg(id::float8) as f from t where id < 3) q
+select count from (select count(*) from t) q | select b, sum(n) as n from t group by b order by b | select case b when true then 'y' else 'n' end as c from t
 """
 REFUSED = """
-to_char(d, 'Day') | to_char(n, 'FM000') | format('%s-%s', s, n) | jsonb_typeof('[1]'::jsonb) | (m::numeric)::text
-'{"a": 1}'::jsonb || '{"b": 2}'::jsonb | s similar to upper(s) | to_char(ts, s)
+to_char(d, 'CC') | to_char(n, 'FM000') | format('%s-%s', s, n) | (m::numeric)::text | string_to_array(s, null)
+'{"a": 1}'::jsonb || '{"b": 2}'::jsonb | s similar to upper(s) | to_char(ts, s) | split_part(s, '', 1)
+array_remove(array[n], 1) | s::jsonb = '{"a": 1}'::jsonb
+"""
+REFUSED_AT_RUN_TIME = """
+(m / 3)::text | avg(m)::text | 'mean ' || avg(n) | (ts - ts)::text | '{"a": {"b": 1}}'::jsonb ->> 'a' | '[1]'::jsonb::text
+array[n]::text | (n * 1e20::float8)::text | m::numeric(38, 4)::text | concat('a', ts - ts)
 """
 
 
@@ -91,12 +106,14 @@ def different(connection: Connection, warehouse: Warehouse, dialect: str, querie
     memory = adapter.connect()
     found = []
     try:
+        for statement in STATEMENTS[dialect, adapter.dialect]:
+            memory.execute(statement)
         connection.execute("set timezone = 'UTC'")
         memory.execute("set timezone = 'UTC'")
         for query in queries:
             expected = connection.execute(ROWS + query).rows
             try:
-                answer = memory.execute(transpiled(ROWS + query, dialect, adapter.dialect))
+                answer = memory.execute(transpiled(ROWS + query, dialect, adapter.dialect, dict))
             except DatabaseError as error:
                 found.append(f"{query}: {error.message}")
                 continue
@@ -138,6 +155,21 @@ def test_translations_give_the_same_rows(
     connection: Connection, warehouse: Warehouse, dialect: str, queries: list[str]
 ) -> None:
     assert different(connection, warehouse, dialect, queries) == []
+
+
+def test_what_has_no_equal_is_an_error_where_a_value_shows_it(warehouse: Warehouse, dialect: str) -> None:
+    adapter = open_in_memory(_target(warehouse))
+    memory = adapter.connect()
+    try:
+        for statement in STATEMENTS[dialect, adapter.dialect]:
+            memory.execute(statement)
+        for value in told(REFUSED_AT_RUN_TIME):
+            text = transpiled(f"{ROWS}select {value} as v from t group by n, m, ts", dialect, adapter.dialect, dict)
+            with pytest.raises(DatabaseError, match="has no equal in memory"):
+                memory.execute(text)
+    finally:
+        memory.close()
+        adapter.close()
 
 
 def test_what_has_no_equal_is_refused(warehouse: Warehouse, dialect: str) -> None:

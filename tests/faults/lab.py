@@ -103,11 +103,11 @@ class Lab:
 
 
 def run_well(starter: Starter, stand: Stand, **how: Any) -> None:
-    """A run that must end well. Raises `AssertionError` with what it said."""
+    """A run that must end as its project does. Raises `AssertionError` with what it said."""
     run = starter.start(stand.folder, ("build",), **how)
     code = run.wait()
     run.close()
-    assert code == 0, f"an unhurt run ended with {code}:\n{run.text()}"
+    assert code == stand.kind.code, f"an unhurt run ended with {code}:\n{run.text()}"
 
 
 def counted(starter: Starter, stand: Stand) -> tuple[str, ...]:

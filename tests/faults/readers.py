@@ -76,19 +76,24 @@ def _watched_kill(share: float) -> Fault:
     return hurt
 
 
+def _steady(scene: Scene) -> list[Watched]:
+    """What is there to be read all the time."""
+    return [one for one in scene.stand.watched if not one.lacks]
+
+
 def _several(scene: Scene) -> Hurt:
     codes, texts = [], []
     for _ in range(REBUILDS):
         run = scene.start()
         codes.append(ended(run))
         texts.append(run.text())
-    wrong = tuple(f"a run beside a reader ended with {code}" for code in codes if code)
+    wrong = tuple(f"a run beside a reader ended with {code}" for code in codes if code != scene.stand.kind.code)
     return Hurt(True, max(code or 0 for code in codes), "\n".join(texts), f"codes {codes}", wrong)
 
 
 def _from_outside(scene: Scene, work: Callable[[], Hurt]) -> Hurt:
     """Somebody reads each relation while the work is done."""
-    readers = [Reader(scene, one) for one in scene.stand.watched]
+    readers = [Reader(scene, one) for one in _steady(scene)]
     threads = [threading.Thread(target=reader.run) for reader in readers]
     for thread in threads:
         thread.start()
@@ -112,7 +117,8 @@ def _from_inside(scene: Scene) -> Hurt:
         "folder": str(stand.folder),
         "path": str(stand.folder / "warehouse.duckdb"),
         "builds": REBUILDS,
-        "queries": {one.name: f"select {one.columns} from {one.schema}.{one.name}" for one in stand.watched},
+        "queries": {one.name: f"select {one.columns} from {one.schema}.{one.name}" for one in _steady(scene)},
+        "refused": bool(stand.kind.code),
     }
     done = subprocess.run(
         [sys.executable, str(INSIDE)], input=json.dumps(order), capture_output=True, text=True, timeout=PATIENCE,
@@ -123,7 +129,7 @@ def _from_inside(scene: Scene) -> Hurt:
     told = json.loads(done.stdout)
     wrong = list(told["errors"])
     reads = 0
-    for one in stand.watched:
+    for one in _steady(scene):
         allowed = {_shown(content) for content in one.allowed(stand.world, stand.round)}
         seen = told["seen"][one.name]
         reads += told["reads"][one.name]

@@ -140,7 +140,7 @@ def _judge_between(stand: Stand, verdict: Verdict, full_refresh: bool) -> None:
     for one in stand.watched:
         found = contents[one.name]
         if found is None:
-            if stand.round:
+            if stand.round and not one.lacks:
                 verdict.torn.append(f"{one.name} is gone")
         elif found not in one.allowed(stand.world, stand.round, full_refresh):
             missing, extra = difference(found, one.after(stand.world, stand.round))
@@ -151,7 +151,7 @@ def _judge_between(stand: Stand, verdict: Verdict, full_refresh: bool) -> None:
 
 def _judge_after(stand: Stand, verdict: Verdict, code: int | None) -> None:
     """New, exactly; and nothing else lies about."""
-    if code != 0:
+    if code != stand.kind.code:
         verdict.repairs.append("the next run hangs" if code is None else f"the next run ended with {code}")
     contents = stand.contents()
     for one in stand.watched:

@@ -149,6 +149,7 @@ def results_of(target: Path) -> Results:
         if row["node"] is not None:
             row["node"] |= {key: row.get(key) for key in ("compiled_code", "relation_name")}
         row["name"] = (row["node"] or {}).get("name")
+        row["skipped"] = row.status == "skipped"
         if row.unique_id.startswith("function."):
             row["node"] = FunctionNode.from_dict(dict(nodes[row.unique_id]))
         found.append(row)
@@ -177,12 +178,13 @@ def announced(results: Results, target: Path, callbacks: Sequence[Callable[[Any]
             callback(message)
 
 
-def shown(text: str, command: Sequence[str]) -> Results:
+def shown(text: str, command: Sequence[str], target: Path) -> Results:
     """The rows that `show` printed, as those of its one result."""
     limit = int(command[command.index("--limit") + 1]) if "--limit" in command else 5
     found = Results(Bag(limit=limit))
     rows = json.loads(text[text.index("{") :])["show"]
-    found.append(Bag(agate_table=agate.Table.from_object(rows), node=Bag(compiled_code="")))
+    code = read(target / "run_results.json")["results"][0]["compiled_code"]
+    found.append(Bag(agate_table=agate.Table.from_object(rows), node=Bag(compiled_code=code)))
     return found
 
 
@@ -227,7 +229,7 @@ def carried_out(
     if chosen == "docs":
         return bag(read(target / "catalog.json")), text
     if chosen == "show":
-        return shown(text, command), text
+        return shown(text, command, target), text
     if silent:
         return Results(Bag()), text
     results = results_of(target)

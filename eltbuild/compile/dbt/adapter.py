@@ -13,6 +13,7 @@ from eltbuild.adapter import Answer
 from eltbuild.compile.dbt.adapter_more import MORE
 from eltbuild.compile.dbt.column import ColumnFactory, TemplateColumn
 from eltbuild.compile.dbt.relation import RelationFactory, TemplateRelation, schema_of
+from eltbuild.compile.dbt.responses import Response, table_of
 from eltbuild.compile.dbt.table import Table
 from eltbuild.compile.rendering import Rendering
 from eltbuild.errors import DatabaseError, did_you_mean
@@ -21,18 +22,7 @@ from eltbuild.relation import Relation
 from eltbuild.sql import external_files as files
 from eltbuild.sql.quoting import kept_as, quote_identifier, quoted_parts
 
-
-class Response:
-    """`adapter_response`: prints as its message."""
-
-    def __init__(self, message: str = "OK", rows_affected: int | None = None, code: str = "") -> None:
-        self._message = message
-        self.code = code or message
-        self.rows_affected = rows_affected
-        self.query_id = None
-
-    def __str__(self) -> str:
-        return self._message
+HARD_DELETES = ("ignore", "invalidate", "new_record")
 
 
 class Behavior:
@@ -140,6 +130,10 @@ class AdapterName:
         rendering = self._rendering
         if relation is None or isinstance(relation, str):
             return []
+        own = self._own_macro("get_columns_in_relation") if rendering.live else None
+        if own is not None:
+            found: list[TemplateColumn] = own(relation)
+            return found
         dialect = rendering.session.dialect
         if getattr(relation, "is_cte", False) or (getattr(relation, "_plain", None) and relation.type == "external"):
             return [
@@ -205,7 +199,7 @@ class AdapterName:
         answer = self._run(sql)
         if answer is None:
             return Response(""), Table((), ())
-        table = Table.of(answer) if fetch else Table((), ())
+        table = table_of(self._rendering, answer) if fetch else Table((), ())
         return Response(answer.message, answer.affected), table.limit(int(limit)) if limit is not None else table
 
     def add_query(self, sql: str, auto_begin: bool = True, bindings: Any = None, abridge_sql_log: bool = False) -> None:
@@ -248,8 +242,13 @@ class AdapterName:
             return
         if relation is None:
             return
-        kind = (relation.type or "table").replace("_", " ")
+        kind = (relation.type or self._type_of(relation)).replace("_", " ")
         self._run(f"drop {'table' if kind == 'external' else kind} if exists {relation.render()}")
+
+    def _type_of(self, relation: Any) -> str:
+        """What stands under the name of a relation that does not say so itself."""
+        info = self._rendering.ask().relation(relation.place())
+        return "table" if info is None else info.kind
 
     def truncate_relation(self, relation: Any) -> None:
         """Delete all rows of a table."""
@@ -265,7 +264,7 @@ class AdapterName:
         if own is not None:
             own(from_relation, to_relation)
             return
-        kind = (from_relation.type or "table").replace("_", " ")
+        kind = (from_relation.type or self._type_of(from_relation)).replace("_", " ")
         name = quote_identifier(str(to_relation.identifier), self._rendering.session.dialect)
         self._run(f"alter {kind} {from_relation.render()} rename to {name}")
 
@@ -321,10 +320,13 @@ class AdapterName:
         return sorted(self._rendering.session.capabilities.incremental_strategies)
 
     def get_hard_deletes_behavior(self, config: Any) -> str:
-        """What a snapshot does with rows that vanish."""
+        """What a snapshot does with rows that vanish. Raises `TemplateError` where the config says nothing possible."""
         if config.get("invalidate_hard_deletes"):
             return "invalidate"
-        return str(config.get("hard_deletes") or "ignore")
+        found = str(config.get("hard_deletes") or "ignore")
+        if found not in HARD_DELETES:
+            raise TemplateError(f"`hard_deletes` is `{found}`", hint=f"it may be {', '.join(HARD_DELETES)}")
+        return found
 
     def cache_added(self, relation: Any) -> str:
         """Nothing is cached here."""
@@ -387,8 +389,10 @@ class AdapterName:
             raise AttributeError(name)
         if name in MORE:
             return partial(MORE[name], self._rendering)
-        known = [*MORE, *(attribute for attribute in dir(type(self)) if not attribute.startswith("_"))]
-        raise TemplateError(f"adapter.{name} is not supported", hint=did_you_mean(name, known))
+        raise AttributeError(name)
+
+    def __dir__(self) -> list[str]:
+        return [*MORE, *(name for name in object.__dir__(self) if not name.startswith("_"))]
 
 
 class Api:

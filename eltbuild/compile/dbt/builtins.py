@@ -17,6 +17,7 @@ from eltbuild.compile.dbt.fixtures import FIXTURES
 from eltbuild.compile.dbt.grants import GRANTS
 from eltbuild.compile.dbt.hooks import HOOKS
 from eltbuild.compile.dbt.incremental import INCREMENTAL
+from eltbuild.compile.dbt.materializations import MATERIALIZATIONS
 from eltbuild.compile.dbt.naming import NAMING
 from eltbuild.compile.dbt.python_code import PYTHON_CODE
 from eltbuild.compile.dbt.seeds import SEEDS
@@ -28,6 +29,6 @@ from eltbuild.compile.dbt.udfs import UDFS
 BUILTINS: Mapping[str, Callable[..., Any]] = {
     **CROSSDB, **DATES, **TYPE_MACROS, **NAMING, **DATA_TESTS, **DDL, **COLUMNS, **INCREMENTAL, **SNAPSHOTS, **SEEDS,
     **GRANTS, **DOCS_AND_INDEXES, **HOOKS, **CATALOG_MACROS, **PYTHON_CODE, **UDFS,
-    **FIXTURES, **STORED_VIEWS, **ENGINE_MACROS,
+    **FIXTURES, **STORED_VIEWS, **ENGINE_MACROS, **MATERIALIZATIONS,
 }  # fmt: skip
 """Each takes the rendering first; then the arguments that dbt documents, under dbt's names."""

@@ -21,7 +21,7 @@ RELATIONS = ("database", "name", "schema", "type")
 
 def _asked(rendering: Rendering, sql: str, names: Sequence[str] = ()) -> Any:
     table = rendering.scope["run_query"](sql)
-    return table if table is not None else Table(names, ())
+    return table if isinstance(table, Table) else Table(names, ())
 
 
 def _literal(rendering: Rendering, text: Any) -> str:

@@ -156,6 +156,8 @@ TYPE_LABELS = {"STRING": "TEXT"}
 class ColumnFactory:
     """`api.Column` and `adapter.Column`."""
 
+    TYPE_LABELS = TYPE_LABELS
+
     def __init__(self, dialect: str) -> None:
         self._dialect = dialect
 

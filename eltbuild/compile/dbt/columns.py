@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from eltbuild.compile.dbt.ddl import act, model_columns, quote_named
+from eltbuild.compile.dbt.table import Table
 from eltbuild.compile.rendering import Rendering
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.sql import spelling
 from eltbuild.sql.quoting import quote_identifier
-from eltbuild.sql.types import same_type
+from eltbuild.sql.types import keeps_promise
 
 ON_SCHEMA_CHANGE = ("sync_all_columns", "append_new_columns", "fail", "ignore")
 
@@ -29,7 +30,7 @@ def get_column_schema_from_query(rendering: Rendering, select_sql: Any, select_s
 def get_columns_in_query(rendering: Rendering, select_sql: Any) -> list[str]:
     """The names of the columns that a query gives."""
     table = rendering.scope["run_query"](rendering.scope["get_empty_subquery_sql"](select_sql))
-    return list(table.column_names) if table is not None else []
+    return list(table.column_names) if isinstance(table, Table) else []
 
 
 def get_list_of_column_names(rendering: Rendering, columns: Iterable[Any]) -> list[str]:
@@ -94,7 +95,7 @@ def get_assert_columns_equivalent(rendering: Rendering, sql: Any) -> str:
         match = given.pop(name.lower(), None)
         if match is None:
             problems.append(f"`{name}` is in the contract and not in the query")
-        elif kind and not same_type(match.dtype, kind, dialect) and not same_type(match.data_type, kind, dialect):
+        elif kind and not any(keeps_promise(one, kind, dialect) for one in (match.dtype, match.data_type)):
             told = match.dtype if match.is_string() and match.char_size is None else match.data_type
             problems.append(f"`{name}` is {told} in the query, {kind} in the contract")
     problems += [f"`{column.name}` is in the query and not in the contract" for column in given.values()]

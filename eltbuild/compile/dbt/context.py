@@ -11,6 +11,7 @@ from jinja2.utils import missing
 
 from eltbuild.compile.config_name import ConfigName
 from eltbuild.compile.dbt.adapter import AdapterName, Api
+from eltbuild.compile.dbt.arguments import arguments_of
 from eltbuild.compile.dbt.builtins import BUILTINS
 from eltbuild.compile.dbt.functions import STATIC, Exceptions
 from eltbuild.compile.dbt.queries import (
@@ -118,13 +119,20 @@ def builtin(rendering: Rendering, name: str) -> Any:
     head, separator, rest = name.partition("__")
     if separator and head in rendering.session.macros.prefixes and rest in BUILTINS:
         return BoundBuiltin(rendering, name, BUILTINS[rest])
-    function = BUILTINS.get(name) or LANGUAGE_MACROS.get(name)
+    function = BUILTINS.get(name) or LANGUAGE_MACROS.get(name) or _of_adapter(rendering, name)
     if function is None:
         return missing
     override = rendering.session.macros.overridden(name)
     if override is not None:
         return BoundBuiltin(rendering, name, partial(_overriding, override))
     return BoundBuiltin(rendering, name, function)
+
+
+def _of_adapter(rendering: Rendering, name: str) -> Callable[..., Any] | None:
+    """A materialization under its adapter's name: `materialization_table_duckdb`. Here, each does for all."""
+    what, _, adapter = name.rpartition("_")
+    known = name.startswith("materialization_") and adapter in rendering.session.macros.prefixes
+    return BUILTINS.get(f"{what}_default") if known else None
 
 
 def _overriding(macro: Macro, rendering: Rendering, *args: Any, **kwargs: Any) -> Any:
@@ -141,7 +149,14 @@ class Builtins:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return self[name]
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def keys(self) -> list[str]:
+        """The names that there are, but for those of macros."""
+        return sorted({*self._names, *ON_DEMAND} - {"context", "dbt", "builtins"} - INNER)
 
     def __getitem__(self, name: str) -> Any:
         if name in self._names:
@@ -261,6 +276,18 @@ def _database(rendering: Rendering) -> Any:
     return node.relation.database if node and node.relation else rendering.session.project.target.database
 
 
+def adapter_macro(name: Any, *_: Any, **__: Any) -> None:
+    """What macros were dispatched with before `adapter.dispatch`. Raises `TemplateError`: it is gone, as in dbt."""
+    package, macro = ([None, *str(name).split(".", 1)])[-2:]
+    said = f"'{macro}', '{package}'" if package else f"'{macro}'"
+    raise TemplateError("adapter_macro() is not there any more", hint=f"write adapter.dispatch({said})(...)")
+
+
+def _arguments(rendering: Rendering) -> Any:
+    session = rendering.session
+    return own(arguments_of(session.invocation, session.project.settings.flags))
+
+
 def _empty_text(*_: Any, **__: Any) -> str:
     return ""
 
@@ -304,22 +331,25 @@ ON_DEMAND: Mapping[str, Callable[[Rendering], Any]] = {
     "thread_id": lambda r: threading.current_thread().name,
     "dbt_version": lambda r: DBT_VERSION,
     "project_name": lambda r: r.session.project.settings.name,
-    "invocation_args_dict": lambda r: own(dict(r.session.invocation.args)),
+    "invocation_args_dict": _arguments,
     "dbt_metadata_envs": _metadata_environment,
     "exceptions": Exceptions,
     "schema": _schema,
     "database": _database,
     "doc": _doc,
     "write": lambda r: _empty_text,
-    "otel_trace_id": lambda r: _empty_text,
-    "otel_span_id": lambda r: _empty_text,
+    "otel_trace_id": lambda r: _always("0" * 32),
+    "otel_span_id": lambda r: _always("0" * 16),
     "debug": lambda r: _empty_text,
     "metric": lambda r: str,
     "context_macro_stack": lambda r: None,
     "defer_relation": lambda r: None,
-    "sql_now": lambda r: r.session.invocation.started_at.isoformat(),
+    "sql_now": lambda r: "now()",
     "pre_hooks": lambda r: own(list(r.node.config.get("pre-hook") or ())) if r.node else [],
     "post_hooks": lambda r: own(list(r.node.config.get("post-hook") or ())) if r.node else [],
+    "sql": lambda r: None,
+    "compiled_code": lambda r: None,
+    "adapter_macro": lambda r: adapter_macro,
     "_sql_results": lambda r: r.results,
 }
 

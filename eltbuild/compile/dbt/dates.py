@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from eltbuild.compile.dbt.spelling import spell
+from eltbuild.compile.dbt.table import Table
 from eltbuild.compile.rendering import Rendering
 from eltbuild.jinja.errors import TemplateError
 
@@ -136,7 +137,7 @@ def get_intervals_between(rendering: Rendering, start_date: Any, end_date: Any, 
     """How many boundaries of the period lie between two dates, asked of the warehouse; 0 while it cannot be asked."""
     difference = rendering.scope["datediff"](start_date, end_date, datepart)
     table = rendering.scope["run_query"](f"select {difference} as intervals")
-    value = table.rows[0][0] if table is not None and len(table.rows) else None
+    value = table.rows[0][0] if isinstance(table, Table) and len(table.rows) else None
     return int(value or 0)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eltbuild.compile.dbt.relation import TemplateRelation
+from eltbuild.compile.dbt.table import Table
 from eltbuild.compile.rendering import Rendering
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.project.resources import Node
@@ -104,7 +105,7 @@ def drop_indexes_on_relation(rendering: Rendering, relation: Any) -> str:
     """Drop what indexes a table has."""
     scope = rendering.scope
     table = scope["run_query"](scope["get_show_indexes_sql"](relation))
-    for row in table.rows if table is not None else ():
+    for row in table.rows if isinstance(table, Table) else ():
         scope["run_query"](scope["get_drop_index_sql"](relation, row[0]))
     return ""
 

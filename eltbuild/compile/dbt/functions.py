@@ -146,6 +146,10 @@ class Module:
     def __dir__(self) -> list[str]:
         return list(self._members)
 
+    def keys(self) -> list[str]:
+        """The names that are there."""
+        return list(self._members)
+
     def __getitem__(self, name: str) -> Any:
         return self._members[name]
 
@@ -251,6 +255,10 @@ class Exceptions:
         if name in RAISING:
             return self._raise
         raise AttributeError(name)
+
+    def keys(self) -> list[str]:
+        """The names of all of them."""
+        return sorted({*RAISING, *(name for name in dir(Exceptions) if name[0] != "_" and name != "keys")})
 
 
 class Validation:

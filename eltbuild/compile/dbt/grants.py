@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from eltbuild.compile.dbt.ddl import act, kind
+from eltbuild.compile.dbt.table import Table
 from eltbuild.compile.rendering import Rendering
 from eltbuild.sql import spelling
 from eltbuild.sql.quoting import quote_identifier, quote_string
@@ -98,7 +99,7 @@ def apply_grants(rendering: Rendering, relation: Any, grant_config: Any, should_
     to_grant: Mapping[str, Sequence[Any]] = wanted
     if should_revoke:
         table = scope["run_query"](scope["get_show_grant_sql"](relation))
-        if table is not None:
+        if isinstance(table, Table):
             there = scope["adapter"].standardize_grants_dict(table)
             to_revoke, to_grant = _missing(there, wanted), _missing(wanted, there)
     statements = scope["get_dcl_statement_list"](relation, to_revoke, scope["get_revoke_sql"])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from eltbuild.compile.dbt.adapter import Response
+from eltbuild.compile.dbt.responses import Response, table_of
 from eltbuild.compile.dbt.table import Table
 from eltbuild.compile.rendering import Rendering
 from eltbuild.jinja.errors import TemplateError
+from eltbuild.jinja.unknown import Unknown
 
 LOADED = object()
 """What stands for a result that a template has taken."""
@@ -39,7 +40,7 @@ def statement(
         rendering.statements.append((name, sql))
     answer = introspector.query(sql)
     if name is not None and answer is not None:
-        table = Table.of(answer) if fetch_result else Table((), ())
+        table = table_of(rendering, answer) if fetch_result else Table((), ())
         _keep(rendering, name, Response(answer.message, answer.affected), table)
     return ""
 
@@ -92,9 +93,9 @@ def load_result(rendering: Rendering, name: str) -> Any:
 
 
 def run_query(rendering: Rendering, sql: str) -> Any:
-    """The rows of a query, or none while nothing can be asked."""
+    """The rows of a query; while nothing can be asked, what is unknown: no rows, false, not `none`."""
     introspector = rendering.ask()
     if not introspector.live:
-        return None
+        return Unknown("the query has not been asked yet", name="table")
     answer = introspector.query(str(sql))
-    return Table.of(answer) if answer is not None else None
+    return table_of(rendering, answer) if answer is not None else None

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from eltbuild.jinja.errors import TemplateError
 from eltbuild.relation import Relation
 from eltbuild.sql.quoting import PARTS, kept_as, quote_identifier
 from eltbuild.sql.spelling import SCHEMA_ALONE
+from eltbuild.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Which parts of a relation are quoted, or printed."""
+
+    database: bool = True
+    schema: bool = True
+    identifier: bool = True
 
 
 class TemplateRelation:
@@ -36,6 +47,9 @@ class TemplateRelation:
     External = "external"
     Function = "function"
     PointerTable = "pointer_table"
+    Ephemeral = "ephemeral"
+    limit = None
+    dbt_created = False
 
     def __init__(
         self,
@@ -93,6 +107,10 @@ class TemplateRelation:
         self._plain = ".".join(parts)
         return self._plain
 
+    def render_limited(self) -> str:
+        """The text that stands in a query, a limit or filter of this run included."""
+        return str(self)
+
     def __str__(self) -> str:
         return self._text if self._text is not None else self.render()
 
@@ -137,6 +155,21 @@ class TemplateRelation:
     def path(self) -> TemplateRelation:
         """The parts; the relation itself has them."""
         return self
+
+    @property
+    def quote_policy(self) -> Policy:
+        """Which parts are quoted."""
+        return Policy(*self.quoted_parts)
+
+    @property
+    def include_policy(self) -> Policy:
+        """Which parts are printed."""
+        return Policy(*self.included)
+
+    @property
+    def quote_character(self) -> str:
+        """What stands around a quoted name."""
+        return quote_identifier("x", self.dialect)[:1]
 
     @property
     def is_table(self) -> bool:
@@ -200,8 +233,8 @@ class TemplateRelation:
         return self._copy(quoted=kept)
 
     def incorporate(self, path: Any = None, type: str | None = None, **_: Any) -> TemplateRelation:
-        """The same relation with some parts replaced."""
-        changes = {key: value for key, value in dict(path or {}).items() if key in PARTS and value is not None}
+        """The same relation with some parts replaced; a part that is none is one no more."""
+        changes = {key: value for key, value in dict(path or {}).items() if key in PARTS}
         if type is not None:
             changes["type"] = type
         return self._copy(**changes)
@@ -250,6 +283,32 @@ class TemplateRelation:
 Mapping.register(TemplateRelation)  # packages ask `is mapping` to know a relation
 
 
+class RelationTypes:
+    """What a relation can be: `api.Relation.get_relation_type.View`."""
+
+    Table = "table"
+    View = "view"
+    CTE = "cte"
+    MaterializedView = "materialized_view"
+    External = "external"
+    Ephemeral = "ephemeral"
+    Function = "function"
+    PointerTable = "pointer_table"
+    DynamicTable = "dynamic_table"
+
+    def __call__(self, name: Any) -> str | None:
+        """The type of that name, none for none. Raises `TemplateError` where there is no such type."""
+        if name is None or name == "":
+            return None
+        known = [value for key, value in vars(RelationTypes).items() if not key.startswith("_")]
+        if str(name) not in known:
+            raise TemplateError(f"a relation cannot be of type `{name}`", hint=f"it may be {', '.join(known)}")
+        return str(name)
+
+
+RELATION_TYPES = RelationTypes()
+
+
 class RelationFactory:
     """`api.Relation` and `adapter.Relation`."""
 
@@ -263,17 +322,25 @@ class RelationFactory:
     MaterializedView = "materialized_view"
     External = "external"
     Function = "function"
+    PointerTable = "pointer_table"
+    Ephemeral = "ephemeral"
 
     def create(
-        self, database: Any = None, schema: Any = None, identifier: Any = None, type: Any = None, **_: Any
-    ) -> TemplateRelation:
-        """A relation of those parts; missing parts are left out when it is printed."""
+        self, database: Any = None, schema: Any = None, identifier: Any = None, type: Any = None,
+        quote_policy: Any = None, include_policy: Any = None, **_: Any,
+    ) -> TemplateRelation:  # fmt: skip
+        """A relation of those parts; missing parts are left out when it is printed. The policies: by part, yes or no.
+
+        Raises `TemplateError` for a type that is none.
+        """
         return TemplateRelation(
             _part(database),
             _part(schema),
             _part(identifier),
-            type=None if type is None else str(type),
+            type=RELATION_TYPES(type),
             dialect=self._dialect,
+            quoted=_policy(quote_policy),
+            included=_policy(include_policy),
         )
 
     def __call__(self, **parts: Any) -> TemplateRelation:
@@ -288,14 +355,35 @@ class RelationFactory:
             **more,
         )
 
-    def get_relation_type(self, name: str) -> str:
-        """The type of that name."""
-        return str(name)
+    @property
+    def get_relation_type(self) -> RelationTypes:
+        """The types that there are, each under its name; called with one, that one."""
+        return RELATION_TYPES
+
+    def get_default_quote_policy(self) -> Policy:
+        """All parts are quoted."""
+        return Policy()
+
+    def get_default_include_policy(self) -> Policy:
+        """All parts are printed."""
+        return Policy()
+
+    def add_ephemeral_prefix(self, name: str) -> str:
+        """The name of an ephemeral model's CTE."""
+        return f"__dbt__cte__{name}"
 
     def scd_args(self, primary_key: Any, updated_at: Any) -> list[Any]:
         """The arguments of a snapshot's row hash."""
         keys = list(primary_key) if isinstance(primary_key, (list, tuple)) else [primary_key]
         return [*keys, updated_at]
+
+
+def _policy(given: Any) -> tuple[bool, bool, bool]:
+    """Yes or no by part; yes where nothing is said."""
+    if given is None:
+        return (True, True, True)
+    parts = [given.get(part) if isinstance(given, Mapping) else getattr(given, part, None) for part in PARTS]
+    return (parts[0] is not False, parts[1] is not False, parts[2] is not False)
 
 
 def _part(value: Any) -> str | None:

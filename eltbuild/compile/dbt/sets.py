@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
+
+NUMBERS = frozenset({int, float, bool, Decimal})
 
 
 class FixedSet(set[Any]):
-    """A set that is walked and printed in one order, whatever the process. dbt's changes with each."""
+    """A set that is walked and printed in one order, whatever the process. dbt's changes with each.
+
+    Of numbers alone it is Python's own order, which never changes.
+    """
 
     def __iter__(self) -> Iterator[Any]:
+        if all(type(item) in NUMBERS for item in super().__iter__()):
+            return super().__iter__()
         return iter(sorted(super().__iter__(), key=repr, reverse=True))
 
     def __repr__(self) -> str:

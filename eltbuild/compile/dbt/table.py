@@ -12,6 +12,9 @@ from eltbuild.adapter import Answer
 from eltbuild.jinja.bounds import checked_call
 from eltbuild.jinja.clock import current
 
+Say = Callable[[str], Any]
+"""Where a template prints."""
+
 
 class Named(tuple[Any, ...]):
     """A tuple whose items also have names: `row['id']`, `row.id`, `row[0]`."""
@@ -64,9 +67,9 @@ class Named(tuple[Any, ...]):
         """The values."""
         return tuple(self)
 
-    def items(self) -> list[tuple[str, Any]]:
+    def items(self) -> tuple[tuple[str, Any], ...]:
         """Names with values."""
-        return list(zip(self._names, self, strict=True))
+        return tuple(zip(self._names, self, strict=True))
 
     def dict(self) -> dict[str, Any]:
         """The values by name."""
@@ -136,20 +139,27 @@ class ResultColumn:
 class Table:
     """Rows and columns of a result, by position and by name."""
 
-    def __init__(self, names: Sequence[str], rows: Sequence[Sequence[Any]], types: Sequence[str] = ()) -> None:
-        self.column_names = tuple(names)
+    def __init__(
+        self, names: Sequence[str], rows: Sequence[Sequence[Any]], types: Sequence[str] = (), say: Say | None = None
+    ) -> None:
+        self.say = say
+        self.column_names = distinct_names(names)
         self.column_types = tuple(map(ColumnType, types)) or (ColumnType(),) * len(self.column_names)
         self.rows = Named.of([Named.of(row, self.column_names) for row in rows], [str(i) for i in range(len(rows))])
         self.row_names = None
 
     @classmethod
-    def of(cls, answer: Answer) -> Table:
-        """The table of an answer; column names as the warehouse gave them."""
+    def of(cls, answer: Answer, say: Say | None = None) -> Table:
+        """The table of an answer, names of columns as the warehouse gave them. `say`: where it is printed."""
         return cls(
             [column.name for column in answer.columns],
             [tuple(_plain(value) for value in row) for row in answer.rows],
             [column.type for column in answer.columns],
+            say,
         )
+
+    def __str__(self) -> str:
+        return structure(self)
 
     @property
     def columns(self) -> Named:
@@ -167,12 +177,14 @@ class Table:
         return iter(self.rows)
 
     def _with(self, rows: Sequence[Sequence[Any]]) -> Table:
-        return Table(self.column_names, rows, self.column_types)
+        return Table(self.column_names, rows, self.column_types, self.say)
 
     def select(self, key: Any) -> Table:
         """Only those columns."""
         names = [key] if isinstance(key, str) else list(key)
-        return Table(names, [[row[name] for name in names] for row in self.rows])
+        kinds = dict(zip(self.column_names, self.column_types, strict=True))
+        rows = [[row[name] for name in names] for row in self.rows]
+        return Table(names, rows, [kinds.get(name, "") for name in names], self.say)
 
     def exclude(self, key: Any) -> Table:
         """All but those columns."""
@@ -185,7 +197,7 @@ class Table:
             names: Sequence[str] = [column_names.get(name, name) for name in self.column_names]
         else:
             names = list(column_names or self.column_names)
-        return Table(names, list(self.rows), self.column_types)
+        return Table(names, list(self.rows), self.column_types, self.say)
 
     def limit(self, start_or_stop: int | None = None, stop: int | None = None, step: int | None = None) -> Table:
         """A slice of the rows."""
@@ -218,24 +230,125 @@ class Table:
         """Columns by name."""
         return {column.name: list(column) for column in self.columns}
 
-    def print_table(self, max_rows: int = 20, **_: Any) -> str:
-        """The first rows as text."""
-        lines = ["| " + " | ".join(self.column_names) + " |"]
-        lines += ["| " + " | ".join(map(str, row)) + " |" for row in self.rows[:max_rows]]
-        return "\n".join(lines)
+    def join(
+        self, right_table: Table, left_key: Any = None, right_key: Any = None, inner: bool = False, **_: Any
+    ) -> Table:
+        """Each row with the first of the other table that has the same key; with `inner`, only rows that have one."""
+        key, other = left_key or self.column_names[0], right_key or left_key or right_table.column_names[0]
+        names = [name for name in right_table.column_names if name != other]
+        found: dict[Any, list[Any]] = {}
+        for row in right_table.rows:
+            found.setdefault(row[other], [row[name] for name in names])
+        nothing: list[Any] = [None] * len(names)
+        rows = [[*row, *found.get(row[key], nothing)] for row in self.rows if not inner or row[key] in found]
+        return Table([*self.column_names, *names], rows, (), self.say)
 
-    def print_structure(self, **_: Any) -> str:
-        """Names and types as text."""
-        return "\n".join(f"{name}: {kind}" for name, kind in zip(self.column_names, self.column_types, strict=True))
+    def _said(self, text: str) -> None:
+        if self.say is not None:
+            self.say(text)
+
+    def print_table(self, max_rows: int | None = 20, max_columns: int | None = 6, **more: Any) -> None:
+        """Print the first rows and columns."""
+        self._said(printed(self, max_rows, max_columns, more.get("max_column_width", 20)))
+
+    def print_structure(self, **_: Any) -> None:
+        """Print names and kinds of the columns."""
+        self._said(structure(self))
+
+    def print_json(self, **more: Any) -> None:
+        """Print the rows as a JSON list."""
+        self._said(json.dumps([row.dict() for row in self.rows], default=_in_json, indent=more.get("indent")))
+
+    def print_csv(self, **_: Any) -> None:
+        """Print the rows as CSV."""
+        import csv
+        import io
+
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.column_names)
+        for row in self.rows:
+            writer.writerow([kind.csvify(value) for kind, value in zip(self.column_types, row, strict=True)])
+        self._said(out.getvalue().rstrip("\n"))
 
     def to_json(self, *_: Any, **__: Any) -> str:
         """The rows as a JSON list."""
         return json.dumps([row.dict() for row in self.rows], default=str)
 
-    print_json = to_json
+
+def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, a number behind each that was there before: `a`, `a_2`, `a_3`."""
+    if len(set(names)) == len(names):
+        return tuple(names)
+    out: list[str] = []
+    for name in names:
+        made, count = name, 1
+        while made in out:
+            count += 1
+            made = f"{name}_{count}"
+        out.append(made)
+    return tuple(out)
 
 
-KEPT = frozenset({type(None), bool, int, str, Decimal, date, datetime, bytes})
+def kind_of(values: Sequence[Any]) -> str:
+    """What a column holds, in agate's words."""
+    kinds = {type(value) for value in values} - {type(None)}
+    for name, members in KINDS:
+        if kinds <= members:
+            return name
+    return "Text"
+
+
+def structure(table: Table) -> str:
+    """Names and kinds of the columns, as a small table."""
+    rows = [(column.name, kind_of(column.values())) for column in table.columns]
+    return _lines(("column", "data_type"), rows, {})
+
+
+def printed(table: Table, max_rows: int | None, max_columns: int | None, width: int | None) -> str:
+    """The first rows and columns as a table of text: numbers to the right, nothing for none, dots for what is more."""
+    names = [_cut(name, width) for name in table.column_names[:max_columns]]
+    rows = [[_cell(value, width) for value in row[: len(names)]] for row in table.rows[:max_rows]]
+    right = {
+        index
+        for index, column in enumerate(tuple(table.columns)[: len(names)])
+        if kind_of(column.values()) in ("Integer", "Number")
+    }
+    if max_columns is not None and len(table.column_names) > max_columns:
+        names, rows = [*names, "..."], [[*row, "..."] for row in rows]
+    if max_rows is not None and len(table.rows) > max_rows:
+        rows.append(["..."] * len(names))
+    return _lines(names, rows, dict.fromkeys(right, True))
+
+
+def _lines(names: Sequence[str], rows: Sequence[Sequence[str]], right: Mapping[int, bool]) -> str:
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        said = [
+            cell.rjust(width) if right.get(index) else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return "| " + " | ".join(said) + " |"
+
+    return "\n".join([line(names), line(["-" * width for width in widths]), *map(line, rows)])
+
+
+def _cell(value: Any, width: int | None) -> str:
+    return "" if value is None else f"{value:,}" if type(value) is int else _cut(str(value), width)
+
+
+def _cut(text: str, width: int | None) -> str:
+    return text if width is None or len(text) <= width else text[: width - 3] + "..."
+
+
+KINDS: Sequence[tuple[str, frozenset[type]]] = (
+    ("Integer", frozenset({int})), ("Number", frozenset({int, Decimal, float})), ("Boolean", frozenset({bool})),
+    ("Date", frozenset({date})), ("DateTime", frozenset({datetime})),
+)  # fmt: skip
+
+
+KEPT = frozenset({type(None), bool, int, str, Decimal, date, datetime})
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
+from eltbuild.project.external import external_name
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, Source
 from eltbuild.relation import Relation
@@ -62,9 +63,12 @@ class Frame:
     """The target's database and schema: those of nodes that have no relation."""
     quoting: Mapping[str, bool] = field(default_factory=dict)
     """The project's."""
+    dialect: str = ""
 
     def name(self, resource: Node | Source) -> str | None:
         """The name of the resource's relation in statements, None where it has none."""
+        if isinstance(resource, Source) and (located := external_name(resource, self.dialect)):
+            return located
         return relation_text(resource, self.spell, self.quoting)
 
 
@@ -81,4 +85,5 @@ def frame_of(project: Project, *, spell: Spell | None = None, created_at: float 
         database=project.target.database,
         schema=project.target.schema,
         quoting=project.settings.quoting,
+        dialect=project.target.type,
     )

@@ -20,10 +20,12 @@ def primary_keys(project: Project) -> dict[NodeId, tuple[str, ...]]:
         test = node.test
         if test is None or test.attached_to is None:
             continue
-        if test.name == "not_null" and test.column_name:
-            filled.setdefault(test.attached_to, set()).add(test.column_name)
-        elif test.name == "unique" and test.column_name:
-            unique.setdefault(test.attached_to, []).append(test.column_name)
+        # As it is written for the test: in quotes, where the column asks for them.
+        column = str(test.kwargs.get("column_name") or test.column_name or "")
+        if test.name == "not_null" and column:
+            filled.setdefault(test.attached_to, set()).add(column)
+        elif test.name == "unique" and column:
+            unique.setdefault(test.attached_to, []).append(column)
         elif test.name == "unique_combination_of_columns":
             columns = test.kwargs.get("combination_of_columns")
             unique.setdefault(test.attached_to, []).extend(map(str, as_list(columns)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any
@@ -105,6 +105,7 @@ def _test(fields: Fields, node: Node, frame: Frame) -> None:
     _rendered(fields, node, frame)
     if node.test is None:
         return
+    _own_tags(fields, node.yaml_config.get("tags") or ())
     attached = node.test.attached_to
     fields["column_name"] = node.test.column_name
     fields["file_key_name"] = node.test.file_key
@@ -114,6 +115,19 @@ def _test(fields: Fields, node: Node, frame: Frame) -> None:
         "kwargs": dict(node.test.kwargs),
         "namespace": node.test.namespace,
     }
+
+
+def _own_tags(fields: Fields, inherited: Sequence[str]) -> None:
+    """The tags of a test in order; those of its column and of its source are not in its config."""
+    fields["tags"] = sorted(fields["tags"])
+    if not inherited:
+        return
+    for key in ("config", "unrendered_config"):
+        given = fields[key].get("tags") or []
+        tags = [tag for tag in given if tag not in inherited] if isinstance(given, list) else given
+        fields[key] = {name: value for name, value in fields[key].items() if name != "tags"}
+        if tags or key == "config":
+            fields[key]["tags"] = tags
 
 
 def _operation(fields: Fields, node: Node, frame: Frame) -> None:
@@ -218,7 +232,8 @@ def column_dict(column: ColumnSpec) -> Fields:
         "granularity": column.granularity,
         "dimension": _part(column, "dimension", {"is_partition": False, "config": {}, "validity_params": None}),
         "entity": _part(column, "entity", {"config": {}}),
-        "doc_blocks": [],
+        "doc_blocks": list(column.doc_blocks),
+        **column.more,
     }
 
 
@@ -260,11 +275,23 @@ def contract_dict(node: Node, config: Any) -> Fields:
 
 
 def _contract_checksum(node: Node) -> str:
-    columns = sorted(
-        (c.name, c.data_type or "", [sorted(map(str, x.items())) for x in c.constraints]) for c in node.columns.values()
-    )
-    whole = (columns, [sorted(map(str, item.items())) for item in node.constraints], node.materialized)
-    return sha256(repr(whole).encode("utf-8", "backslashreplace")).hexdigest()
+    """The digest that dbt gives, so that a manifest of either tool can be compared with."""
+    columns = sorted(node.columns.values(), key=lambda column: column.name)
+    text = "".join(f"|{c.name}{c.data_type}{_noted(c.constraints, 'ColumnLevel')}" for c in columns)
+    if node.materialized in ("table", "incremental"):
+        text += node.materialized + _noted(node.constraints, "ModelLevel")
+    return sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _noted(constraints: Iterable[Mapping[str, Any]], level: str) -> str:
+    """Constraints as dbt writes them into what it digests: all of their members, by name."""
+    noted = []
+    for constraint in constraints:
+        members = constraint_dict(constraint, model_level=level == "ModelLevel")
+        kind = members.pop("type")
+        told = ", ".join(f"{name}={value!r}" for name, value in members.items())
+        noted.append(f"{level}Constraint(type=<ConstraintType.{kind}: '{kind}'>, {told})")
+    return f"[{', '.join(noted)}]"
 
 
 def time_spine_dict(value: Any) -> Fields | None:

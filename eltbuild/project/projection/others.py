@@ -61,13 +61,27 @@ def source_dict(source: Source, frame: Frame = PLAIN) -> Fields:
             "tags": list(tags),
         },
         "patch_path": None,
-        "unrendered_config": dict(source.unrendered_config),
+        "unrendered_config": source_as_written(source),
         "relation_name": frame.name(source),
         "created_at": frame.created_at,
         "unrendered_database": source.unrendered_database,
         "unrendered_schema": source.unrendered_schema,
-        "doc_blocks": [],
+        "doc_blocks": list(source.doc_blocks),
     }
+
+
+def source_as_written(source: Source) -> Fields:
+    """The config of a source's table before it is rendered; four keys stand there whatever was said."""
+    settled = {
+        "loaded_at_field": source.loaded_at_field,
+        "loaded_at_query": source.loaded_at_query,
+        "meta": dict(source.meta),
+        "tags": list(source.tags),
+    }
+    written = {**settled, **source.unrendered_config}
+    if source.freshness is not None and written.get("freshness") is not None:
+        written["freshness"] = _freshness(source)
+    return written
 
 
 def _freshness(source: Source) -> Fields | None:
@@ -196,10 +210,15 @@ def macro_dict(macro: Macro, frame: Frame = PLAIN) -> Fields:
         "docs": docs,
         "config": {**macro.config, "meta": dict(macro.meta), "docs": dict(docs)},
         "patch_path": macro.patch_path,
-        "arguments": [argument_dict(item) for item in macro.arguments] if macro.kind != "materialization" else [],
+        "arguments": [argument_dict(item) for item in _arguments(macro)],
         "created_at": frame.created_at,
         "supported_languages": list(macro.supported_languages) if macro.kind == "materialization" else None,
     }
+
+
+def _arguments(macro: Macro) -> Sequence[Mapping[str, Any]]:
+    """As dbt has them: a materialization's are those of its tag."""
+    return ({"name": "supported_languages"},) if macro.kind == "materialization" else macro.arguments
 
 
 def argument_dict(argument: Mapping[str, Any]) -> Fields:

@@ -8,15 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from eltbuild.errors import CompileError, Place, Problem, did_you_mean
-from eltbuild.project.expectation_types import EXPECTATIONS
+from eltbuild.project.expectation_types import type_of
 from eltbuild.project.expectations import read_bound
 from eltbuild.relation import Column, Relation
 from eltbuild.sql.quoting import quote_identifier, quote_string
 from eltbuild.sql.statistics import STATISTICS, Statistics
 from eltbuild.values import dataclass
-
-PLAIN = ("column_name", "model", "tested")
-"""What a test has among its arguments that no expectation knows."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,8 @@ class Expectation:
     scope: str = ""
     """The condition on the rows that are looked at; "" for all."""
     place: Place | None = None
+    file: str = ""
+    """The file of the class that it is, from the project's root; "" for one of Great Expectations'."""
 
     def get(self, name: str) -> Any:
         """An argument as it was given, or None."""
@@ -44,7 +43,7 @@ class Expectation:
     @cached_property
     def by_row(self) -> bool:
         """Whether it judges each row."""
-        return EXPECTATIONS[self.type].by_row
+        return type_of(self.type).by_row
 
     @property
     def spelling(self) -> Statistics:

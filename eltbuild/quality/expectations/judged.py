@@ -12,7 +12,7 @@ from typing import Any
 from eltbuild.project.resources import Node
 from eltbuild.quality.data_tests import DEFAULT_CONDITION, Outcome, Verdict, condition
 from eltbuild.state.records import Observed
-from eltbuild.values import dataclass, field
+from eltbuild.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,13 @@ class Judged:
     """What was observed against what was expected, as a sentence."""
     plain: str = ""
     """The same where no values of rows may be told; "" where `told` has none."""
+    count: int | None = None
+    """How many rows are not as expected, where the result does not tell that."""
 
     @property
     def failures(self) -> int:
         """How many failures a test counts that asks this: the unexpected rows, or one; none where it is met."""
-        return 0 if self.success else max(int(self.result.get("unexpected_count") or 1), 1)
+        return 0 if self.success else max(int(self.count or self.result.get("unexpected_count") or 1), 1)
 
 
 def by_row(elements: int, considered: int | None, unexpected: int, mostly: float) -> tuple[bool, dict[str, Any]]:
@@ -58,7 +60,7 @@ def exemplified(judged: Judged, rows: Sequence[Sequence[Any]]) -> Judged:
     values = [row[0] if len(row) == 1 else list(row) for row in rows]
     told = list(dict.fromkeys(_example(value) for value in values))[:3]
     words = f"{judged.told}, such as {', '.join(told)}" if told else judged.told
-    return Judged(judged.success, {**judged.result, "partial_unexpected_list": values}, words, judged.told)
+    return replace(judged, result={**judged.result, "partial_unexpected_list": values}, told=words, plain=judged.told)
 
 
 _OF_ROWS = ("partial_unexpected_", "unexpected_list", "unexpected_index_", "unexpected_rows", "missing_rows")
@@ -69,7 +71,7 @@ def anonymous(judged: Judged, type: str) -> Judged:
     """The judgement without values of rows; figures of all of them (counts, a mean, a greatest one) stay."""
     left = (*_OF_ROWS, *_LISTING.get(type, ()))
     result = {key: value for key, value in judged.result.items() if not key.startswith(left)}
-    return Judged(judged.success, result, judged.plain or judged.told)
+    return replace(judged, result=result, told=judged.plain or judged.told, plain="")
 
 
 _LISTING: Mapping[str, tuple[str, ...]] = {

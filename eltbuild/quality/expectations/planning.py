@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from string import Formatter
 
 from eltbuild.errors import CompileError, Problem
 from eltbuild.project.resources import Node
@@ -181,15 +182,26 @@ _BATCH = re.compile(
 """The place of the rows in a query, with the name that they get there, if any."""
 
 
+def _unescaped(query: str) -> str:
+    """The query with one brace for two, where it is written as Great Expectations reads it; any other as it is."""
+    try:
+        parts = list(Formatter().parse(query))
+    except ValueError:
+        return query
+    if any(field not in (None, "batch") or spec or conversion for _, field, spec, conversion in parts):
+        return query
+    return "".join(text + ("" if field is None else "{batch}") for text, field, _, _ in parts)
+
+
 def _unexpected(expectation: Expectation) -> Planned:
     """A query of the user's that gives the unexpected rows; `{batch}` stands for the rows."""
     narrowed = f"(select * from {expectation.relation}{expectation.having()})"
-    query = str(expectation.get("unexpected_rows_query")).strip().rstrip(";")
+    query = _unescaped(str(expectation.get("unexpected_rows_query"))).strip().rstrip(";")
     sql = _BATCH.sub(lambda found: narrowed + (found[1] or " as batch"), query)
 
     def judge(values: Values) -> Judged:
         count = int(values[0])
         told = f"{count} unexpected row{'' if count == 1 else 's'}"
-        return Judged(count == 0, {"observed_value": count, "unexpected_rows": None}, told)
+        return Judged(count == 0, {"observed_value": count, "unexpected_rows": None}, told, count=count)
 
     return Planned((), (Query(f"select count(*) from (\n{sql}\n) as unexpected", 1),), judge, sql)

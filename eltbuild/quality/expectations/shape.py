@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from eltbuild.errors import CompileError, Problem
 from eltbuild.quality.expectations.expectation import Expectation
 from eltbuild.quality.expectations.judged import Judged, between, shown
 
@@ -61,8 +62,10 @@ def _ordered(expectation: Expectation) -> Judged:
 def _set(expectation: Expectation) -> Judged:
     names, wanted = _names(expectation), expectation.get("column_set")
     exact = expectation.get("exact_match")
-    if wanted is None or (not wanted and exact is not False):
-        return Judged(True, {"observed_value": _names(expectation)})
+    if wanted is None:
+        raise CompileError(
+            Problem(f"`{expectation.type}` has no `column_set`: there is nothing to compare with", expectation.place)
+        )
     missing = sorted({str(word) for word in wanted if not any(_same(name, word) for name in names)})
     more = sorted(name for name in names if not any(_same(name, word) for word in wanted))
     observed: dict[str, Any] = {"observed_value": sorted(names)}

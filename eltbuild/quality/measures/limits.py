@@ -5,14 +5,18 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from eltbuild.adapter import Answer
+from eltbuild.errors import CompileError
 from eltbuild.project.resources import Node
 from eltbuild.quality.data_tests import DEFAULT_CALCULATION, Outcome, condition, question, verdict
+from eltbuild.quality.measures.expressions import expression_of
 from eltbuild.quality.measures.measure import Measure, Query, Values
+from eltbuild.quality.measures.pieces import Unreadable
 from eltbuild.values import dataclass
 
 COMPARISON = re.compile(r"\s*(!=|<>|>=|<=|=|>|<)\s*(-?\d+(?:\.\d+)?)\s*")
@@ -87,11 +91,31 @@ def calculated(node: Node, expressions: tuple[str, ...]) -> Measure:
     return Measure(expressions, lambda values: _answered(node, values[:3]))
 
 
-def asked_along(node: Node, sql: str) -> Measure:
-    """The test asked as it would be alone, in the query of the others."""
+def asked_along(node: Node, sql: str, dialect: str) -> Measure | None:
+    """The test asked as it would be alone, in the query of the others; None where that may not give one row of three.
+
+    What has more rows, or other columns, would be taken for what was found of another test.
+    """
+    calculation = node.config.get("fail_calc") or DEFAULT_CALCULATION
+    compared = (condition(node.config, key) for key in ("warn_if", "error_if"))
+    plain = COUNT.fullmatch(str(calculation)) or is_calculation(str(calculation), dialect)
+    if not plain or not all(COMPARISON.fullmatch(how) or is_calculation(f"1 {how}", dialect, 0) for how in compared):
+        return None
     return Measure((), lambda values: _answered(node, values), (Query(question(node, sql), 3),))
 
 
+@lru_cache(maxsize=256)
+def is_calculation(text: str, dialect: str, least: int = 1) -> bool:
+    """Whether the text is one expression, without a comment, and an aggregate (of `least` ones)."""
+    try:
+        expression = expression_of(text, dialect)
+    except Unreadable:
+        return False
+    return expression.aggregates >= least and not any(token.comments for token in expression.reader.tokens)
+
+
 def _answered(node: Node, values: Values) -> Outcome | None:
-    # Without a number there is an error to tell, which asking it alone does.
-    return None if values[0] is None else verdict(node, Answer(rows=(tuple(values),)))
+    """The outcome; None where there is an error to tell, which asking it alone does."""
+    with suppress(CompileError):
+        return verdict(node, Answer(rows=(tuple(values),)))
+    return None

@@ -38,6 +38,7 @@ NEVER_NULL = frozenset(
 )
 REJECTING = frozenset({"EQ", "NEQ", "GT", "GTE", "LT", "LTE", "Like"})
 """Comparisons that are not true of NULL."""
+QUANTIFIED = ("All", "Any", "SubqueryPredicate")
 READ = frozenset({
     "with_", "with", "expressions", "from_", "from", "joins", "where", "group", "having", "order", "limit", "distinct",
     "qualify",
@@ -98,7 +99,7 @@ class Origin:
         named = "" if alias is None or alias.this is None else self._key(alias.this)
         if kind == "Subquery" and not tree.args.get("joins"):
             return Source(named, query=tree.this, ctes=self.ctes)
-        if kind != "Table" or tree.args.get("joins") or type(tree.this).__name__ != "Identifier":
+        if kind != "Table" or type(tree.this).__name__ != "Identifier" or not _is_plain_table(tree):
             raise Unclear
         own = self._key(tree.this)
         name = named or own
@@ -157,7 +158,9 @@ class Origin:
         return _origin(source.query, name, source.ctes, self.dialect)
 
     def _of(self, column: Tree | None, sources: Sequence[Source]) -> Source | None:
-        """The source of a column."""
+        """The source of a column; None for what is no column."""
+        if column is not None and type(column).__name__ != "Column":
+            return None
         if column is None or not column.table:
             return sources[0] if len(sources) == 1 else None
         found = [source for source in sources if source.name == self._key(column.args["table"])]
@@ -213,6 +216,8 @@ class Origin:
             negated = (kind == "Not") != bool(inner.args.get("negate"))
             return is_null and negated and self._same(inner.this, column, name)
         if kind in REJECTING:
+            if is_a(condition.expression, *QUANTIFIED) or is_a(condition.this, *QUANTIFIED):
+                return False  # of no values at all it is true of NULL, too
             return self._same(condition.this, column, name) or self._same(condition.expression, column, name)
         if kind == "In" and condition.args.get("query") is None and condition.expressions:
             return self._same(condition.this, column, name)
@@ -442,6 +447,11 @@ def _origin(tree: Tree, name: str, ctes: Mapping[str, Tree], dialect: str) -> Or
                 raise Unclear
             visible[own] = cte.this
     return Origin(tree, name, visible, dialect)
+
+
+def _is_plain_table(tree: Tree) -> bool:
+    """Whether it is a relation by its name and no more: as of another time it has other rows."""
+    return all(key in ("this", "db", "catalog", "alias") for key, value in tree.args.items() if value)
 
 
 def _padded(source: Source) -> Source:

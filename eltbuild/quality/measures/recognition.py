@@ -39,14 +39,14 @@ def measured(node: Node, sql: str, relation: str, writer: Writer, rows: int | No
     if built_in is not None:
         filters = built_in.test in FILTERS and pruned
         found = None if limits is None or filters else as_measure(built_in, limits, dialect, rows)
-        return found or asked_along(node, sql)
+        return found or asked_along(node, sql, dialect)
     if not _is_steady_query(sql, dialect):
         return None
     if pruned:
-        return asked_along(node, sql)
+        return asked_along(node, sql, dialect)
     if limits is None:
-        return read_calculation(node, sql, relation, dialect) or asked_along(node, sql)
-    return read_shape(limits, sql, relation, dialect) or asked_along(node, sql)
+        return read_calculation(node, sql, relation, dialect) or asked_along(node, sql, dialect)
+    return read_shape(limits, sql, relation, dialect) or asked_along(node, sql, dialect)
 
 
 def _is_steady_query(sql: str, dialect: str) -> bool:

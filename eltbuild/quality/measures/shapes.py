@@ -12,7 +12,7 @@ from dataclasses import replace
 from eltbuild.project.resources import Node
 from eltbuild.quality.data_tests import condition
 from eltbuild.quality.measures.expressions import Expression, expression_of, limited_to
-from eltbuild.quality.measures.limits import COMPARISON, Limits, calculated, counted, screened
+from eltbuild.quality.measures.limits import COMPARISON, Limits, calculated, counted, is_calculation, screened
 from eltbuild.quality.measures.measure import Measure
 from eltbuild.quality.measures.pieces import Item, Query, Select, Unreadable, pieces
 from eltbuild.sql.quoting import read_bare
@@ -234,7 +234,7 @@ def read_calculation(node: Node, sql: str, relation: str, dialect: str) -> Measu
     calculation, limit = node.config.get("fail_calc"), node.config.get("limit")
     compared = [condition(node.config, key) for key in ("warn_if", "error_if")]
     query = pieces(sql, dialect) if calculation and limit is None else None
-    if query is None or not all(map(COMPARISON.fullmatch, compared)):
+    if query is None or not is_calculation(str(calculation), dialect) or not all(map(COMPARISON.fullmatch, compared)):
         return None
     try:
         rows = replace(Shape(query, relation, dialect).rows(), alias=TESTED, whole=False)
@@ -242,8 +242,6 @@ def read_calculation(node: Node, sql: str, relation: str, dialect: str) -> Measu
             return None
         expression = expression_of(str(calculation), dialect)
         text = rows.text(expression)
-        if not expression.aggregates:
-            return None
         if rows.conditions:
             text = limited_to(_all(rows.conditions), expression_of(text, dialect))
     except Unreadable:

@@ -10,7 +10,7 @@ from typing import Any
 
 from eltbuild.quality.profiles.kinds import NUMBERS, TIMES, Kind
 from eltbuild.quality.profiles.questions import POINTS, TOP, Asked, Bins, Key
-from eltbuild.values import dataclass
+from eltbuild.values import dataclass, replace
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CYCLE = 400 * 365.2425 * 86_400
@@ -93,6 +93,12 @@ class Profile:
     """All rows, of which `sampled` were looked at; None where that is all of them."""
     sampled: int | None
     columns: tuple[ColumnProfile, ...]
+
+
+def without_values(column: ColumnProfile) -> ColumnProfile:
+    """The same without any value of a row: counts, means and lengths stay."""
+    mean = column.mean if column.distinct > 1 else None
+    return replace(column, min=None, max=None, low=None, high=None, quantiles=None, top=(), histogram=None, mean=mean)
 
 
 def column_profile(column: Asked, rows: int, told: Mapping[str, Any], counted: bool, groups: Groups) -> ColumnProfile:

@@ -63,7 +63,7 @@ def repeated(
     mine.idempotent = idempotent
     attempt = 1
     while True:
-        mine.kept = "nothing"
+        mine.kept, mine.repeats = "nothing", attempt <= attempts.retries
         try:
             return call()
         except DatabaseError as error:

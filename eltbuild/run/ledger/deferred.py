@@ -48,6 +48,11 @@ class Deferred:
         self._own: set[Key] = set()
         self._waiting: list[Done | Noted] = []
 
+    @property
+    def behind(self) -> Ledger:
+        """The one that it stands before, for what comes once all is written down."""
+        return self._inner
+
     # Written down at the end
 
     def carry_out(self, connection: Connection) -> None:

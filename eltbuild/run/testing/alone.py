@@ -34,6 +34,8 @@ class Asked:
     """What the warehouse said to the question."""
     kept_in: str | None = None
     """Where the failing rows are kept, as SQL."""
+    failing: str = ""
+    """The query of the failing rows, where the test's own text is not that."""
     fused: bool = False
     """Whether it was asked in one query with others."""
 
@@ -73,7 +75,8 @@ def asked_alone(
     """The answer to one test; its failing rows are kept before, if they are to be. Raises `EltbuildError`."""
     kept = data_tests.stores_failures(node, work.session.flag("STORE_FAILURES")) if store else None
     if expectation is not None:
-        return _judged(work, expectation, connection, kept)
+        stored = data_tests.stores_failures(node, work.session.flag("STORE_FAILURES"))
+        return _judged(work, expectation, connection, kept, whole=stored is not None)
     if is_compared(node):
         outcome, answer = asked_with_history(work, node, connection, sql)
         fine = outcome.failures == 0
@@ -88,15 +91,16 @@ def asked_alone(
     return Asked(sql, data_tests.verdict(node, answer), response=response_of(answer), kept_in=name)
 
 
-def _judged(work: Work, test: Meant, connection: Commented, kept: str | None) -> Asked:
+def _judged(work: Work, test: Meant, connection: Commented, kept: str | None, whole: bool) -> Asked:
     """The answer to an expectation; the rows that are not as expected are kept if they are to be."""
     with executing(work, test.node, connection):
-        found, answer = judged(work, test, connection, whole=kept is not None)
+        found, answer = judged(work, test, connection, whole=whole)
     told = outcome_of(work, test, found, connection)
     name = None
     if kept is not None:
         name = store_failures(work, test.node, connection, kept_rows(test, found), kept, none=found.success)
-    return Asked(test.sql, told, response=response_of(answer), kept_in=name)
+    failing = kept_rows(test, found) if whole else ""
+    return Asked(test.sql, told, response=response_of(answer), kept_in=name, failing=failing)
 
 
 def asks_itself(work: Work) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from eltbuild.adapter import Answer
@@ -11,9 +12,10 @@ from eltbuild.compile.relations import text_of
 from eltbuild.errors import CompileError, DatabaseError
 from eltbuild.project.expectations import needs_library, wrong_arguments
 from eltbuild.project.resources import Node, NodeId
+from eltbuild.project.suite_texts import PLAIN
 from eltbuild.quality import data_tests
 from eltbuild.quality.data_tests import Outcome
-from eltbuild.quality.expectations.expectation import PLAIN, Expectation
+from eltbuild.quality.expectations.expectation import Expectation
 from eltbuild.quality.expectations.judged import Judged, anonymous, exemplified, message, outcome
 from eltbuild.quality.expectations.planning import Planned, planned
 from eltbuild.quality.expectations.row_conditions import condition_of
@@ -83,6 +85,7 @@ def meant(
         stands=_stands(work, node, relation, places or {}),
         scope=scope,
         place=node.place,
+        file=case.file,
     )
     condition = condition_of(expectation)
     if condition:
@@ -170,7 +173,7 @@ def _refuse_lost(connection: Commented) -> None:
 def library_of(work: Work) -> Library:
     """Great Expectations, of which a run has one."""
     if not work.library:
-        work.library.append(Library())
+        work.library.append(Library(Path(work.session.project.root)))
     library: Library = work.library[0]
     return library
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.relations import text_of
 from eltbuild.errors import EltbuildError
@@ -26,7 +28,9 @@ def proven(work: Work, test: Node, sql: str) -> Outcome | None:
         return None
     query = _query(work, model)
     built = work.ledger.latest(model.relation)
-    if query.sql is None or built is None or built.event != "built" or built.fingerprint != query.fingerprint:
+    if query.sql is None or built is None or built.event != "built":
+        return None
+    if built.fingerprint != work.mark(model, query.fingerprint) or _is_written_elsewhere(work, model):
         return None
     if built.project != work.session.project.settings.name:
         return None
@@ -35,10 +39,36 @@ def proven(work: Work, test: Node, sql: str) -> Outcome | None:
     return None if why is None else Outcome("pass", 0, f"proven: {why}")
 
 
+def _is_written_elsewhere(work: Work, model: Node) -> bool:
+    """Whether something else than the model's query may write rows of its relation: a materialization of the project's
+
+    own, a hook of another node, or one at the start or the end of a run.
+    """
+    assert model.relation is not None
+    if work.session.macros.materialization(model.materialized, model.package) is not None:
+        return True
+    if not work.hooked:
+        work.hooked.append(_hooks(work))
+    names = {re.escape(name.casefold()) for name in (model.name, model.relation.identifier or model.name)}
+    return re.search(rf"(?<!\w)(?:{'|'.join(sorted(names))})(?!\w)", work.hooked[0]) is not None
+
+
+def _hooks(work: Work) -> str:
+    """The texts of all hooks of the project and its packages."""
+    project = work.session.project
+    texts = [text for package in project.packages.values() for text in (*package.on_run_start, *package.on_run_end)]
+    for node in project.nodes.values():
+        texts += [str(hook) for key in ("pre-hook", "post-hook") for hook in node.config.get(key) or ()]
+    return "\n".join(texts).casefold()
+
+
 def _is_current(work: Work, model: Node, test: Node) -> bool:
     """Whether what the model stands on cannot have changed since it was built, where that matters for the test."""
-    if model.materialized == "view" or len(test.parents) < 2:
+    others = set(test.parents) - {model.id}
+    if model.materialized == "view" or not others:
         return True
+    if not others <= set(model.parents):
+        return False  # it may have been built since
     call = work.session.invocation
     return call.command == "build" and model.id in call.selected
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from eltbuild.compile.compiled import Compiled
@@ -15,7 +16,7 @@ from eltbuild.run.failure.attempts import Attempts, repeated
 from eltbuild.run.failure.limits import attempts_of, limit_of, limited
 from eltbuild.run.sessions import Commented
 from eltbuild.run.testing.alone import Asked, finished
-from eltbuild.run.testing.asking import Written, asked_together, is_refusal, joined, written
+from eltbuild.run.testing.asking import Back, Written, ask_in_parts, asked_together, joined, written
 from eltbuild.run.testing.proving import proven
 from eltbuild.run.work import Work
 from eltbuild.run.workers import Begin, Tell
@@ -50,7 +51,14 @@ def run_together(work: Work, ids: Sequence[NodeId], begin: Begin, tell: Tell, on
     connection = work.connections.here()
     nodes = [work.session.project.nodes[id] for id in ids]
     connection.comment, connection.after = work.comment(*nodes) if work.comment else ("", "")
-    prepared = [found for id in ids if (found := _prepared(work, id, connection)) is not None]
+    with connection.trial(work.writer.capabilities.savepoints) as back:
+        return _run_together(work, ids, begin, tell, one, connection, back)
+
+
+def _run_together(
+    work: Work, ids: Sequence[NodeId], begin: Begin, tell: Tell, one: One, connection: Commented, back: Back
+) -> Sequence[NodeId]:
+    prepared = [found for id in ids if (found := _prepared(work, id, connection, back)) is not None]
     by_id = {one.text.node.id: one for one in prepared}
     known = [(test, test.proven) for test in prepared if test.proven is not None]
     parts = list(joined(test.text for test in prepared if test.proven is None))
@@ -62,11 +70,11 @@ def run_together(work: Work, ids: Sequence[NodeId], begin: Begin, tell: Tell, on
     tell([_proven(test, why) for test, why in known])
     left: list[NodeId] = []
     for part in parts:
-        left += _do(work, [by_id[text.node.id] for text in part], tell, one)
+        left += _do(work, [by_id[text.node.id] for text in part], tell, one, back)
     return left
 
 
-def _prepared(work: Work, id: NodeId, connection: Commented) -> Prepared | None:
+def _prepared(work: Work, id: NodeId, connection: Commented, back: Back) -> Prepared | None:
     """The test compiled and measured; None where it is done by itself: what it is refused for is told there."""
     node = work.session.project.nodes[id]
     if work.audits.knows(id) or any(parent in work.unreadable for parent in node.parents):
@@ -76,6 +84,8 @@ def _prepared(work: Work, id: NodeId, connection: Commented) -> Prepared | None:
     try:
         text = written(work, node, connection)
     except EltbuildError:
+        with suppress(DatabaseError):
+            back()
         return None
     outcome = proven(work, node, text.sql)
     if outcome is not None and _keeps(work, node):
@@ -94,13 +104,13 @@ def _keep_text(work: Work, text: Written) -> None:
     work.texts[text.node.id] = Compiled(node=text.node.id, query=text.sql, sql=text.sql)
 
 
-def _do(work: Work, tests: Sequence[Prepared], tell: Tell, one: One) -> Sequence[NodeId]:
+def _do(work: Work, tests: Sequence[Prepared], tell: Tell, one: One, back: Back) -> Sequence[NodeId]:
     """Ask, and tell in their order how they ended; what is not known by then, or not all that is to do, by `one`.
 
     Gives those that are left to others.
     """
     began = datetime.now(UTC)
-    asked = _answers(work, [test.text for test in tests])
+    asked = _answers(work, [test.text for test in tests], back)
     execute = Timing("execute", began, datetime.now(UTC))
     known: list[Finished] = []
     left: list[NodeId] = []
@@ -122,11 +132,37 @@ def _do(work: Work, tests: Sequence[Prepared], tell: Tell, one: One) -> Sequence
     return left
 
 
-def _answers(work: Work, texts: Sequence[Written]) -> Mapping[NodeId, Asked]:
-    """The answers as far as one query gives them. Where it is refused, those of either half, and so on: a test that
+def _answers(work: Work, texts: Sequence[Written], back: Back) -> Mapping[NodeId, Asked]:
+    """The answers as far as queries for many give them. Where one is refused, those of its parts; a test that the
 
-    the engine cannot do is soon alone, and the others are not.
+    engine cannot do is to be asked apart, and the others are not.
     """
+    found: dict[NodeId, Asked] = {}
+    apart: Sequence[Written] = texts
+
+    def ask(some: Sequence[Written]) -> None:
+        try:
+            found.update(_asked(work, some))
+        except DatabaseError as error:
+            halted = work.connections.mine().halted.is_set()
+            if work.whole is not None and (error.lost or halted or not back()):
+                # Which of them it was can be asked no more.
+                name = texts[0].relation
+                work.whole.spoil(DatabaseError(f"the tests of {name} cannot be asked: {error.message}"))
+            raise
+
+    if work.whole is None or work.writer.capabilities.savepoints:
+        apart, _ = ask_in_parts(texts, ask, work.connections.mine(), back)
+    else:
+        with suppress(DatabaseError):
+            ask(texts)
+            apart = ()
+    work.apart.update(text.node.id for text in apart)
+    return found
+
+
+def _asked(work: Work, texts: Sequence[Written]) -> Mapping[NodeId, Asked]:
+    """The answers that one query gives; in a while where the engine asks for that. Raises `DatabaseError`."""
     project = work.session.project
     name = texts[0].relation
 
@@ -136,19 +172,9 @@ def _answers(work: Work, texts: Sequence[Written]) -> Mapping[NodeId, Asked]:
     def say(text: str) -> None:
         work.session.say(f"tests of {name}: {text}", "info", "note", None)
 
-    try:
-        with limited(work.connections, limit_of(None, project.target)):
-            attempts = attempts_of(None, project.target) if work.whole is None else Attempts(0)
-            return repeated(call, work.connections, attempts, say, idempotent=True)
-    except DatabaseError as error:
-        if work.whole is not None:
-            # Which of them it was can be asked no more.
-            work.whole.spoil(DatabaseError(f"the tests of {name} cannot be asked: {error.message}"))
-        elif len(texts) > 3 and is_refusal(error, work.connections.mine()):
-            half = len(texts) // 2
-            return {**_answers(work, texts[:half]), **_answers(work, texts[half:])}
-        work.apart.update(text.node.id for text in texts)
-        return {}
+    with limited(work.connections, limit_of(None, project.target)):
+        attempts = attempts_of(None, project.target) if work.whole is None else Attempts(0)
+        return repeated(call, work.connections, attempts, say, idempotent=True)
 
 
 def _keeps(work: Work, node: Node) -> bool:

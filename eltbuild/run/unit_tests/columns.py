@@ -21,9 +21,10 @@ from eltbuild.run.loading.seeds import read_seed
 from eltbuild.run.unit_tests.bench import Bench, Refusing
 from eltbuild.run.work import Work
 from eltbuild.sql.ctes import with_ctes
+from eltbuild.sql.exactness import sized
 from eltbuild.sql.inline import rows_query
 from eltbuild.sql.reading import Reading, projected, reading_of
-from eltbuild.sql.transpile import transpiled, type_in
+from eltbuild.sql.transpile import bare_decimal, transpiled, type_in
 from eltbuild.values import replace
 
 # In the warehouse
@@ -153,12 +154,30 @@ def _of_query(work: Work, bench: Bench, node: Node, assumed: Assumed | None) -> 
     base = assumed or Assumed()
     tried = replace(base, rows={**rows, **base.rows})
     try:
-        query = work.compiler.compile(node, Refusing(), assumed=tried).query or ""
+        query = work.compiler.compile(node, Refusing(bench, work.session.dialect), assumed=tried).query or ""
         text = transpiled(query, work.session.dialect, bench.writer.dialect)
     except (CompileError, DatabaseError):
         return Known()
     known = {parent.id: derived(work, bench, parent) for parent in parents}
-    return _given(bench, text, {tried.rows[id].name: found for id, found in known.items()})
+    inputs = {tried.rows[id].name: found for id, found in known.items()}
+    return _as_declared(_given(bench, text, inputs), query, inputs, work.session.dialect, bench)
+
+
+def _as_declared(found: Known, query: str, inputs: Mapping[str, Known], dialect: str, bench: Bench) -> Known:
+    """The columns; decimals that have no size in the project's dialect have none, though each has one in memory."""
+    unsized = bare_decimal(dialect) if dialect != bench.writer.dialect else ""
+    if not unsized or not any(column.type.upper().startswith("DECIMAL(") for column in found.columns):
+        return found
+    kept = sized(query, dialect, {name: known.columns for name, known in inputs.items()}, unsized)
+    return replace(
+        found,
+        columns=tuple(
+            replace(column, type=unsized)
+            if column.type.upper().startswith("DECIMAL(") and column.name.casefold() not in kept
+            else column
+            for column in found.columns
+        ),
+    )
 
 
 def is_input(resource: Node | Source) -> bool:
@@ -175,7 +194,7 @@ def _given(bench: Bench, query: str, inputs: Mapping[str, Known]) -> Known:
         name: (*known.columns, *read_besides(known, reads(reading, name, inputs))) for name, known in inputs.items()
     }
     empty = [(name, rows_query(own, (), bench.writer)) for name, own in columns.items() if own]
-    found = described(bench.connections.here(), with_ctes(query, empty, bench.writer.dialect))
+    found = described(bench.here(), with_ctes(query, empty, bench.writer.dialect))
     starred = {name.casefold() for name, known in inputs.items() if not known.complete} & reading.given
     if all(column.type.casefold() not in UNTYPED for own in columns.values() for column in own):
         typed: Sequence[Column] = found

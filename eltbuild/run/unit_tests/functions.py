@@ -44,7 +44,7 @@ def _called(work: Work, node: Node, seen: set[str]) -> Iterator[Node]:
 
 def _made(work: Work, bench: Bench, node: Node) -> EltbuildError | None:
     """Make one function; why it could not be made."""
-    connection = bench.connections.here()
+    connection = bench.here()
     try:
         for statement in _statements(work, bench, node):
             connection.execute(statement)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
+from eltbuild.compile.rendering import Assumed
 from eltbuild.compile.source_map import origins
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Place, Problem
 from eltbuild.project.resources import Node, NodeId, UnitTest
@@ -16,6 +19,7 @@ from eltbuild.quality.row_comparison import Row
 from eltbuild.quality.unit_tests import Questions
 from eltbuild.run.locate import explained
 from eltbuild.run.node import at_bench
+from eltbuild.run.unit_tests.judging import Judges, judges_of
 from eltbuild.run.unit_tests.nouns import ROWS, Prepared
 from eltbuild.run.unit_tests.running import (
     arena_of,
@@ -58,6 +62,10 @@ class Examined:
     changes: tuple[Change, ...] = ()
     problems: tuple[Problem, ...] = ()
     """The unit tests that do not pass as the model stands."""
+    data_tests: tuple[str, ...] = ()
+    """The data tests that were asked, too, of the rows that a changed query gives for real inputs."""
+    failing: tuple[str, ...] = ()
+    """Those that were not, as they do not pass as the model stands."""
 
     @property
     def noticed(self) -> int:
@@ -81,23 +89,61 @@ class Trial:
     """The columns that are compared, as SQL."""
 
 
-def examine(work: Work, model: Node, tests: Sequence[UnitTest]) -> Examined:
-    """Every change of the model's query, tried on its unit tests, in memory where they run there.
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tests of one and the same query: what they are, and which of them notices another one, and by what."""
+
+    query: str
+    assumed: Assumed | None
+    noticed: Callable[[str], tuple[str, str]]
+
+
+def examine(work: Work, model: Node, tests: Sequence[UnitTest], data_tests: Sequence[Node] = ()) -> Examined:
+    """Every change of the model's query, tried on its unit tests, in memory where they run there, and on data tests.
 
     The query is that of each test: where variables or macros are overridden it differs, and a change counts once for
-    the place in the template that it stands for.
+    the place in the template that it stands for. Data tests are asked of the rows for what stands in the warehouse.
     """
     names = tuple(test.name for test in tests)
     trials: list[Trial] = []
     problems: list[Problem] = []
+    judges: Judges | None = None
     for test in tests:
         try:
             trials.append(trial_of(work, test))
         except EltbuildError as error:
             problems.append(explained(work.session, test, error))
+    try:
+        judges = judges_of(work, model, data_tests) if data_tests else None
+    except EltbuildError as error:
+        problems.append(explained(work.session, model, error))
     if problems:
         return Examined(model.id, names, (), tuple(problems))
-    return Examined(model.id, names, tuple(_tried(work, model, trials)))
+    groups = [*_of_trials(trials), *([_of_judges(judges)] if judges is not None else ())]
+    asked = tuple(test.name for test in judges.tests) if judges is not None else ()
+    failing = judges.failing if judges is not None else ()
+    return Examined(model.id, names, tuple(_tried(work, model, groups)), (), asked, failing)
+
+
+def _of_trials(trials: Sequence[Trial]) -> Iterator[Group]:
+    by_query: dict[str, list[Trial]] = {}
+    for trial in trials:
+        by_query.setdefault(trial.prepared.compiled.query or "", []).append(trial)
+    for query, own in by_query.items():
+        yield Group(query, own[0].prepared.assumed, partial(_noticed, own))
+
+
+def _of_judges(judges: Judges) -> Group:
+    def noticed(query: str) -> tuple[str, str]:
+        with limited(judges.connection.cancel) as over:
+            try:
+                return judges.noticed(query)
+            except DatabaseError as error:
+                if error.lost or (error.transient and not over.is_set()):
+                    raise
+                return judges.tests[0].name, "time" if over.is_set() else "error"
+
+    return Group(judges.query, None, noticed)
 
 
 def trial_of(work: Work, test: UnitTest) -> Trial:
@@ -112,7 +158,7 @@ def trial_of(work: Work, test: UnitTest) -> Trial:
         query = expected_query(test, arena)
         named = arena.connection.columns(query) if query else ()
         given = arena.connection.columns(sql)
-        asked = unit_tests.questions(test, model, sql, given, named, arena.writer, query)
+        asked = unit_tests.questions(test, model, sql, given, named, arena.writer, query, arena.read)
         expected = arena.connection.execute(asked.expected).rows
         actual = arena.connection.execute(arena.writer.limited(asked.actual, ROWS)).rows
     if unit_tests.comparison(asked, expected, actual, arena.writer.dialect).lines:
@@ -122,29 +168,23 @@ def trial_of(work: Work, test: UnitTest) -> Trial:
     return Trial(prepared, asked, expected, names)
 
 
-def _tried(work: Work, model: Node, trials: Sequence[Trial]) -> Iterator[Change]:
+def _tried(work: Work, model: Node, groups: Sequence[Group]) -> Iterator[Change]:
     """Each change with its fate; one that several queries have in common is noticed where any test notices it."""
-    by_query: dict[str, list[Trial]] = {}
-    for trial in trials:
-        by_query.setdefault(trial.prepared.compiled.query or "", []).append(trial)
     found: dict[object, Change] = {}
-    for query, own in by_query.items():
-        place_of = origins(work.session, model, query, own[0].prepared.assumed)
-        for mutant in mutants(words_of(query, work.session.dialect)):
-            change = _placed(model, query, mutant, place_of)
-            key = (str(change.place), mutant.kind, mutant.before, mutant.after, _column(query, mutant, change))
+    for group in groups:
+        place_of = origins(work.session, model, group.query, group.assumed)
+        seen: Counter[object] = Counter()
+        for mutant in mutants(words_of(group.query, work.session.dialect)):
+            change = _placed(model, group.query, mutant, place_of)
+            same = (str(change.place), mutant.kind, mutant.before, mutant.after)
+            # Where no column is known, changes of one line are told apart by their turn: names differ between queries.
+            key = (*same, 0 if change.place is not None and change.place.column else seen[same])
+            seen[same] += 1
             before = found.get(key)
             if before is None or not before.noticed:
-                test, how = _noticed(own, changed(query, mutant))
+                test, how = group.noticed(changed(group.query, mutant))
                 found[key] = replace(change, noticed=test, how=how)
     yield from sorted(found.values(), key=_order)
-
-
-def _column(query: str, mutant: Mutant, change: Change) -> object:
-    """What tells changes of one line apart: the column, else the line's own text and the place in it."""
-    if change.place is not None and change.place.column:
-        return 0
-    return (mutant.start - query.rfind("\n", 0, mutant.start), change.before)
 
 
 def _order(change: Change) -> tuple[str, int, int]:

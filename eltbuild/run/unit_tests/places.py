@@ -10,6 +10,7 @@ from eltbuild.errors import DatabaseError, Place, Problem
 from eltbuild.run.locate import located
 from eltbuild.run.unit_tests.bench import HINT
 from eltbuild.run.unit_tests.nouns import Prepared
+from eltbuild.sql.stand_ins import NOT_THE_SAME
 from eltbuild.sql.transpile import Untranslatable, place_of
 from eltbuild.values import replace
 
@@ -33,9 +34,9 @@ def placed(session: Session, prepared: Prepared, error: DatabaseError) -> Proble
         return replace(problem, hint=" ".join(filter(None, (problem.hint, missing))))
     line, column = _in_query(prepared, error)
     place = _in_template(session, prepared, line, column)
-    text = (
-        f"{error.message}\nmodel `{model.name}` ran in memory, its {arena.dialect} SQL said in {arena.writer.dialect}'s"
-    )
+    # What our own functions refuse needs no word of the engine's in front.
+    said = error.message.partition(": ")[2] if error.message.endswith(NOT_THE_SAME) else error.message
+    text = f"{said}\nmodel `{model.name}` ran in memory, its {arena.dialect} SQL said in {arena.writer.dialect}'s"
     return Problem(text, place or model.place or Place(model.project_path), HINT)
 
 

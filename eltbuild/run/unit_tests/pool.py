@@ -33,6 +33,9 @@ TESTS = 16
 KEYS = 200
 """How many values of a key are asked for at once."""
 
+KEYED = (int, str, Decimal, date, datetime)
+"""Classes of values that a key is made of."""
+
 Row = tuple[Any, ...]
 
 
@@ -165,19 +168,39 @@ def _text(work: Work, resource: Node | Source, connection: Any) -> str:
 def _conditions(
     work: Work, columns: Sequence[Column], pairs: Sequence[frozenset[str]], before: Sequence[Pooled]
 ) -> Iterator[str]:
-    """For each key that an earlier input shares: that a row has one of the values read there."""
+    """That a row has the key of one that was read of an earlier input: all of its columns first, then each of them."""
+    for other in before:
+        shared = list(_shared(columns, pairs, other))
+        if len(shared) > 1:
+            rows = {tuple(row[index] for _, index in shared) for row in other.rows}
+            keys = [row for row in sorted(rows, key=repr) if all(isinstance(value, KEYED) for value in row)]
+            if keys:
+                yield f" where {' or '.join(_is_key(work, shared, key) for key in keys[:KEYS])}"
     for column in columns:
-        partners = {name for pair in pairs if column.name.casefold() in pair for name in pair}
         for other in before:
-            for index, own in enumerate(other.columns):
-                if own.name.casefold() not in partners:
-                    continue
-                values = {
-                    row[index] for row in other.rows if isinstance(row[index], (int, str, Decimal, date, datetime))
-                }
+            for _, index in _shared([column], pairs, other):
+                values = {row[index] for row in other.rows if isinstance(row[index], KEYED)}
                 if values:
                     listed = ", ".join(_literal(work, value) for value in sorted(values, key=repr)[:KEYS])
                     yield f" where {work.writer.quote(column.name)} in ({listed})"
+
+
+def _shared(columns: Sequence[Column], pairs: Sequence[frozenset[str]], other: Pooled) -> Iterator[tuple[Column, int]]:
+    """The columns that are set equal to one of another input, and where that stands there; one of its name first."""
+    for column in columns:
+        own = column.name.casefold()
+        partners = {name for pair in pairs if own in pair for name in pair}
+        places = [index for index, one in enumerate(other.columns) if one.name.casefold() in partners]
+        places.sort(key=lambda index: other.columns[index].name.casefold() != own)
+        yield from ((column, index) for index in places[:1])
+
+
+def _is_key(work: Work, shared: Sequence[tuple[Column, int]], key: Row) -> str:
+    parts = (
+        f"{work.writer.quote(column.name)} = {_literal(work, value)}"
+        for (column, _), value in zip(shared, key, strict=True)
+    )
+    return f"({' and '.join(parts)})"
 
 
 def _tests(work: Work, columns: Sequence[Column], tested: Sequence[tuple[str, str]]) -> Iterator[str]:

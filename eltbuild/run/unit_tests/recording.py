@@ -21,6 +21,7 @@ from eltbuild.run.unit_tests.trials import Kept, Trials, narrowed, reduced, stan
 from eltbuild.run.work import Work
 from eltbuild.sql.inline import rows_query
 from eltbuild.sql.reading import reading_of
+from eltbuild.sql.transpile import transpiled
 from eltbuild.values import dataclass, replace
 
 EXPECTED = 200
@@ -60,7 +61,9 @@ def record(work: Work, bench: Bench, model: Node, limit: int, masked: frozenset[
     prepared = Prepared(test, model, arena, {}, assumed, compiled)
     ctes = [arena.cte(names[found.id]) for found in inputs]
     with locating(work, prepared):
-        trials = Trials(bench, bench.connections.here(), ctes, pools, arena.spoken(query))
+        typed = {name: pool.columns for name, pool in zip(ctes, pools, strict=True)}
+        spoken = transpiled(query, arena.dialect, bench.writer.dialect, lambda: typed)
+        trials = Trials(bench, bench.here(), ctes, pools, spoken)
         stand(trials)
     kept = reduced(trials, limit)
     trials.pools = tuple(narrowed(trials, kept, number) for number in range(len(trials.pools)))

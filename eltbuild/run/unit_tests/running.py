@@ -79,8 +79,8 @@ def arena_of(work: Work, model: Node, test: UnitTest) -> Arena:
     def derived(resource: Node | Source, assumed: Assumed | None) -> Known:
         return known_columns.derived(work, bench, resource, assumed)
 
-    connection = bench.connections.here()
-    return Arena(connection, bench.writer, Refusing(), derived, dialect, bench)
+    connection = bench.here()
+    return Arena(connection, bench.writer, Refusing(bench, dialect), derived, dialect, bench)
 
 
 # Before it is run
@@ -175,6 +175,7 @@ def given_rows(
         name = assumed.rows[id].name
         if fixture.query is not None:
             query = unit_tests.given_query(test, given[id], Known(), (), arena.writer)
+            query = rendered_rows(work, test, model, arena, given[id], query)
             rows[id] = GivenRows(name, spoken_rows(test, arena, given[id], query))
             continue
         if not known[id].complete and reading is None:
@@ -185,7 +186,8 @@ def given_rows(
             written = {assumed.rows[other].name: given[other].fixture.names for other in known}
             wanted = known_columns.reads(reading, name, by_name, written)
         named = None if reading is None or name.casefold().strip('"') in reading.given else reading.names
-        rows[id] = GivenRows(name, unit_tests.given_query(test, given[id], known[id], wanted, arena.writer, named))
+        query = unit_tests.given_query(test, given[id], known[id], wanted, arena.writer, named, arena.read)
+        rows[id] = GivenRows(name, query)
     return rows
 
 
@@ -206,6 +208,19 @@ def seed_known(work: Work, resource: Node, arena: Arena) -> Known | None:
         return None
     rows = read_seed(resource, Path(work.session.project.root), work.writer.capabilities)
     return Known(typed_columns(resource, rows, work.writer), True)
+
+
+def rendered_rows(work: Work, test: UnitTest, model: Node, arena: Arena, given: Input, query: str) -> str:
+    """The query of an input, as a template of the model's package: what is overridden is not so there.
+
+    Raises `CompileError`.
+    """
+    try:
+        return work.compiler.render_hook(model, query, arena.introspector, {})
+    except CompileError as error:
+        problem = error.problems[0]
+        text = f"the rows given for {given.text} cannot be rendered: {problem.message}"
+        raise CompileError(replace(problem, message=text, place=test.place)) from error
 
 
 def spoken_rows(test: UnitTest, arena: Arena, given: Input, query: str) -> str:
@@ -238,7 +253,7 @@ def compared(prepared: Prepared, sql: str) -> Comparison:
     query = expected_query(test, arena)
     with blaming(test, "the expected rows", arena):
         named = connection.columns(query) if query else ()
-    asked = unit_tests.questions(test, model, sql, given, named, arena.writer, query)
+    asked = unit_tests.questions(test, model, sql, given, named, arena.writer, query, arena.read)
     actual = connection.execute(arena.writer.limited(asked.actual, ROWS + 1)).rows
     if len(actual) > ROWS:
         raise CompileError(Problem(f"model `{model.name}` gives more than {ROWS:,} rows", test.place))
@@ -276,7 +291,7 @@ def check_letters(work: Work, prepared: Prepared) -> None:
     arena = prepared.arena
     if not work.writer.capabilities.exact_names or arena.writer.capabilities.exact_names:
         return
-    given = {column.name for _, sql in prepared.ctes for column in arena.connection.columns(sql)}
+    given = {column.name for _, sql in prepared.ctes for column in arena.described(sql)}
     found = misspelled(prepared.compiled.query or "", arena.dialect, given)
     if found is not None:
         name, near, line, column = found

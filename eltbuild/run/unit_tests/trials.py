@@ -29,6 +29,8 @@ SECONDS = 14.0
 """How long rows are dropped, at most, as this process counts the time in which it works."""
 LONGEST = 30.0
 """How long by the clock."""
+EACH = 0.7
+"""How long rows are looked for that notice one change: others have their turn, too."""
 THINNING = 0.6
 """The part of it in which rows are dropped that nothing needs; then come those that are too many."""
 Kept = tuple[tuple[int, ...], ...]
@@ -164,9 +166,12 @@ def reduced(trials: Trials, limit: int) -> Kept:
     everything = all_of(trials.pools)
     some = bool(trials.rows(trials.query, everything))
     kept: Kept = tuple(() for _ in everything)
+    few = limit * max(len(everything), 1)
     for change in list(trials.changes):
         if not trials.is_over and not trials.notices(change, kept):
-            kept = _joined(kept, _witness(trials, everything, partial(trials.notices, change)))
+            found = _witness(trials, everything, partial(trials.notices, change))
+            if sum(map(len, found)) <= few:
+                kept = _joined(kept, found)
     if some and not trials.rows(trials.query, kept):
         kept = _joined(kept, _witness(trials, everything, lambda rows: bool(trials.rows(trials.query, rows))))
     trials.changes = trials.noticed(kept)
@@ -197,9 +202,12 @@ def _witness(trials: Trials, everything: Kept, holds: Callable[[Kept], bool]) ->
         size *= 2
     items = [(number, row) for number, own in enumerate(kept) for row in own]
     parts = 2
-    while len(items) > 1 and not trials.is_over:
+    end = time.process_time() + EACH
+    while len(items) > 1 and not trials.is_over and time.process_time() < end:
         length = -(-len(items) // parts)
         for at in range(0, len(items), length):
+            if time.process_time() > end:
+                break
             fewer = items[:at] + items[at + length :]
             if holds(_of_items(fewer, len(everything))):
                 items, parts = fewer, max(parts - 1, 2)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from eltbuild.cli import cli
 
@@ -145,8 +146,12 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path: Path, capsys: pytest
     [
         ('{"name": "s"}', "no suite of expectations"),
         ("[1", "while parsing"),
-        ('{"expectations": [{"type": "expect_nothing", "kwargs": {}}]}', "there is no expectation `expect_nothing`"),
-        ('{"expectations": [{"kwargs": {"column": "a"}}]}', "several keys|there is no expectation"),
+        ("3", "no suite of expectations"),
+        (
+            '{"expectations": [{"type": "expect_table_row_count_to_equal", "kwargs": {"value": {"$PARAMETER": "urn:a:b"}}}]}',
+            "cannot be read",
+        ),
+        ('{"expectations": [{"kwargs": {"column": "a"}, "id": 1}]}', "several keys"),
         ('{"expectations": [{"type": "expect_table_row_count_to_equal", "kwargs": {"value": "x"}}]}', "a whole number"),
         ('{"expectations": [3]}', "must be a mapping|is a mapping"),
         ('{"expectations": 3}', "must be a list"),
@@ -159,3 +164,29 @@ def test_what_is_wrong_in_a_suite_is_told(tmp_path: Path, text: str, told: str) 
     suite.write_text(text)
     with pytest.raises(ProjectError, match=told):
         cli.main(["gx", "import", str(suite), "--model", "m"], standalone_mode=False)
+
+
+def test_an_expectation_that_may_be_a_class_of_the_project_is_imported_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = tmp_path / "suite.json"
+    suite.write_text('{"expectations": [{"type": "expect_nothing", "kwargs": {"column": "a", "most": 1}}]}')
+    called("gx", "import", str(suite), "--model", "m")
+    told = capsys.readouterr()
+    assert "has no expectation `expect_nothing`" in told.err
+    assert yaml.safe_load(told.out) == {
+        "models": [{"name": "m", "columns": [{"name": "a", "data_tests": [{"expect_nothing": {"most": 1}}]}]}]
+    }
+
+
+def test_pages_are_written_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    project = written(tmp_path, {"models/orders.yml": PROPERTIES + TOO_MANY})
+    pages = project / "target" / "gx_data_docs"
+    cli.main(["build", "--project-dir", str(project)], standalone_mode=False)
+    assert not pages.exists()
+    for _ in range(2):
+        cli.main(["test", "--project-dir", str(project), "--gx-data-docs"], standalone_mode=False)
+        (of_orders,) = pages.glob("validations/orders/*/*/orders.html")
+        text = of_orders.read_text()
+        assert "expect_column_values_to_be_between" in text or "must be less than or equal to" in text
+        assert (of_orders.stat().st_mode & 0o077, pages.stat().st_mode & 0o077) == (0, 0)

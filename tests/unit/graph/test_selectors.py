@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eltbuild.errors import ProjectError, UsageError
-from eltbuild.graph.definitions import default_selector, parse_definition, parse_selectors
+from eltbuild.graph.definitions import default_selector, parse_definition, parse_selectors, unknown_keys
 from eltbuild.graph.selectors import (
     Criterion,
     Difference,
@@ -171,14 +171,6 @@ def test_definitions(definition: Any, selector: object) -> None:
         ),
         ({"method": "tag"}, ["the criterion of method `tag` has no `value`"]),
         (
-            {"method": "tag", "value": "a", "childs": True},
-            ["a criterion has no key `childs` (did you mean `children`?)"],
-        ),
-        (
-            {"method": "tag", "value": "a", "parent": True},
-            ["a criterion has no key `parent` (did you mean `parents`?)"],
-        ),
-        (
             {"method": "tag", "value": "a", "parents_depth": "x", "children_depth": True},
             ["`parents_depth` is a whole number, not `x`", "`children_depth` is a whole number, not `True`"],
         ),
@@ -278,3 +270,24 @@ def test_the_default_selector() -> None:
     assert default_selector({"a": {"definition": "x", "default": True}}) == "a"
     with pytest.raises(ProjectError, match="more than one selector is the default: `a`, `b`"):
         default_selector({name: {"definition": "x", "default": True} for name in "ab"})
+
+
+def test_keys_without_meaning_are_told_wherever_they_stand() -> None:
+    lone = {"method": "tag", "value": "a", "childs": True}
+    deep = {
+        "definition": {"union": ["a", {"exclude": [{"intersection": [{"method": "fqn", "value": "b", "parent": 1}]}]}]}
+    }
+    found = list(unknown_keys({"nightly": {"definition": lone}, "weekly": deep, "plain": {"definition": {"tag": "x"}}}))
+    assert [(problem.message, problem.hint, problem.severity) for problem in found] == [
+        (
+            "selector `nightly`: a criterion has no key `childs`, which means nothing",
+            "did you mean `children`?",
+            "warning",
+        ),
+        (
+            "selector `weekly`: a criterion has no key `parent`, which means nothing",
+            "did you mean `parents`?",
+            "warning",
+        ),
+    ]
+    assert parse_definition(lone, "nightly") == parse_definition({"method": "tag", "value": "a"}, "nightly")

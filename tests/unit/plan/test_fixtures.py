@@ -14,7 +14,7 @@ from planning import CAPABILITIES, NOON, hours, node
 from eltbuild.adapter import Answer
 from eltbuild.errors import EltbuildError
 from eltbuild.plan.materialize import MATERIALIZATIONS, asks_columns
-from eltbuild.plan.nouns import Call, Check, Facts, Load, Operation, Seize, Statement
+from eltbuild.plan.nouns import Call, Check, Facts, Inquiry, Load, Operation, Seize, Statement
 from eltbuild.relation import Belongings, Column, Dependant, Grant, Index, Reference, Relation, RelationInfo
 from eltbuild.sql.writer import Writer
 
@@ -103,6 +103,8 @@ def shown(operation: Operation) -> str:
             return f"{label}\n-- load {rows.num_rows} rows into {relation}\n"
         case Check(sql, _, label):
             return f"{label}\n{sql};\n"
+        case Inquiry(questions, _, label):
+            return f"{label}\n" + "".join(f"{sql};\n" for sql in questions)
         case Call(run, label):
             heard = Heard()
             run(heard)  # type: ignore[arg-type]

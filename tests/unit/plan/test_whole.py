@@ -217,7 +217,8 @@ def test_descriptions_become_comments(kind: str) -> None:
         "persist_docs": {"relation": True, "columns": True},
         "incremental_strategy": "append",
     }
-    columns = {"ID": ColumnSpec("ID", SAID), "other": ColumnSpec("other", ""), "nowhere": ColumnSpec("nowhere", "x")}
+    described = {"id": SAID, "other": "", "OTHER": "as in dbt, letter case tells them apart", "nowhere": "x"}
+    columns = {name: ColumnSpec(name, text) for name, text in described.items()}
     model = node(config, columns=columns, description=SAID)
     given = {"rows": pyarrow.table({"id": [1], "other": [2]})} if kind == "seed" else {}
     for _ in range(2):

@@ -20,11 +20,11 @@ OTHERS = {
 
 GOOD: dict[str, Any] = {
     "text": "id", "texts": ["id", "name"], "truth": True, "number": 1.5, "whole": 2, "bound": 1, "share": 0.5,
-    "positive": 1.5, "list": ["id", "name"], "pairs": [[1, 2]], "mapping": {"values": ["a"], "weights": [1.0]},
+    "positive": 1.5, "list": ["id", "name"], "values": ["id"], "pairs": [[1, 2]], "mapping": {"values": ["a"], "weights": [1.0]},
     "quantiles": {"quantiles": [0.5], "value_ranges": [[0, 1]]}, "any": "col(\"id\") > 1",
 }  # fmt: skip
 BAD: dict[str, Any] = {
-    "texts": "id", "number": "many", "whole": "many", "bound": "many", "share": 1.5, "positive": -1, "list": 3,
+    "texts": "id", "number": "many", "whole": "many", "bound": "many", "share": 1.5, "positive": -1, "list": 3, "values": [],
     "pairs": [1], "mapping": 3, "quantiles": 3,
 }  # fmt: skip
 """Values that neither we nor the library take for an argument of that kind."""

@@ -145,6 +145,7 @@ def test_primary_keys_come_from_constraints_before_tests() -> None:
     assert primary_keys(shop(ORDERS, *tests)) == {"model.shop.orders": ("name",)}
     several = data_test("unique_combination_of_columns", combination_of_columns=["id", "name"])
     assert primary_keys(shop(ORDERS, several)) == {"model.shop.orders": ("id", "name")}
+    assert primary_keys(shop(ORDERS, data_test("unique", "Id", column_name='"Id"'))) == {"model.shop.orders": ('"Id"',)}
     declared = replace(ORDERS, constraints=({"type": "primary_key", "columns": ["id", "name"]},))
     assert primary_keys(shop(declared, *tests)) == {"model.shop.orders": ("id", "name")}
     column = replace(ORDERS, columns={"x": ColumnSpec("x", constraints=({"type": "primary_key"},))})

@@ -276,7 +276,7 @@ def test_selectors(tmp_path: Path) -> None:
             "default": "{{ target.name == 'prod' }}",
             "definition": {"union": ["tag:nightly", {"method": "path", "value": "models/7"}]},
         },
-        "short": {"name": "short", "description": "", "default": False, "definition": "tag:x+"},
+        "short": {"name": "short", "definition": "tag:x+"},
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,22 +13,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eltbuild.project.anomaly_tests import Change, anomaly_of, wrong_arguments
+from eltbuild.project.resources import Node
 from eltbuild.quality.anomalies import (
     Point,
     assess,
+    assess_series,
     assess_shape,
     changes,
     counting,
     distance_of_quantiles,
     distance_of_shares,
+    levelled,
     moved,
+    repeats,
     scale,
     share_below,
     shares,
+    trend_certainty,
     typical_quantiles,
     typical_shares,
     usual_gap,
 )
+from eltbuild.quality.anomaly_measures import Compared, outcome_of
+from eltbuild.state.records import Observed
 from eltbuild.values import replace
 
 NUMBERS = st.integers(-10_000, 10_000).map(lambda whole: whole / 8)
@@ -100,11 +108,72 @@ def test_more_sensitive_alarms_at_all_that_less_sensitive_does(history: list[flo
 
 def test_noise_of_a_normal_distribution_alarms_seldom() -> None:
     chance = random.Random(7)
-    alarms = 0
-    for _ in range(2000):
-        history = [chance.gauss(1000, 50) for _ in range(20)]
-        alarms += assess(chance.gauss(1000, 50), history, PLAIN).state == "unusual"
-    assert alarms < 2000 * 0.03
+    for number in (7, 10, 20):
+        alarms = 0
+        for _ in range(2000):
+            history = [chance.gauss(1000, 50) for _ in range(number)]
+            alarms += assess(chance.gauss(1000, 50), history, PLAIN).state == "unusual"
+        assert alarms < 2000 * 0.008, number
+
+
+@pytest.mark.parametrize("number", [8, 20])
+def test_values_that_come_in_two_clusters_are_usual_both(number: int) -> None:
+    history = [100.0 + 100 * (at % 2) + at / 100 for at in range(number)]
+    assert {assess(value, history, PLAIN).state for value in (100.0, 200.0)} == {"usual"}
+
+
+def test_no_rows_are_unusual_where_there_always_were_some() -> None:
+    history = [5.0, 3.0, 8.0, 4.0, 6.0, 5.0, 7.0, 2.0, 5.0, 6.0, 4.0, 9.0, 5.0, 3.0]
+    assert assess(0.0, history, PLAIN, counts=True).state == "unusual"
+    assert assess(0.0, [*history, 0.0, 1.0, 0.0], PLAIN, counts=True).state == "usual"
+    assert {assess(value, history, PLAIN, counts=True).state for value in (2.0, 12.0)} == {"usual"}
+    assert assess(0.0, [0.0] * 9, rules(min_change=Change(0.05, relative=True)), counts=True).state == "usual"
+
+
+# Trends
+
+
+def line(slope: float, number: int, seed: int = 1) -> list[Point]:
+    chance = random.Random(seed)
+    values = (1000 + slope * day + chance.gauss(0, 5) for day in range(number))
+    return [Point(DAY + timedelta(days=day), value) for day, value in enumerate(values)]
+
+
+@pytest.mark.parametrize("slope", [40.0, -20.0])
+def test_a_trend_goes_on_and_its_end_does_not_go_unseen(slope: float) -> None:
+    points = line(slope, 30)
+    at = DAY + timedelta(days=30)
+    assert assess_series(1000 + slope * 30, points, at, PLAIN).state == "usual"
+    assert assess_series(1000 + slope * 15, points, at, PLAIN).state == "unusual"
+    later = at + timedelta(days=10)
+    assert assess_series(1000 + slope * 40, points, later, PLAIN).state == "usual"
+
+
+def test_where_a_trend_is_only_likely_it_may_go_on_or_not() -> None:
+    points = line(10, 8)
+    at = DAY + timedelta(days=8)
+    assert {assess_series(value, points, at, PLAIN).state for value in (1080.0, 1040.0)} == {"usual"}
+    assert assess_series(1300.0, points, at, PLAIN).state == "unusual"
+
+
+@given(st.lists(NUMBERS, min_size=2, max_size=30))
+def test_trends_up_and_down_are_equally_certain(values: list[float]) -> None:
+    assert trend_certainty(values) == pytest.approx(trend_certainty([-one for one in values]))
+    assert trend_certainty(values) == pytest.approx(trend_certainty(values[::-1]))
+    assert trend_certainty([values[0]] * 20) == 0
+
+
+def test_one_moment_for_all_has_no_trend() -> None:
+    assert levelled([Point(DAY, 1.0), Point(DAY, 5.0)], DAY).values == [1.0, 5.0]
+
+
+# What has come before
+
+
+def test_what_has_come_before_is_known_again() -> None:
+    assert repeats(330.0, 1000.0, [Point(DAY, 300.0), Point(DAY, 350.0)])
+    assert not repeats(330.0, 1000.0, [Point(DAY, 300.0), Point(DAY, 1000.0)])
+    assert not repeats(330.0, 1000.0, [])
 
 
 def test_too_little_is_known_at_first() -> None:
@@ -224,6 +293,46 @@ def test_a_new_category_is_unusual() -> None:
     assert (same.state, new.state) == ("usual", "unusual")
     assert far is not None
     assert far > 1
+
+
+# Advice
+
+
+def days_of(values: Sequence[float], statuses: str) -> tuple[Observed, ...]:
+    """Observations of one run a day, up to yesterday."""
+    first = DAY - timedelta(days=len(values))
+    names = {"p": "pass", "f": "fail"}
+    return tuple(
+        Observed(
+            run=day, subject="m", name="row_count", value=value, status=names[status], at=first + timedelta(days=day)
+        )
+        for day, (value, status) in enumerate(zip(values, statuses, strict=True))
+    )
+
+
+def told(history: tuple[Observed, ...], value: int, **given: Any) -> str:
+    node = Node(id="t", resource_type="test", name="t", package="shop", path="t", original_path="t",
+                config={"severity": "warn", "warn_if": "!= 0"})  # fmt: skip
+    outcome = outcome_of(Compared(node, anomaly_of("row_count_anomaly", given), "m", history, DAY), (value,))
+    return str(outcome.message)
+
+
+def test_a_day_of_the_week_is_named_where_it_is_always_so() -> None:
+    values = [300.0 if day % 7 == 0 else 1000.0 + day % 3 for day in range(28)]
+    weekly = days_of(values, "".join("f" if value == 300 else "p" for value in values))
+    advice = "so it was on the last 3 Mondays: `seasonality: day_of_week` compares with those"
+    assert told(weekly, 310).endswith(advice)
+    assert advice not in told(weekly, 30)
+    assert advice not in told(days_of([1000.0 + day % 3 for day in range(28)], "p" * 28), 310)
+
+
+def test_since_is_named_where_a_change_has_stayed() -> None:
+    changed = days_of([1000.0 + day % 3 for day in range(10)] + [700.0, 710.0, 705.0], "p" * 10 + "fff")
+    assert told(changed, 702).endswith(
+        "so it was in the last 3 runs: if that is right, `since: 2026-02-27` learns anew"
+    )
+    assert "since" not in told(changed, 400)
+    assert told(changed, 702, since="2026-02-27").startswith("learning")
 
 
 # Arguments

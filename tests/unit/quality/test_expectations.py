@@ -139,6 +139,20 @@ def test_limits_look_at_the_unexpected_rows(config: dict[str, Any], verdict: str
     assert (met.verdict, met.failures) == ("pass", 0)
 
 
+def test_unexpected_rows_of_a_query_are_failures_each() -> None:
+    plan = planned(expectation("unexpected_rows_expectation", unexpected_rows_query="select * from {batch}"))
+    assert plan is not None
+    assert plan.judge((5,)).failures == plan.anonymous("unexpected_rows_expectation").judge((5,)).failures == 5
+    assert plan.judge((0,)).failures == 0
+
+
+def test_a_set_of_columns_is_not_met_by_default() -> None:
+    with pytest.raises(CompileError, match="nothing to compare with"):
+        planned(expectation("expect_table_columns_to_match_set"))
+    assert not is_met("expect_table_columns_to_match_set", 1, column_set=[])
+    assert is_met("expect_table_columns_to_match_set", 1, column_set=[], exact_match=False)
+
+
 def test_a_limit_that_only_an_engine_understands() -> None:
     assert holds("between 1 and 3", 2) is None
     assert outcome(test_node(error_if="% 2 = 0"), Judged(False, {"unexpected_count": 3})) is None
@@ -279,6 +293,50 @@ def test_without_the_library_only_the_tests_that_need_it_fail(tmp_path: Path) ->
     assert "Traceback" not in done.stdout + done.stderr
 
 
+OWN_CLASS = """
+    from great_expectations.expectations import ExpectTableRowCountToEqual
+
+    open("was_run", "w").close()
+
+    class ExpectTwoRows(ExpectTableRowCountToEqual):
+        value: int = 2
+    """
+
+
+def test_classes_of_a_project_run_only_where_a_test_asks_for_them(tmp_path: Path) -> None:
+    more = """
+        models:
+          - name: orders
+            data_tests: [expect_two_rows, {expect_table_row_count_to_equal: {value: 2}}]
+        """
+    project = written(tmp_path, {**PROJECT, "models/orders.yml": more, "expectations/own.py": OWN_CLASS})
+    quiet = [
+        ["parse"],
+        ["ls"],
+        ["compile"],
+        ["plan"],
+        ["gx", "export"],
+        ["build", "--exclude", "expect_two_rows_orders_"],
+    ]
+    assert run(project, COMMAND.format(commands=quiet, heavy=HEAVY)).returncode == 0
+    assert not (project / "was_run").exists()
+    done = run(project, COMMAND.format(commands=[["test"]], heavy=()))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "was_run").exists()
+    assert not list(project.glob("expectations/__pycache__"))
+    without = run(project, COMMAND.format(commands=[["test"]], heavy=()), "great_expectations")
+    assert "`expect_two_rows` is judged by Great Expectations, which is not installed" in without.stdout
+    assert "PASS=2 WARN=0 ERROR=1" in without.stdout
+
+
+def test_a_release_that_was_not_tried_is_told() -> None:
+    from eltbuild.run.testing.library import _too_old
+
+    assert "1.8 is wanted" in _too_old("1.7.3")
+    assert "1.8 is wanted" in _too_old("0.18.22")
+    assert _too_old("1.8.0") == _too_old("1.24.1") == _too_old("2.0") == ""
+
+
 def test_results_hold_values_of_python_only() -> None:
     from numpy import array, bool_, float64, int64, str_
 
@@ -297,6 +355,9 @@ def test_results_hold_values_of_python_only() -> None:
         ("select * from {batch}", "select * from (select * from orders) as batch"),
         ("select * from {batch} where id > 1;", "select * from (select * from orders) as batch where id > 1"),
         ("select b.id from {batch} b", "select b.id from (select * from orders) b"),
+        ("select * from {batch} b where name = '{{}}'", "select * from (select * from orders) b where name = '{}'"),
+        ("select {'a': {'b': 1}} from {batch} b", "select {'a': {'b': 1}} from (select * from orders) b"),
+        ("select '{' from {batch} b", "select '{' from (select * from orders) b"),
         ("select * from {batch} AS b JOIN {batch}\ncross join x", "select * from (select * from orders) AS b JOIN "
          "(select * from orders) as batch\ncross join x"),
     ],

@@ -8,6 +8,8 @@ import pytest
 
 from eltbuild.errors import CompileError
 from eltbuild.quality.freshness import (
+    EARLIEST,
+    LATEST,
     NEVER,
     Watched,
     aged,
@@ -79,7 +81,20 @@ def test_times_without_an_offset_are_those_of_utc() -> None:
     assert moment_of(watched(), None) is None
 
 
-@pytest.mark.parametrize("value", [5, "yesterday", b"2026", True])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("infinity", LATEST), (" Infinity", LATEST), ("290000-01-01 00:00:00", LATEST), ("12026-01-01", LATEST),
+        ("9999-12-31T23:59:59-12:00", LATEST), ("-infinity", EARLIEST), ("0044-03-15 BC", EARLIEST),
+        ("290309-12-22 (BC) 00:00:00", EARLIEST), ("0001-01-01T00:00:00+12:00", EARLIEST),
+    ],
+)  # fmt: skip
+def test_times_beyond_the_calendar_are_its_ends(value: str, expected: datetime) -> None:
+    assert moment_of(watched(), value) == expected
+    assert verdict(watched(), expected, datetime(2026, 3, 1, tzinfo=UTC)).is_empty is False
+
+
+@pytest.mark.parametrize("value", [5, "yesterday", "BC", "infinity war", b"2026", True])
 def test_what_is_no_time_is_refused(value: object) -> None:
     with pytest.raises(CompileError, match="`at` is no time"):
         moment_of(watched(), value)

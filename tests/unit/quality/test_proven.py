@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import duckdb
 import pytest
 from planning import CAPABILITIES, node
+from unit.quality.proven_queries import Maker
 
 from eltbuild.project.resources import ColumnSpec, Node, TestCase
 from eltbuild.quality import data_tests
@@ -82,6 +84,21 @@ PROVEN = [
 ]  # fmt: skip
 
 NOT_PROVEN = [
+    ("not_null", "id", "select id from raw where id >= all (select n from others where false)"),
+    ("not_null", "id", "select a.id from raw a join others b on b.id <= all (select n from others where false)"),
+    ("unique", "id", "with a as (select distinct id from raw) select id from a, (select 1 as y union all select 2) l"),
+    ("unique", "id", "select distinct on (n) id from raw"),
+    ("unique", "id", "select coalesce(id, 0) as id, count(*) as c from raw group by id"),
+    ("unique", "id", "select cast(id as boolean) as id, count(*) as c from raw group by raw.id"),
+    ("unique", "id", "select id, count(*) as c from raw group by all"),
+    ("unique", "id", "select id from raw qualify row_number() over (partition by id order by n) = 1 or n > 1"),
+    ("unique", "id", "select n as id from raw qualify row_number() over (partition by id order by n) = 1"),
+    ("not_null", "id", "select id, count(*) as c from raw where id is not null group by cube (id)"),
+    ("not_null", "id", "select r.id from raw r full join others o on r.id = o.id and r.id is not null"),
+    ("not_null", "c", "select count(*) filter (where id > 1) + null as c from raw"),
+    ("relationships", "cid", f"select r.id as cid from raw r join (select id + 1 as id from {PARENT}) c on r.id = c.id"),
+    ("relationships", "cid", "with customers as (select 99 as id) select r.id as cid from raw r join customers c on r.id = c.id"),
+    ("relationships", "cid", f"select r.id as cid from raw r join {PARENT} c on r.id = c.id or true"),
     ("unique", "id", "select id, n, count(*) as c from raw group by id, n"),
     ("unique", "n", "select id, max(n) as n from raw group by id"),
     ("unique", "id", "select id + 0 as id from (select distinct id from raw) as a"),
@@ -160,6 +177,46 @@ def failures(query: str, name: str, column: str) -> int:
     row = connection.execute(data_tests.question(test, sql)).fetchone()
     assert row is not None
     return int(row[0])
+
+
+SMALL = (None, 0, 1, 1, 2, 3)
+CODES = (None, "a", "b", "A", "z")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_is_proven_passes_when_it_is_asked(seed: int) -> None:
+    random = Random(seed)
+    maker = Maker(random)
+    connection = duckdb.connect()
+    connection.execute("attach ':memory:' as w")
+    connection.execute("use w")
+    told = 0
+    for number in range(200):
+        if number % 20 == 0:
+            for table in ("raw", "others", PARENT):
+                rows = [(random.choice(SMALL), random.choice(SMALL), random.choice(CODES)) for _ in range(number % 9)]
+                connection.execute(f"create or replace table {table} (id integer, n integer, code varchar)")
+                for row in rows:
+                    connection.execute(f"insert into {table} values (?, ?, ?)", row)
+        query = maker.query()
+        found = [(name, column) for name in ("unique", "not_null", "accepted_values", "relationships")
+                 for column in ("id", "n", "code") if shown(query, name, column, values=VALUES)]  # fmt: skip
+        if not found:
+            continue
+        try:
+            connection.execute(f"create or replace table {RELATION} as {query}")
+        except duckdb.Error:
+            continue
+        for name, column in found:
+            test, sql = written(name, column, values=VALUES)
+            try:
+                row = connection.execute(data_tests.question(test, sql)).fetchone()
+            except duckdb.Error:
+                continue  # it has no such column, or its type is another
+            assert row is not None
+            assert row[0] == 0, (name, column, query)
+            told += 1
+    assert told > 50
 
 
 def test_names_between_quotes_are_others_where_the_engine_says_so() -> None:

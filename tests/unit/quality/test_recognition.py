@@ -196,11 +196,21 @@ def test_calculations_over_rows(calculation: str, things: duckdb.DuckDBPyConnect
         assert measure.queries
 
 
-@pytest.mark.parametrize("calculation", ["sum(missing)", "id", "sum(id) filter (where n > 1)", "count(*) over ()"])
+@pytest.mark.parametrize("calculation", ["sum(missing)", "sum(id) filter (where n > 1)", "count(*)::int"])
 def test_calculations_that_are_asked_along(calculation: str) -> None:
-    measure = of(f"select id, n from {R} where id > 1", fail_calc=calculation)[1]
+    measure = of(f"select id, n from {R} where id > 1", fail_calc=calculation, error_if="between 1 and 5")[1]
     assert measure is not None
     assert measure.queries
+
+
+@pytest.mark.parametrize("config", [
+    {"fail_calc": "id"}, {"fail_calc": "count(*) over ()"}, {"fail_calc": "count(*), 7"}, {"fail_calc": "(select 5)"},
+    {"fail_calc": "count(*) -- rows"}, {"fail_calc": "unheard_of(id)"}, {"error_if": "!= 0, 1"}, {"warn_if": "> 1 -- few"},
+    {"warn_if": "> 1 as x"},
+])  # fmt: skip
+def test_what_may_not_give_one_row_of_three_is_asked_alone(config: dict[str, Any]) -> None:
+    """Other rows or columns would be taken for those of the tests beside it."""
+    assert of(f"select id, n from {R} where id > 1 order by id", **config)[1] is None
 
 
 def test_a_header_is_for_a_test_alone() -> None:

@@ -154,8 +154,8 @@ def test_texts_that_could_be_mistaken_stand_in_quotes():
 
 def test_values_that_look_alike_show_their_type():
     text = told(difference([("1", 5)], [(1, 5)], "VARCHAR", "INTEGER"), "m")
-    assert "1 (str)" in text
-    assert "1 (int)" in text
+    assert "1 (text)" in text
+    assert "1 (integer)" in text
 
 
 def test_long_texts_are_shown_where_they_differ():
@@ -173,3 +173,19 @@ def test_many_lines_and_columns_are_cut():
     assert "c20" in text
     assert "(17 more columns are not shown)" in text
     assert max(map(len, text.split("\n"))) <= 180
+
+
+def test_lines_of_each_kind_are_shown():
+    text = told(difference([(i, "a") for i in range(20)], [(i + 50, "b") for i in range(30)]), "m")
+    assert text.count("- missing") == text.count("+ unexpected") == 6
+    assert text.endswith("... and 38 more")
+    text = told(difference([(i, "a") for i in range(20)], [(50, "b")]), "m")
+    assert text.count("- missing") == 11
+    assert text.count("+ unexpected") == 1
+
+
+def test_a_narrow_first_column_is_shown_though_it_does_not_differ():
+    wide = "x" * 30
+    text = told(difference([(7, wide, wide)], [(7, wide + "y", wide + "z")], "INTEGER", "VARCHAR", "VARCHAR"), "m", 36)
+    assert "- expected   7" in text
+    assert "1 more column is not shown; c2 differs, too" in text

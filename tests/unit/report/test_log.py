@@ -156,7 +156,7 @@ def test_what_is_said_beside_runs(invocation: Invocation) -> None:
     stream = io.StringIO()
     log = Log(stream, invocation, level="debug")
     log.begun()
-    log.adapter_registered("duckdb", "1.0")
+    log.adapter_registered("duckdb")
     log.listed('{"name": "a"}')
     log.artifact_written("WritableManifest", "/t/manifest.json")
     log.shown("orders", "| a |", id="model.shop.orders")

@@ -142,6 +142,23 @@ def test_of_two_nodes_that_share_a_test_the_later_one_has_it() -> None:
     assert found == [frozenset({"a"})]
 
 
+def test_whoever_was_first_waits_for_nobody_when_he_comes_again() -> None:
+    """As with a second attempt, or the next slice: the other waits for him, and has their common test."""
+    audits: Audits[str] = Audits()
+    audits.begun("a", ["b"], lambda: False)
+    found: list[frozenset[str]] = []
+    later = threading.Thread(target=lambda: found.append(audits.begun("b", ["a"], lambda: False)), daemon=True)
+    later.start()
+    later.join(0.2)
+    again = threading.Thread(target=lambda: found.append(audits.begun("a", ["b"], lambda: False)), daemon=True)
+    again.start()
+    again.join(20)
+    assert found == [frozenset()]
+    audits.ended("a")
+    later.join(20)
+    assert found == [frozenset(), frozenset({"a"})]
+
+
 def test_whoever_waits_for_another_audit_can_be_stopped() -> None:
     """Then the other has not ended."""
     audits: Audits[str] = Audits()

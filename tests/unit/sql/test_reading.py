@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from eltbuild.relation import Column
-from eltbuild.sql.reading import Reading, projected, reading_of
+from eltbuild.sql.reading import Reading, projected, reading_of, reads_nothing
 
 
 def test_columns_are_told_by_the_table_they_are_read_from():
@@ -64,3 +66,16 @@ def test_types_are_told_as_far_as_they_follow():
     assert [column.type for column in found][:6] == ["INT", "", "", "DATE", "TEXT", "BIGINT"]
     assert [column.name for column in projected("select * from t", "duckdb", known)] == ["id", "x", "amount"]
     assert projected("select * from elsewhere", "duckdb", known) == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "nothing"),
+    [
+        ("select date '2024-01-04' - date '2024-01-01'", True), ("select * from t", False), ("select (select 1)", True),
+        ("with a as (select 1 as x) select x from a", True), ("with a as (select 1) select * from s.a", False),
+        ("select * from generate_series(1, 3) g", True), ("values (1)", False), ("drop table t", False),
+        ("select from from", False), ("select 1 where exists (select 1 from t)", False), ("create table t as select 1", False),
+    ],
+)  # fmt: skip
+def test_a_query_that_reads_no_table(query: str, nothing: bool) -> None:
+    assert reads_nothing(query, "postgres") is nothing

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import duckdb
 import pytest
+import sqlglot
 
-from eltbuild.sql.translations import Refused, strftime_of
-from eltbuild.sql.transpile import Untranslatable, place_of, transpiled, type_in
+from eltbuild.sql.translated_terms import Refused
+from eltbuild.sql.translated_times import parts_of, strftime_of
+from eltbuild.sql.transpile import Untranslatable, place_of, transpiled, type_in, value_in
 
 
 def asked(query: str, source: str = "postgres") -> list[tuple[object, ...]]:
@@ -50,7 +52,7 @@ def test_a_division_is_typed_only_where_the_dialect_has_that():
 @pytest.mark.parametrize(
     ("query", "line", "column"),
     [
-        ("select 1,\n  to_char(x, 'Day') from t", 2, 3),
+        ("select 1,\n  to_char(x, 'CC') from t", 2, 3),
         ("select a,\n   b similar to c from t", 2, 4),
         ("select a || '{\"b\": 1}' from t", 1, 8),
         ("select jsonb_build_object('a', b)::text from t", 1, 27),
@@ -86,11 +88,32 @@ def test_types(name: str, expected: str) -> None:
 def test_patterns_of_times():
     assert strftime_of('YYYY-MM-DD"T"HH24:MI:SS.US') == "%Y-%m-%dT%H:%M:%S.%f"
     assert strftime_of("yyyymmdd 100%") == "%Y%m%d 100%%"
-    for pattern in ("Month", "Q", "D", "WW", "YYYYth"):
+    assert [calculated for _, calculated in parts_of('YYYY-"Q"Q')] == [False, False, False, True]
+    for pattern in ("W", "YYYYth", "OF", "CC"):
         with pytest.raises(Refused):
-            strftime_of(pattern)
+            parts_of(pattern)
+    with pytest.raises(Refused):
+        strftime_of("Month")
 
 
 def test_the_place_of_a_word_is_that_in_the_code():
     assert place_of("select 'foo', -- foo\n  FOO(1)", "postgres", "foo") == (2, 3)
     assert place_of("select 1", "postgres", "foo") == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "expected"),
+    [
+        ("{1,NULL,3}", "INTEGER[]", ["1", None, "3"]), ("{}", "VARCHAR[]", []), ("{1}", "VARCHAR", "{1}"),
+        ("[1, 2]", "INTEGER[]", "[1, 2]"), ("{{1},{2}}", "INTEGER[][]", "{{1},{2}}"), (7, "INTEGER", 7),
+        (r"\xAB01", "BLOB", r"\xAB\x01"), (r"\xAB01", "VARCHAR", r"\xAB01"), ("plain", "BLOB", "plain"),
+    ],
+)  # fmt: skip
+def test_values_as_the_warehouse_writes_them(value: object, kind: str, expected: object) -> None:
+    assert value_in(value, kind, "postgres", "duckdb") == expected
+    assert value_in(value, kind, "duckdb", "duckdb") == value
+
+
+def test_columns_without_a_name_have_that_of_the_warehouse():
+    text = transpiled("select count(*), s::text, n + 1, n / 2 from t group by s", "postgres", "duckdb")
+    assert [select.alias for select in sqlglot.parse_one(text, read="duckdb").selects][:3] == ["count", "s", "?column?"]

@@ -21,7 +21,7 @@ from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError
 from eltbuild.relation import Column, Relation
 from eltbuild.sql import rights
-from eltbuild.sql.types import is_zoned, same_type, wider_text
+from eltbuild.sql.types import is_zoned, keeps_promise, same_type, wider_text
 from eltbuild.sql.writer import Writer
 
 ALL = [dialect.value for dialect in Dialects]
@@ -223,7 +223,7 @@ def test_the_writer_does_not_load_the_parser() -> None:
     ("left", "right", "dialect", "same"),
     [
         ("int", "INTEGER", "duckdb", True), ("int8", "BIGINT", "duckdb", True), ("integer", "BIGINT", "duckdb", False),
-        ("character varying(10)", "text", "postgres", True), ("float8", "real", "postgres", True),
+        ("character varying(10)", "text", "postgres", True), ("float8", "real", "postgres", False),
         ("numeric", "numeric(10,2)", "postgres", True), ("timestamp without time zone", "timestamp", "postgres", True),
         ("integer", "INT64", "bigquery", True), ("string", "STRING", "bigquery", True),
         ("struct<a int64, b string>", "STRUCT<a INT64, b STRING>", "bigquery", True),
@@ -231,12 +231,34 @@ def test_the_writer_does_not_load_the_parser() -> None:
         ("number(38, 0)", "NUMBER(38,0)", "snowflake", True), ("varchar", "TEXT", "snowflake", True),
         ("array<string>", "ARRAY<STRING>", "spark", True), ("mood", "MOOD", "duckdb", True),
         ("mood", "int", "duckdb", False),
-        ("enum('a', 'b')", "ENUM('a', 'b')", "duckdb", True),
+        ("enum('a', 'b')", "ENUM('a', 'b')", "duckdb", True), ("enum('a', 'b')", "enum('b', 'a')", "duckdb", False),
+        ("enum('a','b')", "enum('a', 'b')", "duckdb", True), ("enum('bytea')", "enum('blob')", "duckdb", False),
+        ("integer[3]", "INT[3]", "duckdb", True), ("integer[3]", "integer[]", "duckdb", False),
+        ("integer[3]", "integer[2]", "duckdb", False), ("integer[][]", "int[]", "duckdb", False),
+        ("struct(a int, b text)", "STRUCT(b VARCHAR, a INTEGER)", "duckdb", True),
+        ("struct(a int, b text)", "STRUCT(a VARCHAR, b INTEGER)", "duckdb", False),
+        ("blob", "bytea", "duckdb", True), ("blob[]", "BYTEA[]", "duckdb", True),
+        ("integer[]", "_int4", "postgres", True), ("integer[]", "integer array", "postgres", True),
+        ("integer[]", "int[3][]", "postgres", True), ("integer[]", "integer array [3]", "postgres", True),
+        ("integer[]", "text[]", "postgres", False), ("integer[]", "integer", "postgres", False),
+        ("mood", "public.mood", "postgres", True), ("mood", '"mood"', "postgres", True),
+        ("a.mood", "b.mood", "postgres", False), ("mood", "pair", "postgres", False), ("mood", "record", "postgres", False),
+        ("interval", "interval day to second", "postgres", True), ("interval[]", "interval day[]", "postgres", True),
+        ("bit varying", "bit", "postgres", False), ("bit varying(3)", "varbit", "postgres", True),
+        ("smallint", "integer", "postgres", False), ("smallint", "int2", "postgres", True),
     ],
 )  # fmt: skip
 def test_when_two_types_are_one(left: str, right: str, dialect: str, same: bool) -> None:
     assert same_type(left, right, dialect) is same
     assert same_type(right, left, dialect) is same
+
+
+def test_contracts_do_not_tell_types_apart_that_dbt_does_not() -> None:
+    assert keeps_promise("real", "float8", "postgres")
+    assert keeps_promise("integer", "smallint", "postgres")
+    assert keeps_promise("smallint[]", "int4[]", "postgres")
+    assert not keeps_promise("integer", "bigint", "postgres")
+    assert not keeps_promise("integer", "smallint", "duckdb")
 
 
 @pytest.mark.parametrize("name", ["(((", "int[", "decimal(", "'", "a b c", "(" * 500, ""])
