@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from eltbuild.errors import Place, Problem, did_you_mean
 from eltbuild.jinja.errors import TemplateError
@@ -76,6 +76,20 @@ class DataTests:
 
     enabled: dict[str, Node] = field(default_factory=dict)
     disabled: list[Node] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A test of which is known what it asks."""
+
+    entry: TestEntry
+    """With its arguments as they are asked."""
+    written: Mapping[str, Any]
+    """The arguments after which it is named."""
+    kind: Literal["sql", "expectation", "anomaly"]
+    file: str = ""
+    """The file of the expectation's class, where it is the project's own."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class DataTestMaker:
@@ -218,48 +232,60 @@ class DataTestMaker:
         key = f"test_{entry.name}"
         return bool({(package.name, key), (self._loading.settings.name, key)} & self._defined)
 
+    def _understood(self, target: Target, entry: TestEntry, column: str | None, place: Place) -> Understood:
+        """What is asked: a test of SQL, an expectation, or a comparison with what was before."""
+        if self._is_expectation(target.package, entry):
+            own = self._class(target.package, entry)
+            given = with_parameters(entry.arguments, target.given, target.usual, place, self._loading.problems)
+            asked = replace(entry, arguments=given)
+            self._loading.problems.extend(check_arguments(asked, column, place))
+            file = "" if own is None else own.file
+            return Understood(as_test(asked), entry.arguments, "expectation", file, told_of(asked))
+        # A package that is really called so comes first, with the tests that it has.
+        if is_anomaly(entry.namespace) and (NAMESPACE, f"test_{entry.name}") not in self._defined:
+            self._loading.problems.extend(check_entry(entry, place))
+            asked = without_dates(entry)
+            return Understood(asked, asked.arguments, "anomaly")
+        return Understood(entry, entry.arguments, "sql")
+
+    def _names(self, target: Target, understood: Understood, place: Place) -> tuple[str, str]:
+        """The name of a test, and the one of its file."""
+        entry = understood.entry
+        kind = f"{entry.namespace}_{target.prefix}{entry.name}" if entry.namespace else f"{target.prefix}{entry.name}"
+        full = short = entry.title
+        if full is None or short is None:
+            names = test_names(kind, target.title, understood.written)
+            full, short = names.full, names.short
+        if " " in full and self._loading.settings.flags.get("require_resource_names_without_spaces", True):
+            self._loading.report(f"the name of data test `{full}` holds a space", place, "rename it")
+        return full, short
+
+    def _config(self, target: Target, entry: TestEntry, names: tuple[str, str], place: Place) -> Mapping[str, Any]:
+        """The config that stands at a test."""
+        config: Mapping[str, Any] = entry.config
+        if config:
+            config = render_late(config, target.package.names, place, self._loading.problems)
+            self._loading.check_config("data_tests", config, target.package, place)
+            # What is set to nothing here is as if it were not set, and what is above holds.
+            config = {key: value for key, value in config.items() if value is not None}
+        full, short = names
+        return {**config, "alias": short} if short != full and "alias" not in config else config
+
     def _node(self, target: Target, entry: TestEntry, column: str | None) -> Node:
         package, test = target.package, entry.name
         place = Place(target.file.path, entry.line, entry.column)
-        expectation = self._is_expectation(package, entry)
-        extra: Mapping[str, Any] = _NOTHING
-        own, written = None, entry.arguments
-        if expectation:
-            own = self._class(package, entry)
-            given = with_parameters(entry.arguments, target.given, target.usual, place, self._loading.problems)
-            entry = replace(entry, arguments=given)
-            self._loading.problems.extend(check_arguments(entry, column, place))
-            extra = told_of(entry)
-            entry = as_test(entry)
-        # A package that is really called so comes first, with the tests that it has.
-        anomaly = is_anomaly(entry.namespace) and (NAMESPACE, f"test_{test}") not in self._defined
-        if anomaly:
-            self._loading.problems.extend(check_entry(entry, place))
-            entry = without_dates(entry)
-        arguments = entry.arguments
-        kind = f"{entry.namespace}_{target.prefix}{test}" if entry.namespace else f"{target.prefix}{test}"
-        if entry.title is not None:
-            full = short = entry.title
-        else:
-            names = test_names(kind, target.title, written if expectation else arguments)
-            full, short = names.full, names.short
-        kwargs = {**arguments, "model": target.model}
-        config: Mapping[str, Any] = entry.config
-        if config:
-            config = render_late(config, package.names, place, self._loading.problems)
-            self._loading.check_config("data_tests", config, package, place)
-            # What is set to nothing here is as if it were not set, and what is above holds.
-            config = {key: value for key, value in config.items() if value is not None}
-        if short != full and "alias" not in config:
-            config = {**config, "alias": short}
-        if " " in full and self._loading.settings.flags.get("require_resource_names_without_spaces", True):
-            self._loading.report(f"the name of data test `{full}` holds a space", place, "rename it")
+        understood = self._understood(target, entry, column, place)
+        entry, arguments = understood.entry, understood.entry.arguments
+        names = full, short = self._names(target, understood, place)
+        config = self._config(target, entry, names, place)
         resolved = self._resolved(target, full, config, place)
         refs, source_refs, plain = (
             _mentioned(arguments, place) if len(arguments) > 1 or column is None else ((), (), True)
         )
-        built_in = expectation or anomaly or (entry.namespace is None and test in BUILT_IN)
+        built_in = understood.kind != "sql" or (entry.namespace is None and test in BUILT_IN)
+        macro = f"{entry.namespace}.test_{test}" if entry.namespace else f"test_{test}"
         blocks = doc_blocks(self._loading, entry.description, package) if entry.description else ()
+        kwargs = {**arguments, "model": target.model}
         return Node(
             id=test_id(package.name, full, entry.namespace, test, kwargs),
             resource_type="test",
@@ -279,24 +305,11 @@ class DataTestMaker:
             place=place,
             refs=(*refs, *target.refs) if refs else target.refs,
             source_refs=(*source_refs, *target.source_refs) if source_refs else target.source_refs,
-            macro_names=()
-            if expectation or anomaly
-            else (f"{entry.namespace}.test_{test}" if entry.namespace else f"test_{test}",),
+            macro_names=(macro,) if understood.kind == "sql" else (),
             complete=built_in and plain and target.complete,
-            test=TestCase(
-                test,
-                entry.namespace,
-                kwargs,
-                column,
-                target.attached_to,
-                target.file_key,
-                expectation,
-                target.suite,
-                anomaly,
-                "" if own is None else own.file,
-            ),
+            test=_case(target, understood, column, kwargs),
             group=target.group,
-            extra={**extra, "doc_blocks": blocks} if blocks else extra,
+            extra={**understood.extra, "doc_blocks": blocks} if blocks else understood.extra,
         )
 
     def _resolved(self, target: Target, name: str, config: Mapping[str, Any], place: Place) -> Resolved:
@@ -313,6 +326,21 @@ class DataTestMaker:
             found = self._loading.resolve("data_tests", package, fqn, properties, config, place)
             self._shared[key] = found
         return found
+
+
+def _case(target: Target, understood: Understood, column: str | None, kwargs: Mapping[str, Any]) -> TestCase:
+    return TestCase(
+        understood.entry.name,
+        understood.entry.namespace,
+        kwargs,
+        column,
+        target.attached_to,
+        target.file_key,
+        understood.kind == "expectation",
+        target.suite,
+        understood.kind == "anomaly",
+        understood.file,
+    )
 
 
 def _all_settings(loading: Loading) -> list[Any]:
