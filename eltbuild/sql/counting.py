@@ -15,11 +15,19 @@ HASHED_DISTINCT = frozenset({
 Others sort all values for it, or count nothing else in parallel meanwhile.
 """
 
-INTEGERS: Mapping[str, str] = {
-    "duckdb": "case when typeof({0}) in ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'UTINYINT', "
-    "'USMALLINT', 'UINTEGER', 'UBIGINT', 'UHUGEINT') then {0} end",
-}
+_INTEGER = (
+    "typeof({0}) in ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'UTINYINT', 'USMALLINT', 'UINTEGER', "
+    "'UBIGINT', 'UHUGEINT')"
+)
+
+INTEGERS: Mapping[str, str] = {"duckdb": f"case when {_INTEGER} then {{0}} end"}
 """The value where its type is one of integers, else NULL."""
+
+ORDINALS: Mapping[str, str] = {
+    "duckdb": "case when typeof({0}) = 'DATE' then try_cast({0} as date) - date '1970-01-01' "
+    f"when {_INTEGER} then try_cast({{0}} as bigint) end",
+}
+"""A whole number of 64 bits for each integer that is one, and for each date; else NULL."""
 
 NONE_OF = "min(case when false then {0} end)"
 """NULL, of the type of a value and with its collation."""

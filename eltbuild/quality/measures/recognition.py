@@ -8,7 +8,8 @@ from eltbuild.project.resources import Node
 from eltbuild.quality.measures.builtin import FILTERS, as_measure, tested
 from eltbuild.quality.measures.limits import asked_along, limits_of
 from eltbuild.quality.measures.measure import Measure
-from eltbuild.quality.measures.shapes import read_calculation, read_shape
+from eltbuild.quality.measures.shapes import read_calculation, read_repeated, read_shape
+from eltbuild.quality.measures.uniqueness import can_be_counted
 from eltbuild.sql.counting import PRUNED
 from eltbuild.sql.scan import code
 from eltbuild.sql.writer import Writer
@@ -42,11 +43,15 @@ def measured(node: Node, sql: str, relation: str, writer: Writer, rows: int | No
         return found or asked_along(node, sql, dialect)
     if not _is_steady_query(sql, dialect):
         return None
-    if pruned:
-        return asked_along(node, sql, dialect)
+    written = asked_along(node, sql, dialect)
+    repeated = None
+    if limits is not None and written is not None and can_be_counted(dialect, rows):
+        repeated = read_repeated(limits, sql, relation, dialect, written)
+    if pruned or repeated is not None:
+        return repeated or written
     if limits is None:
-        return read_calculation(node, sql, relation, dialect) or asked_along(node, sql, dialect)
-    return read_shape(limits, sql, relation, dialect) or asked_along(node, sql, dialect)
+        return read_calculation(node, sql, relation, dialect) or written
+    return read_shape(limits, sql, relation, dialect) or written
 
 
 def _is_steady_query(sql: str, dialect: str) -> bool:

@@ -6,6 +6,7 @@ Nothing is run here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from eltbuild.quality.measures.expressions import Expression, expression_of, lim
 from eltbuild.quality.measures.limits import COMPARISON, Limits, calculated, counted, is_calculation, screened
 from eltbuild.quality.measures.measure import Measure
 from eltbuild.quality.measures.pieces import Item, Query, Select, Unreadable, pieces
+from eltbuild.quality.measures.uniqueness import unique_together
 from eltbuild.sql.quoting import read_bare
 from eltbuild.values import dataclass, field
 
@@ -43,6 +45,8 @@ class Rows:
     """What holds for the single row."""
     merged: bool = False
     """Several rows of the relation may have become one."""
+    repeated: tuple[str, ...] = ()
+    """These are the expressions that rows of the relation have in common: one row for each case where several do."""
     unused: tuple[str, ...] = ()
     """Expressions that are selected: they must be ones of the relation, though nothing depends on them."""
 
@@ -114,13 +118,30 @@ class Shape:
 
     def _grouped(self, rows: Rows, select: Select, told: Sequence[tuple[Item, Expression]], star: bool) -> Rows:
         """One row for each key. Which keys there are can be told, what is aggregated for each cannot."""
+        if select.having:
+            return self._repeated(rows, select, told, star)
         keys = [(item, expression) for item, expression in told if item.text == select.group]
         counts = [item for item, _ in told if item.text.casefold() == "count(*)"]
-        if rows.single or rows.merged or star or select.having or len(keys) != 1 or len(told) != 1 + len(counts):
+        if rows.single or rows.merged or star or len(keys) != 1 or len(told) != 1 + len(counts):
             raise Unreadable
         if len({item.name for item, _ in told}) != len(told) or None in {item.name for item in counts}:
             raise Unreadable
         return replace(self._projected(rows, keys, False), merged=True)
+
+    def _repeated(self, rows: Rows, select: Select, told: Sequence[tuple[Item, Expression]], star: bool) -> Rows:
+        """The keys that come more than once: `select a, b from ... group by a, b having count(*) > 1`."""
+        keys = [(item, expression) for item, expression in told if not expression.aggregates]
+        counts = [item for item, expression in told if expression.aggregates]
+        if rows.single or rows.merged or star or select.distinct or not _OFTEN.fullmatch(select.having):
+            raise Unreadable
+        if _listed(select.group) != [item.text for item, _ in keys] or any(
+            item.text.casefold() != "count(*)" or item.name is None for item in counts
+        ):
+            raise Unreadable
+        if len({item.name for item, _ in told}) != len(told) or any(expression.is_literal for _, expression in keys):
+            raise Unreadable
+        texts = tuple(rows.text(expression) for _, expression in keys)
+        return replace(self._projected(rows, keys, False), merged=True, repeated=texts)
 
     def _below(self, select: Select, visible: Sequence[str]) -> Rows:
         if isinstance(select.source, Select):
@@ -144,7 +165,7 @@ class Shape:
 
     def _filtered(self, rows: Rows, where: str) -> Rows:
         expression = self._expression(where)
-        if expression.aggregates:
+        if expression.aggregates or rows.repeated:
             raise Unreadable
         condition = rows.text(expression)
         if rows.single:
@@ -202,6 +223,13 @@ class Shape:
         return limited_to(_all(rows.conditions), self._expression(text)) if rows.conditions else text
 
 
+_OFTEN = re.compile(r"count\s*\(\s*\*\s*\)\s*>\s*1", re.IGNORECASE)
+
+
+def _listed(group: str) -> list[str]:
+    return [key.strip() for key in group.split(",")]
+
+
 def _all(conditions: Sequence[str]) -> str:
     return " and ".join(f"({condition})" for condition in conditions)
 
@@ -209,13 +237,26 @@ def _all(conditions: Sequence[str]) -> str:
 def read_shape(limits: Limits, sql: str, relation: str, dialect: str) -> Measure | None:
     """A test that is a query over the relation as aggregates over its rows; None where its shape is another."""
     rows = _read(sql, relation, dialect)
-    return None if rows is None else (screened if rows.merged else counted)(limits, _count(rows))
+    if rows is None or rows.repeated:
+        return None
+    return (screened if rows.merged else counted)(limits, _count(rows))
+
+
+def read_repeated(limits: Limits, sql: str, relation: str, dialect: str, written: Measure) -> Measure | None:
+    """A test that finds keys which come more than once, as a measure; None where its shape is another.
+
+    `written`: the test as it stands.
+    """
+    rows = _read(sql, relation, dialect)
+    if rows is None or not rows.repeated:
+        return None
+    return unique_together(limits, rows.repeated, _all(rows.conditions), dialect, written)
 
 
 def is_filter(sql: str, relation: str, dialect: str) -> bool:
     """Whether a query gives rows of the relation that are told by themselves, whatever the others are."""
     rows = _read(sql, relation, dialect)
-    return rows is not None and not rows.single
+    return rows is not None and not rows.single and not rows.repeated
 
 
 def _read(sql: str, relation: str, dialect: str) -> Rows | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from eltbuild.quality.data_tests import Outcome
 from eltbuild.quality.measures.limits import Limits
 from eltbuild.quality.measures.measure import Measure, Values
@@ -13,6 +15,7 @@ from eltbuild.sql.counting import (
     INTEGERS,
     IS_TEXT,
     MOST_BITS,
+    ORDINALS,
 )
 
 FEW = 10_000
@@ -45,6 +48,54 @@ def unique(limits: Limits, value: str, dialect: str, rows: int | None) -> Measur
     integer = INTEGERS[dialect].format(value)
     asked = (f"count({value})", f"min({integer})", f"max({integer})", IS_TEXT[dialect].format(value))
     return Measure(asked, outcome)
+
+
+def can_be_counted(dialect: str, rows: int | None) -> bool:
+    """Whether a way may be cheaper than a table of all keys; `rows`: about how many there are, where that is known."""
+    return dialect in DISTINCT_BITS and rows is not None and rows > FEW
+
+
+def unique_together(limits: Limits, keys: Sequence[str], condition: str, dialect: str, written: Measure) -> Measure:
+    """Whether no two rows have all of these keys in common, NULL being equal to NULL; `written`: the test as it stands.
+
+    Integers and dates that lie close enough together are one number: their place among all combinations that there
+    could be.
+    """
+
+    def under(value: str) -> str:
+        return f"case when {condition} then {value} end" if condition else value
+
+    def outcome(values: Values) -> Outcome | Measure | None:
+        rows, *found = values
+        bounds = [found[at : at + 3] for at in range(0, len(found), 3)]
+        if not rows:
+            return limits.outcome(0)
+        if not all(present == rows and _is_short(least, greatest) for present, least, greatest in bounds):
+            return written
+        place, combinations = "0", 1
+        for number, (_, least, greatest) in zip(numbers, bounds, strict=True):
+            place += f" + {combinations} * ({number} - {least})"
+            combinations *= greatest - least + 1
+        if combinations > min(MOST_BITS, SPREAD * rows):
+            return written
+        distinct = DISTINCT_BITS[dialect].format(under(place), 0, combinations - 1)
+        return Measure(
+            (count, distinct), lambda values: limits.outcome(0) if values[0] == values[1] == rows else written
+        )
+
+    count = f"count({under('1')})"
+    numbers = [ORDINALS[dialect].format(key) for key in keys]
+    asked = (
+        part
+        for key, number in zip(keys, numbers, strict=True)
+        for part in (f"count({under(key)})", f"min({under(number)})", f"max({under(number)})")
+    )
+    return Measure((count, *asked), outcome)
+
+
+def _is_short(least: object, greatest: object) -> bool:
+    """Whether these are whole numbers, not far apart."""
+    return isinstance(least, int) and isinstance(greatest, int) and greatest - least < MOST_BITS
 
 
 def _distinct(limits: Limits, value: str) -> Measure:
