@@ -34,6 +34,7 @@ HEADER = "# sha256 of what each package held when it was chosen; `eltbuild deps`
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "git": {"revision": None, "subdirectory": None, "warn-unpinned": None},
     "package": {"install_prerelease": False},
+    "private": {"provider": None, "revision": None, "subdirectory": None, "warn-unpinned": None},
     "local": {},
     "tarball": {},
 }
@@ -134,7 +135,9 @@ def _entry(package: Locked) -> Mapping[str, Any]:
             return {"package": wish.package, "name": package.name, "version": wish.bounds[0].version.text}
         case GitWish():
             folder = {"subdirectory": wish.subdirectory} if wish.subdirectory else {}
-            return {"git": wish.written, "name": package.name, "revision": wish.revision, **folder}
+            provider = {"provider": wish.provider} if wish.provider else {}
+            source = {"private": wish.written, **provider} if wish.private else {"git": wish.written}
+            return {**source, "name": package.name, "revision": wish.revision, **folder}
         case LocalWish():
             return {"local": wish.path, "name": package.name}
         case TarballWish():

@@ -59,6 +59,10 @@ class GitWish:
     subdirectory: str = ""
     warn_unpinned: bool = True
     place: Place | None = None
+    private: bool = False
+    """It is asked for by its name at a provider."""
+    provider: str = ""
+    """The provider as it was written."""
 
     @property
     def key(self) -> str:
@@ -310,23 +314,34 @@ def _hub(asker: Asker, place: Place, written: Mapping[str, Any], entry: Mapping[
 
 def _git(asker: Asker, place: Place, written: Mapping[str, Any], entry: Mapping[str, Any]) -> Wish:
     url = _plain(_text(entry, "git", needed=True), "git")
-    if isinstance(entry.get("revision"), list):
-        raise ValueError("`revision:` must be one tag, branch or commit")
-    revision = _plain(_text(entry, "revision"), "revision")
-    if re.search(r"[\s:?*\[\\^~+]|\.\.|@\{", revision):
-        raise ValueError(f"`revision: {revision}` is not a tag, a branch or a commit")
-    subdirectory = _plain(_text(entry, "subdirectory"), "subdirectory").strip("/")
-    if subdirectory in (".", ""):
-        subdirectory = ""
-    elif {"..", "", "."} & set(subdirectory.split("/")):
-        raise ValueError(f"`subdirectory: {subdirectory}` is not a folder inside the repository")
-    warn = entry.get("warn-unpinned", entry.get("warn_unpinned")) is not False
     located = _located(asker, url)
     if asker.fetched and (located != url or located.startswith(("/", "file:"))):
         raise ValueError("a package that was fetched cannot ask for a repository on this machine")
     # The lock is read from the outermost project's folder, so a nested relative path is noted as absolute.
     text = located if asker.root is not None and located != url else str(written.get("git"))
-    return GitWish(located, text, revision, subdirectory, warn, place)
+    return GitWish(located, text, _revision(entry), _subdirectory(entry), _warns(entry), place)
+
+
+def _revision(entry: Mapping[str, Any]) -> str:
+    if isinstance(entry.get("revision"), list):
+        raise ValueError("`revision:` must be one tag, branch or commit")
+    revision = _plain(_text(entry, "revision"), "revision")
+    if re.search(r"[\s:?*\[\\^~+]|\.\.|@\{", revision):
+        raise ValueError(f"`revision: {revision}` is not a tag, a branch or a commit")
+    return revision
+
+
+def _subdirectory(entry: Mapping[str, Any]) -> str:
+    subdirectory = _plain(_text(entry, "subdirectory"), "subdirectory").strip("/")
+    if subdirectory in (".", ""):
+        return ""
+    if {"..", "", "."} & set(subdirectory.split("/")):
+        raise ValueError(f"`subdirectory: {subdirectory}` is not a folder inside the repository")
+    return subdirectory
+
+
+def _warns(entry: Mapping[str, Any]) -> bool:
+    return entry.get("warn-unpinned", entry.get("warn_unpinned")) is not False
 
 
 def _located(asker: Asker, url: str) -> str:
@@ -360,12 +375,29 @@ def _tarball(asker: Asker, place: Place, written: Mapping[str, Any], entry: Mapp
 
 
 def _private(asker: Asker, place: Place, written: Mapping[str, Any], entry: Mapping[str, Any]) -> Wish:
-    name = entry.get("private")
-    raise ValueError(
-        f"`private: {name}` needs the credentials of dbt's platform, which eltbuild does not use\n"
-        f"use `git:` with the repository's address; a token can come from "
-        "`{{ env_var('DBT_ENV_SECRET_TOKEN') }}`"
-    )
+    name = _text(entry, "private", needed=True)
+    provider = _text(entry, "provider")
+    if (provider or "github") not in PROVIDERS:
+        hint = did_you_mean(provider, PROVIDERS) or f"one of {', '.join(PROVIDERS)}"
+        raise ValueError(f"`provider: {provider}` of `private: {name}` is not known\n{hint}")
+    address, form, shape = PROVIDERS[provider or "github"]
+    if not shape.fullmatch(name) or {".", ".."} & set(name.split("/")):
+        raise ValueError(f"`private: {name}` is not of the form `{form}`, as {provider or 'github'} has it")
+    url, revision, folder = address.format(name), _revision(entry), _subdirectory(entry)
+    text = str(written.get("private"))
+    return GitWish(url, text, revision, folder, _warns(entry), place, private=True, provider=provider)
+
+
+_PART = r"[A-Za-z0-9_.%][A-Za-z0-9_.%~-]*"
+PROVIDERS: Mapping[str, tuple[str, str, re.Pattern[str]]] = {
+    "github": ("git@github.com:{}.git", "org/repo", re.compile(rf"{_PART}/{_PART}")),
+    "gitlab": ("git@gitlab.com:{}.git", "group/repo", re.compile(rf"{_PART}(/{_PART})+")),
+    **dict.fromkeys(
+        ("ado", "azure_devops"),
+        ("git@ssh.dev.azure.com:v3/{}", "org/project/repo", re.compile(rf"{_PART}/{_PART}/{_PART}")),
+    ),
+}
+"""Where `private:` packages are: the address by ssh, the form of their names, and what these may be."""
 
 
 READERS: Mapping[str, Callable[[Asker, Place, Mapping[str, Any], Mapping[str, Any]], Wish]] = {

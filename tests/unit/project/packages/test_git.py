@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -43,6 +44,27 @@ def test_git_revisions(tmp_path: Path, revision: str) -> None:
     root = project(tmp_path / "shop", {"git": str(source), "revision": revision.format(full=wanted, short=wanted[:9])})
     install(root)
     assert (root / "dbt_packages/tools/macros/hello.sql").read_text() == wanted_text
+
+
+@pytest.mark.parametrize(
+    ("entry", "address"),
+    [
+        ({"private": "acme/tools"}, "git@github.com:acme/tools.git"),
+        ({"private": "acme/sub/tools", "provider": "gitlab"}, "git@gitlab.com:acme/sub/tools.git"),
+        ({"private": "acme/data/tools", "provider": "azure_devops"}, "git@ssh.dev.azure.com:v3/acme/data/tools"),
+    ],
+)
+def test_private_packages_come_by_ssh(tmp_path: Path, entry: dict[str, str], address: str) -> None:
+    source = repository(tmp_path / "tools", "tools")
+    # As people do who have another way to the same repository.
+    write(tmp_path, {".gitconfig": f'[url "file://{source}"]\n  insteadOf = {address}\n'})
+    root = project(tmp_path / "shop", {**entry, "revision": "v1"})
+    installed = install(root, {"HOME": str(tmp_path)})
+    assert set(installed) == {"tools"}
+    assert lock(root)["packages"] == [{**entry, "name": "tools", "revision": git(source, "rev-parse", "HEAD")}]
+    shutil.rmtree(root / "dbt_packages")
+    assert set(install(root, {"HOME": str(tmp_path)})) == {"tools"}
+    assert (root / "dbt_packages/tools/dbt_project.yml").is_file()
 
 
 def test_git_subdirectory_and_executable_and_link(tmp_path: Path) -> None:

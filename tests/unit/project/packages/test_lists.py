@@ -15,7 +15,12 @@ from eltbuild.project.packages.present import installed_packages
 @pytest.mark.parametrize(
     ("entries", "said"),
     [
-        ([{"private": "org/repo", "provider": "github"}], "use `git:`"),
+        ([{"private": "org/repo", "provider": "githup"}], "did you mean `github`"),
+        ([{"private": "org/repo", "provider": "ado"}], "org/project/repo"),
+        ([{"private": "org/../repo", "provider": "gitlab"}], "group/repo"),
+        ([{"private": "-o/repo"}], "org/repo"),
+        ([{"private": "org/repo --upload-pack=x"}], "org/repo"),
+        ([{"private": "org/repo", "revision": ["v1"]}], "one tag"),
         ([{"packge": "org/tools", "version": "1.0.0"}], "did you mean `package`"),
         ([{"package": "tools", "version": "1.0.0"}], "organization/name"),
         ([{"package": "../../x/y", "version": "1.0.0"}], "organization/name"),
@@ -27,7 +32,7 @@ from eltbuild.project.packages.present import installed_packages
         ([{"tarball": "ftp://x/y.tgz", "name": "y"}], "https://"),
         ([{"tarball": "https://x/y.tgz"}], "`name:` has no value"),
         (["org/tools"], "must be a mapping"),
-        ([{"private": "a/b"}, {"git": "-x"}], "package 2"),
+        ([{"private": "a"}, {"git": "-x"}], "package 2"),
     ],
 )
 def test_wishes_that_are_wrong(tmp_path: Path, entries: list[Any], said: str) -> None:

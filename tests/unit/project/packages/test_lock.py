@@ -87,6 +87,8 @@ def test_digest_is_that_of_dbt() -> None:
         {"package": "org/more", "version": "1.0.0", "install_prerelease": True},
     ]
     assert wishes_digest(entries, entries) == "4186d8df175554ad7861168b8282256ec50b6821"
+    private = [{"private": "acme/tools", "revision": "v1"}]
+    assert wishes_digest(private, private) == "fa6428a6b74c9218cbb74546f9eda6d651abd6a2"
 
 
 @pytest.mark.parametrize(
