@@ -112,7 +112,7 @@ def ground(options: Options, around: Surroundings) -> Ground:
     """The project file, the profile and the environment. Raises `ProjectError` or `UsageError`."""
     from eltbuild.project.environment import load_environment
     from eltbuild.project.names import base_names, with_target
-    from eltbuild.project.profile import load_target
+    from eltbuild.project.profile import Wanted, load_target
     from eltbuild.project.settings import load_head, load_settings
 
     root = find_root(options, around.cwd, around.environ)
@@ -120,17 +120,8 @@ def ground(options: Options, around: Surroundings) -> Ground:
     environment = load_environment(root, around.environ, problems)
     names = base_names(environment, options.vars, secrets_allowed=False)
     head = load_head(root, names=names)
-    target, from_profile = load_target(
-        root,
-        head,
-        profiles_dir=options.profiles_dir,
-        profile=options.profile,
-        target=options.target,
-        threads=options.threads,
-        environment=environment,
-        vars=options.vars,
-        home=around.home,
-    )
+    wanted = Wanted(options.profiles_dir, options.profile, options.target, options.threads)
+    target, from_profile = load_target(root, head, wanted, environment, options.vars, around.home)
     # Whatever error ends the command from here on, none of these is in it.
     remember(secrets_of(target, environment, options.vars))
     settings, from_settings = load_settings(

@@ -35,34 +35,22 @@ _SCHEMALESS: Mapping[str, str] = {"duckdb": "main", "sqlite": "main"}
 """Types whose outputs need not name a schema, and the one they then mean."""
 
 
-def load_target(
-    root: Path,
-    settings: Settings,
-    *,
-    profiles_dir: str | None,
-    profile: str | None,
-    target: str | None,
-    threads: int | None,
-    environment: Mapping[str, str],
-    vars: Mapping[str, Any],
-    home: Path,
-    reads: set[str] | None = None,
-) -> tuple[Target, tuple[Problem, ...]]:
-    """The target to build into, and warnings.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line says of the target: it is stronger than any file."""
 
-    `profile`, `target` and `threads` are what the command line says, which is stronger than any file. Only the
-    chosen output is rendered; `reads` collects the variables that it asked of the environment. Raises
-    `ProjectError` for what is wrong in the file, `UsageError` for what the command line asks and is not there.
-    """
-    name = profile or settings.profile
-    file = _find(root, profiles_dir, environment, home)
-    if name is None:
-        if file is None or settings.name not in _profiles(file.path, file.problems):
-            return _own_file(root, settings, target, threads), ()
-        name = settings.name
-    if file is None:
-        return _without_file(root, settings, profile, target, threads)
-    return _target(root, file, name, profile is not None, target, threads, _Names(environment, vars, reads))
+    profiles_dir: str | None = None
+    profile: str | None = None
+    target: str | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the Jinja of a profile may ask for."""
+
+    environment: Mapping[str, str]
+    vars: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +61,22 @@ class _File:
     problems: list[Problem]
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """What the Jinja of a profile may ask for."""
+def load_target(
+    root: Path, settings: Settings, wanted: Wanted, environment: Mapping[str, str], vars: Mapping[str, Any], home: Path
+) -> tuple[Target, tuple[Problem, ...]]:
+    """The target to build into, and warnings. Only the chosen output is rendered.
 
-    environment: Mapping[str, str]
-    vars: Mapping[str, Any]
-    reads: set[str] | None
+    Raises `ProjectError` for what is wrong in the file, `UsageError` for what is wanted and is not there.
+    """
+    name = wanted.profile or settings.profile
+    file = _find(root, wanted.profiles_dir, environment, home)
+    if name is None:
+        if file is None or settings.name not in _profiles(file.path, file.problems):
+            return _own_file(root, settings, wanted), ()
+        name = settings.name
+    if file is None:
+        return _without_file(root, settings, wanted)
+    return _target(root, file, name, wanted, _Names(environment, vars))
 
 
 def profile_folders(
@@ -111,32 +108,30 @@ def _find(root: Path, profiles_dir: str | None, environment: Mapping[str, str], 
     return None
 
 
-def _own_file(root: Path, settings: Settings, target: str | None, threads: int | None) -> Target:
+def _own_file(root: Path, settings: Settings, wanted: Wanted) -> Target:
     """A database file beside the project, for want of a profile. Raises `UsageError` for any target but `dev`."""
-    if target not in (None, "dev"):
+    if wanted.target not in (None, "dev"):
         hint = f"write a {FILES[0]} beside the project file, with an output of that name"
-        raise UsageError(Problem(f"there is no profile, and so no target `{target}`", hint=hint))
+        raise UsageError(Problem(f"there is no profile, and so no target `{wanted.target}`", hint=hint))
     name = settings.name or "eltbuild"
     fields = {"type": "duckdb", "path": f"{name}.duckdb", "schema": "main"}
     return Target(
         profile=name,
-        name=target or "dev",
+        name=wanted.target or "dev",
         type="duckdb",
         database=name,
         schema="main",
-        threads=threads or DEFAULT_THREADS,
+        threads=wanted.threads or DEFAULT_THREADS,
         root=str(root),
         fields=fields,
     )
 
 
-def _without_file(
-    root: Path, settings: Settings, profile: str | None, target: str | None, threads: int | None
-) -> tuple[Target, tuple[Problem, ...]]:
-    if profile is not None:
+def _without_file(root: Path, settings: Settings, wanted: Wanted) -> tuple[Target, tuple[Problem, ...]]:
+    if wanted.profile is not None:
         hint = "write one in the project's folder or in ~/.eltbuild, or name its folder with --profiles-dir"
-        raise UsageError(Problem(f"there is no {FILES[0]} that could hold the profile `{profile}`", hint=hint))
-    own = replace(_own_file(root, settings, target, threads), profile=settings.profile or settings.name)
+        raise UsageError(Problem(f"there is no {FILES[0]} that could hold the profile `{wanted.profile}`", hint=hint))
+    own = replace(_own_file(root, settings, wanted), profile=settings.profile or settings.name)
     message = f"there is no {FILES[0]} with the profile `{settings.profile}`; building into {own.fields['path']}"
     hint = f"write a {FILES[0]} beside the project file, or take the line `profile:` out of it"
     return own, (Problem(message, Place(settings.file), hint, "warning", "ProfileNotFound"),)
@@ -153,15 +148,7 @@ def _profiles(path: Path, problems: list[Problem]) -> Mapped:
     return body
 
 
-def _target(
-    root: Path,
-    file: _File,
-    name: str,
-    asked: bool,
-    target: str | None,
-    threads: int | None,
-    names: _Names,
-) -> tuple[Target, tuple[Problem, ...]]:
+def _target(root: Path, file: _File, name: str, wanted: Wanted, names: _Names) -> tuple[Target, tuple[Problem, ...]]:
     shown = str(file.path)
     problems = file.problems
     problems.clear()
@@ -169,12 +156,12 @@ def _target(
     if name not in profiles:
         known = [str(key) for key in profiles if key != "config"]
         hint = did_you_mean(name, known) or f"it has: {', '.join(known) or 'no profile at all'}"
-        error = UsageError if asked else ProjectError
+        error = UsageError if wanted.profile else ProjectError
         raise error(Problem(f"there is no profile `{name}`", Place(shown), hint))
     read = _Profile(shown, name, profiles, problems, names)
-    output_name = read.output_name(target)
+    output_name = read.output_name(wanted.target)
     fields = read.output(output_name)
-    result = read.made(output_name, fields, threads, root)
+    result = read.made(output_name, fields, wanted.threads, root)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise ProjectError(*errors)
@@ -249,8 +236,6 @@ class _Profile:
         fields: Mapped = self.rendered(body[name])
         if not isinstance(fields.get("type"), str) or not fields["type"]:
             raise self.error(f"the target `{name}` has no type", "add a line such as `type: duckdb`", place)
-        if self.given.reads is not None:
-            self.given.reads.update(self.reads)
         return fields
 
     def made(self, name: str, fields: Mapped, threads: int | None, root: Path) -> Target:

@@ -8,7 +8,7 @@ import pytest
 from eltbuild.adapter import Target
 from eltbuild.errors import EltbuildError, Problem, ProjectError, UsageError
 from eltbuild.project.names import target_fields
-from eltbuild.project.profile import load_target
+from eltbuild.project.profile import Wanted, load_target
 from eltbuild.project.project import Settings
 
 DEV = "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: data/shop.duckdb}\n"
@@ -22,11 +22,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(root: Path, named: str | None = "shop", **options: Any) -> tuple[Target, tuple[Problem, ...]]:
-    given: dict[str, Any] = {
-        "profiles_dir": None, "profile": None, "target": None, "threads": None,
-        "environment": {}, "vars": {}, "home": root.parent / "home",
-    }  # fmt: skip
-    return load_target(root, Settings(name="shop", profile=named), **{**given, **options})
+    given = {name: options.pop(name, {}) for name in ("environment", "vars")}
+    home = options.pop("home", root.parent / "home")
+    return load_target(root, Settings(name="shop", profile=named), Wanted(**options), **given, home=home)
 
 
 def target(root: Path, output: str, **options: Any) -> Target:
@@ -134,13 +132,11 @@ POSTGRES = """{type: postgres, host: h, user: u, pass: "{{ env_var('DBT_ENV_SECR
 
 
 def test_only_the_chosen_output_is_rendered(root: Path) -> None:
-    reads: set[str] = set()
     environment = {"DBT_ENV_SECRET_PASS": "hunter2", "PORT": "5433"}
-    result = target(root, POSTGRES + "\n    prod: \"{{ env_var('NOPE') }}\"", environment=environment, reads=reads)
+    result = target(root, POSTGRES + "\n    prod: \"{{ env_var('NOPE') }}\"", environment=environment)
     assert (result.database, result.schema, result.threads) == ("d", "s", 8)
     assert (result.fields["port"], result.fields["password"]) == (5433, "hunter2")
     assert result.secrets == {"hunter2"}
-    assert reads == {"DBT_ENV_SECRET_PASS", "PORT"}
     assert "hunter2" not in str(target_fields(result))
     assert target_fields(result)["host"] == "h"
 
