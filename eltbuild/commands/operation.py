@@ -12,8 +12,9 @@ from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.rendered import RESULTS, keep_last_run
 from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, keep_artifact, masking
-from eltbuild.compile.compiler import Compiler, is_own_macro
+from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import Live
+from eltbuild.compile.known_names import is_own_macro
 from eltbuild.errors import CompileError, DatabaseError, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.resources import Macro, Node
 from eltbuild.run.aside import foreground

@@ -4,55 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from eltbuild.compile.anomalies import anomaly_in
 from eltbuild.compile.anomalies import text_of as anomaly_text
 from eltbuild.compile.compiled import Compiled, Cte
-from eltbuild.compile.dbt.builtins import BUILTINS
-from eltbuild.compile.dbt.context import CALLS, ON_DEMAND, open_scope
-from eltbuild.compile.dbt.functions import STATIC
+from eltbuild.compile.dbt.context import open_scope
+from eltbuild.compile.generic_test_text import direct_test, render_test, test_arguments
 from eltbuild.compile.introspect import BLANK, Introspector
-from eltbuild.compile.places import compile_error, problem_of
+from eltbuild.compile.node_text import refused, render_node
+from eltbuild.compile.places import compile_error
 from eltbuild.compile.relations import cte_name
 from eltbuild.compile.rendering import Assumed, MacroReturn, Rendering
 from eltbuild.compile.session import Session
-from eltbuild.errors import CompileError, DatabaseError, EltbuildError, InlinedError, Place, Problem, did_you_mean
-from eltbuild.jinja.environment import Scope, native_environment
+from eltbuild.errors import CompileError, DatabaseError, EltbuildError, InlinedError, Place, Problem
 from eltbuild.jinja.errors import TemplateError
-from eltbuild.jinja.literal import expression
 from eltbuild.jinja.native import has_jinja
-from eltbuild.jinja.template import call, load, render
-from eltbuild.jinja.unknown import unanswered
-from eltbuild.project.expectation_types import EXPECTATIONS, OWN_CLASSES
 from eltbuild.project.resources import Macro, Node, NodeId
 from eltbuild.project.suite_parameters import valued
 from eltbuild.project.test_names import BUILT_IN
 from eltbuild.relation import Relation
 from eltbuild.sql.ctes import with_ctes
 
-LANGUAGE_NAMES = frozenset(
-    {"ref", "source", "config", "var", "env_var", "execute", "is_incremental", "builtins", "sql", "compiled_code",
-     "model", "column_name", "results", "schemas", "database_schemas", "source_node", "node", "connection_name",
-     "range", "dict", "lipsum", "cycler", "joiner", "namespace", "loop", "caller", "varargs", "kwargs", "batch"}
-)  # fmt: skip
-
-
-def is_known(name: str) -> bool:
-    """Whether templates find that name without any macro of the project's."""
-    return name in LANGUAGE_NAMES or name in ON_DEMAND or name in STATIC or name in CALLS or name in BUILTINS
-
-
-def is_own_macro(name: str) -> bool:
-    """Whether that is one of the macros that dbt brings itself."""
-    return name in BUILTINS
-
-
-def known_names() -> frozenset[str]:
-    """All names that templates find without any macro of the project's."""
-    return LANGUAGE_NAMES | frozenset(ON_DEMAND) | frozenset(STATIC) | frozenset(CALLS) | frozenset(BUILTINS)
+_NARROWED = re.compile(r"get_where_subquery\((.*)\)", re.S)
 
 
 class Compiler:
@@ -235,7 +211,7 @@ class Compiler:
 
             explained = explain(error, "")
             if isinstance(explained, DatabaseError):
-                raise _asked(explained, macro.project_path) from error
+                raise refused(explained, macro.project_path) from error
             if isinstance(explained, EltbuildError):
                 raise
             raise macro_error(explained, macro) from error
@@ -261,199 +237,3 @@ def macro_error(error: Exception, macro: Macro) -> CompileError:
 def fingerprint(text: str) -> str:
     """A digest of a text, the same on every machine."""
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def render_node(rendering: Rendering, text: str) -> str:
-    """A text rendered in the scope of a node. Raises `TemplateError`; a refused query passes through."""
-    return _rendered(rendering, lambda scope, path: str(render(load(text, path=path), scope)))
-
-
-def render_test(rendering: Rendering, node: Node) -> str:
-    """The text of a generic test: what its macro gives for its arguments. Raises as `render_node` does.
-
-    Its template calls the macro, which is done here without Jinja, and then sets its config.
-    """
-    arguments = test_arguments(rendering, node)
-    rendering.extra_names["_dbt_generic_test_kwargs"] = arguments
-    name = node.macro_names[0] if node.macro_names else ""
-    template, called, rest = node.code.partition(f"{{{{ {name}(**_dbt_generic_test_kwargs) }}}}")
-    if called and not template:
-        text = _rendered(rendering, lambda scope, path: call(name, arguments, scope, path))
-        if text is not None:
-            return text + render_node(rendering, rest)
-    return render_node(rendering, node.code)
-
-
-T = TypeVar("T")
-
-
-def _rendered(rendering: Rendering, made: Callable[[Scope, str], T]) -> T | str:
-    """What `made` makes of the names that the node sees, and the path of its file; its errors as told."""
-    node = rendering.node
-    path = node.project_path if node else "<template>"
-    scope = open_scope(rendering)
-    try:
-        with unanswered(lambda: rendering.lenient or (rendering.introspective and not rendering.live)):
-            return made(scope, path)
-    except MacroReturn as returned:
-        return str(returned.value)
-    except DatabaseError as error:
-        if error.transient or error.lost:
-            raise
-        raise _asked(error, node.project_path if node else "") from error
-    except TemplateError as error:
-        raise with_hint(rendering, error) from error
-
-
-def _asked(error: DatabaseError, path: str) -> CompileError:
-    """A query that the template of that file asked and the warehouse refused."""
-    line = getattr(error, "template_line", 0)
-    path = getattr(error, "template_path", "") or path
-    place = Place(path, line) if path else None
-    return CompileError(
-        Problem(
-            f"a query of the template failed: {error.message}",
-            place,
-            f"the query was: {error.sql.strip()[:400]}",
-        )
-    )
-
-
-_UNDEFINED = re.compile(r"^'([\w.]+)' is undefined$")
-_NO_MACRO = re.compile(r"^package `\w+` has no macro `\w+`$")
-
-
-def with_hint(rendering: Rendering, error: TemplateError) -> TemplateError:
-    """Jinja's word on an undefined name, as a sentence with the nearest names there are."""
-    match = _UNDEFINED.match(error.message)
-    if match is None:
-        error.unknown |= _NO_MACRO.match(error.message) is not None
-        return error
-    told = _unknown(rendering, match[1], error)
-    told.unknown = True
-    return told
-
-
-def _unknown(rendering: Rendering, name: str, error: TemplateError) -> TemplateError:
-    if rendering.node is not None and rendering.node.test is not None and name.startswith("test_"):
-        return _no_such_test(rendering, name.removeprefix("test_"), error)
-    names = {
-        *known_names(),
-        *rendering.session.macros.names(rendering.package),
-        *rendering.session.macros.by_package,
-    }
-    hint = did_you_mean(name, names) or error.hint or "is it of a package that is not installed? try: eltbuild deps"
-    return TemplateError(f"`{name}` is not defined", error.line, error.column, hint, error.path)
-
-
-def _no_such_test(rendering: Rendering, name: str, error: TemplateError) -> TemplateError:
-    """A generic test that is applied in YAML and that nothing defines."""
-    keys = {*rendering.session.macros.names(rendering.package), *BUILTINS}
-    known = {key.removeprefix("test_") for key in keys if key.startswith("test_")} | EXPECTATIONS.keys()
-    nodes = rendering.session.project.nodes.values()
-    known |= {node.test.name for node in nodes if node.test is not None and node.test.file}
-    hint = did_you_mean(name, known)
-    if name.startswith("expect_"):
-        hint = f"{hint} {OWN_CLASSES}".strip()
-    return TemplateError(f"there is no generic test `{name}`", error.line, error.column, hint)
-
-
-# Generic tests --------------------------------------------------------------------------------------------
-
-_CALL = re.compile(r"^\s*\{\{\s*(.*?)\s*\}\}\s*$", re.S)
-_NARROWED = re.compile(r"get_where_subquery\((.*)\)", re.S)
-_WHERE = re.compile(r"^\s*get_where_subquery\((.*)\)\s*$", re.S)
-
-
-def _relation(rendering: Rendering, text: Any) -> Any:
-    """The relation that a plain `ref(...)`, `source(...)` or `get_where_subquery(ref(...))` means; None for others."""
-    if not isinstance(text, str):
-        return None
-    braces = _CALL.match(text)
-    inner = braces[1] if braces else text
-    where = _WHERE.match(inner)
-    found = expression(where[1] if where else inner)
-    if found is None or found[0] not in ("ref", "source"):
-        return None
-    from eltbuild.compile.names import RefName, SourceName
-
-    name = RefName(rendering) if found[0] == "ref" else SourceName(rendering)
-    relation = name(*found[2], **found[3])
-    if where and rendering.node is not None and rendering.node.config.get("where"):
-        return BUILTINS["get_where_subquery"](rendering, relation)
-    return relation
-
-
-def direct_test(rendering: Rendering, node: Node) -> str | None:
-    """The text of a built-in test without Jinja; None where an argument needs Jinja."""
-    assert node.test is not None
-    kwargs = dict(node.test.kwargs)
-    open_scope(rendering)
-    try:
-        model = _relation(rendering, kwargs.pop("model", None))
-        if model is None:
-            return None
-        if "to" in kwargs:
-            kwargs["to"] = _relation(rendering, kwargs["to"])
-            if kwargs["to"] is None:
-                return None
-        if any(has_jinja(value) for value in kwargs.values() if isinstance(value, str)):
-            return None
-        column = kwargs.pop("column_name", None) or node.test.column_name
-        if any("{{" in str(item) for value in kwargs.values() if isinstance(value, list) for item in value):
-            return None
-        if "where" in node.config and has_jinja(str(node.config["where"])):
-            return None
-        return str(BUILTINS[f"test_{node.test.name}"](rendering, model=model, column_name=column, **kwargs))
-    except TemplateError as error:
-        raise compile_error(error, node) from error
-    except TypeError as error:
-        raise compile_error(
-            TemplateError(f"test `{node.test.name}`: {_words(error)}", hint="see the arguments of the test"),
-            node,
-        ) from error
-
-
-def _words(error: TypeError) -> str:
-    return re.sub(r"^\w+\(\) ", "", str(error))
-
-
-_BARE = re.compile(r"^\s*(env_var|ref|var|source|doc)\s*\(.+\)\s*$", re.S)
-
-
-def test_arguments(rendering: Rendering, node: Node) -> dict[str, Any]:
-    """The arguments of a generic test, rendered natively; `column_name` stays as written. Raises `TemplateError`."""
-    assert node.test is not None
-    open_scope(rendering)
-    scope = rendering.scope
-
-    def value_of(value: Any) -> Any:
-        if isinstance(value, str):
-            if _BARE.match(value):
-                value = "{{ " + value + " }}"
-            return _argument(value, scope) if has_jinja(value) else value
-        if isinstance(value, Mapping):
-            return {key: value_of(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [value_of(item) for item in value]
-        return value
-
-    out = {key: value if key == "column_name" else value_of(value) for key, value in node.test.kwargs.items()}
-    if node.test.column_name is not None:
-        out.setdefault("column_name", node.test.column_name)
-    return out
-
-
-def _argument(text: str, scope: Scope) -> Any:
-    """One argument that holds Jinja; that of the tested rows, which every test has, is read without it."""
-    braces = _CALL.match(text)
-    narrowed = _WHERE.match(braces[1]) if braces else None
-    if narrowed is None or expression(narrowed[1]) is None:
-        return render(load(text, native_environment()), scope)
-    relation = render(load("{{ " + narrowed[1] + " }}", native_environment()), scope)
-    return scope["get_where_subquery"](relation)
-
-
-test_arguments.__test__ = False  # type: ignore[attr-defined]
-
-__all__ = ["Compiler", "compile_error", "is_known", "known_names", "problem_of", "render_node"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from eltbuild.compile.compiler import Compiler, render_node
+from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import BLANK, Introspector
+from eltbuild.compile.node_text import render_node
 from eltbuild.compile.relations import source_relation
 from eltbuild.compile.rendering import Rendering
 from eltbuild.compile.session import Session

@@ -156,7 +156,7 @@ class Reach:
         head = name.partition(".")[0]
         if head == "env_var" or (head == "var" and self.vars_touch):
             return True
-        from eltbuild.compile.compiler import is_known
+        from eltbuild.compile.known_names import is_known
 
         return not is_known(head)
 

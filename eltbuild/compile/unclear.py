@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
-from eltbuild.compile.compiler import render_node, render_test, test_arguments, with_hint
+from eltbuild.compile.generic_test_text import render_test, test_arguments
 from eltbuild.compile.introspect import BLANK
+from eltbuild.compile.node_text import render_node, with_hint
 from eltbuild.compile.places import problem_of
 from eltbuild.compile.rendering import Rendering
 from eltbuild.compile.session import Session

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eltbuild.compile.compiled import Compiled
-from eltbuild.compile.compiler import is_known
 from eltbuild.compile.introspect import Live
+from eltbuild.compile.known_names import is_known
 from eltbuild.compile.rendering import Assumed, GivenRows
 from eltbuild.errors import CompileError, DatabaseError, Problem, did_you_mean
 from eltbuild.plan.seed import typed_columns
