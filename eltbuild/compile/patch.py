@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from eltbuild.compile.linking import parents_of
 from eltbuild.compile.lookup import Lookup
 from eltbuild.compile.macro_links import depends_on_path, used_by
+from eltbuild.compile.reach import Reach, hook_texts
 from eltbuild.compile.session import Session
-from eltbuild.compile.settle import Reach, hook_texts, parents_of
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.scan import scan
 from eltbuild.project.linked import linked_node
