@@ -11,8 +11,8 @@ from eltbuild.compile.made_schemas import make_schema, schema_macro
 from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.project.resources import Macro, Node, NodeId
 from eltbuild.relation import Relation
+from eltbuild.run.commented import Commented
 from eltbuild.run.leftovers import clear
-from eltbuild.run.sessions import Commented
 from eltbuild.run.testing.together import anchor_of
 from eltbuild.run.work import Work
 from eltbuild.sql.counting import SIZED

@@ -17,12 +17,12 @@ from eltbuild.project.resources import Node, NodeId
 from eltbuild.quality.measures.shapes import is_filter
 from eltbuild.relation import Relation
 from eltbuild.run.audits import Refused
+from eltbuild.run.commented import Commented
 from eltbuild.run.events import Finished
 from eltbuild.run.facts import is_audited
 from eltbuild.run.failed_rows import Kept, forget_failed, keep
 from eltbuild.run.locate import explained, fault_of
 from eltbuild.run.order import possible
-from eltbuild.run.sessions import Commented
 from eltbuild.run.stored_failures import carry
 from eltbuild.run.testing.alone import Asked, finished
 from eltbuild.run.testing.asking import Apart, ask, can_be_done_again, written

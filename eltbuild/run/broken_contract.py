@@ -9,8 +9,8 @@ from eltbuild.adapter import Connection
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError
 from eltbuild.plan.nouns import Facts, Inquiry
 from eltbuild.plan.promises import has_constraints, of_query
+from eltbuild.run.commented import Commented
 from eltbuild.run.performing import inquire
-from eltbuild.run.sessions import Commented
 from eltbuild.sql.writer import Writer
 
 INTEGRITY = "23"

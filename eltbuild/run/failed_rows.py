@@ -18,11 +18,11 @@ from eltbuild.plan.nouns import Audit, Operation, Statement
 from eltbuild.plan.publish import working_place
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation, RelationInfo
+from eltbuild.run.commented import Commented
 from eltbuild.run.ownership.archive_file import write_rows
 from eltbuild.run.ownership.orphans import places
 from eltbuild.run.ownership.restoring import content, filled
 from eltbuild.run.performing import perform
-from eltbuild.run.sessions import Commented
 from eltbuild.run.work import Work
 from eltbuild.sql.locks import seize
 from eltbuild.state.records import Built

@@ -25,10 +25,10 @@ from eltbuild.quality.freshness import (
     unaskable,
     verdict,
 )
+from eltbuild.run.commented import Commented
 from eltbuild.run.events import Finished, Timing
 from eltbuild.run.failure.effort import attempted
 from eltbuild.run.responses import response_of
-from eltbuild.run.sessions import Commented
 from eltbuild.run.work import Clock, Work
 from eltbuild.run.workers import Begin, Tell
 from eltbuild.values import replace

@@ -16,10 +16,10 @@ from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.nouns import Call, Operation, Statement
 from eltbuild.plan.user_functions import impossible, kind_of, macro_of
 from eltbuild.project.resources import Node
+from eltbuild.run.commented import Commented
 from eltbuild.run.events import Finished
 from eltbuild.run.ownership.archive_file import FOLDER, write_definition
 from eltbuild.run.ownership.owner import FOREIGN, adopts, how_to_adopt, project_of, whose
-from eltbuild.run.sessions import Commented
 from eltbuild.run.work import Clock, Work, build, compiled_text, connection_for, placed, succeeded
 from eltbuild.sql.functions import (
     MACROS,

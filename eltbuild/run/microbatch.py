@@ -20,6 +20,7 @@ from eltbuild.relation import Relation
 from eltbuild.run.auditing import audited
 from eltbuild.run.batches import as_results
 from eltbuild.run.changes import anew
+from eltbuild.run.commented import Commented
 from eltbuild.run.events import Finished, Status
 from eltbuild.run.facts import facts_of, is_audited, standing
 from eltbuild.run.failure.effort import retried
@@ -27,7 +28,6 @@ from eltbuild.run.locate import explained, fault_of
 from eltbuild.run.materialization import decided, own_strategy, strategy_macro
 from eltbuild.run.ownership.owner import admitted
 from eltbuild.run.performing import perform
-from eltbuild.run.sessions import Commented
 from eltbuild.run.slices import slices
 from eltbuild.run.work import Clock, Work, build, connection_for, hooks, record, succeeded
 from eltbuild.values import dataclass, field, replace

@@ -14,9 +14,9 @@ from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.quality.data_tests import stores_failures
 from eltbuild.relation import RelationInfo
+from eltbuild.run.commented import Commented
 from eltbuild.run.ownership.archive_file import write_rows
 from eltbuild.run.ownership.restoring import content, filled
-from eltbuild.run.sessions import Commented
 from eltbuild.run.testing.alone import Asked, has_none
 from eltbuild.run.testing.stored import store_failures
 from eltbuild.run.work import Work

@@ -11,8 +11,8 @@ from contextlib import suppress
 from eltbuild.errors import DatabaseError, EltbuildError, Problem
 from eltbuild.plan.showing import SHOWN
 from eltbuild.project.resources import Node, NodeId
+from eltbuild.run.commented import Commented
 from eltbuild.run.events import FAILED, Finished, Started
-from eltbuild.run.sessions import Commented
 from eltbuild.run.titles import title, verb
 
 ALONE = frozenset({*SHOWN, "function"})

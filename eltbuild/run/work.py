@@ -23,12 +23,13 @@ from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Column, Relation, RelationKind
 from eltbuild.run.audits import Audits, Refused
 from eltbuild.run.catalogue import Catalogue
+from eltbuild.run.commented import Commented, Kept
 from eltbuild.run.events import Finished, Status, Timing
 from eltbuild.run.failure.attempts import Attempts, repeated
 from eltbuild.run.ledger.port import Forgetful, Ledger
 from eltbuild.run.performing import perform
 from eltbuild.run.responses import WELL, response_of
-from eltbuild.run.sessions import Commented, Connections, Kept
+from eltbuild.run.sessions import Connections
 from eltbuild.run.whole import Whole
 from eltbuild.sql.writer import Writer
 from eltbuild.values import dataclass, field

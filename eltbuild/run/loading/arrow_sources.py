@@ -13,8 +13,8 @@ from eltbuild.plan.rows import columns_of
 from eltbuild.plan.whole import rows_table
 from eltbuild.project.resources import Node, Source
 from eltbuild.relation import Belongings, Relation
+from eltbuild.run.commented import Commented
 from eltbuild.run.ownership.owner import admitted
-from eltbuild.run.sessions import Commented
 from eltbuild.run.work import Work, build
 from eltbuild.sql.files import is_arrow
 

@@ -11,8 +11,8 @@ from eltbuild.plan.going_on import is_movable
 from eltbuild.plan.nouns import Call, Facts, Operation, Statement
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation, RelationInfo
+from eltbuild.run.commented import Commented
 from eltbuild.run.performing import perform
-from eltbuild.run.sessions import Commented
 from eltbuild.run.work import Work
 from eltbuild.sql.writer import Writer
 from eltbuild.values import replace

@@ -11,9 +11,9 @@ from eltbuild.errors import CompileError, EltbuildError, Place, Problem
 from eltbuild.project.resources import Macro, Node
 from eltbuild.quality import data_tests
 from eltbuild.quality.data_tests import Outcome
+from eltbuild.run.commented import Commented
 from eltbuild.run.events import Finished
 from eltbuild.run.responses import response_of
-from eltbuild.run.sessions import Commented
 from eltbuild.run.testing.expectations import Meant, judged, kept_rows, meant, outcome_of
 from eltbuild.run.testing.proving import proven
 from eltbuild.run.testing.remembered import asked_with_history, is_compared

@@ -16,9 +16,9 @@ from eltbuild.quality.measures.measure import Measure, outcomes
 from eltbuild.quality.measures.once import evaluated_once, is_costly
 from eltbuild.quality.measures.recognition import measured
 from eltbuild.relation import Relation
+from eltbuild.run.commented import Commented
 from eltbuild.run.failure.limits import Limit, limit_of, limited
 from eltbuild.run.responses import response_of
-from eltbuild.run.sessions import Commented
 from eltbuild.run.testing.alone import Asked as Asked
 from eltbuild.run.testing.alone import asked_alone
 from eltbuild.run.testing.expectations import Meant, meant

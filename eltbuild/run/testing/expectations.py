@@ -21,7 +21,7 @@ from eltbuild.quality.expectations.planning import Planned, planned
 from eltbuild.quality.expectations.row_conditions import condition_of
 from eltbuild.quality.measures.measure import Measure, fused
 from eltbuild.relation import Column, Relation
-from eltbuild.run.sessions import Commented
+from eltbuild.run.commented import Commented
 from eltbuild.run.testing.library import Library
 from eltbuild.run.work import Work, compiled_text
 from eltbuild.sql.quoting import quote_identifier, quote_string

@@ -11,10 +11,10 @@ from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.quality import data_tests
 from eltbuild.quality.data_tests import Outcome
+from eltbuild.run.commented import Commented
 from eltbuild.run.events import Finished, Timing
 from eltbuild.run.failure.attempts import Attempts, repeated
 from eltbuild.run.failure.limits import attempts_of, limit_of, limited
-from eltbuild.run.sessions import Commented
 from eltbuild.run.testing.alone import Asked, finished
 from eltbuild.run.testing.asking import Back, Written, ask_in_parts, asked_together, joined, written
 from eltbuild.run.testing.proving import proven

@@ -10,10 +10,10 @@ from eltbuild.plan.nouns import Facts, Recipe
 from eltbuild.project.resources import Node
 from eltbuild.quality import data_tests
 from eltbuild.relation import RelationKind
+from eltbuild.run.commented import Commented
 from eltbuild.run.facts import facts_of, standing
 from eltbuild.run.ownership.owner import admitted
 from eltbuild.run.performing import perform
-from eltbuild.run.sessions import Commented
 from eltbuild.run.work import Work, published
 from eltbuild.values import replace
 

@@ -10,7 +10,8 @@ from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.project.resources import NodeId, UnitTest
 from eltbuild.quality.unit_tests import Known
 from eltbuild.relation import Relation, RelationInfo
-from eltbuild.run.sessions import Commented, Connections
+from eltbuild.run.commented import Commented
+from eltbuild.run.sessions import Connections
 from eltbuild.run.stop import Stop
 from eltbuild.sql.reading import reads_nothing
 from eltbuild.sql.stand_ins import STATEMENTS

@@ -13,7 +13,7 @@ from eltbuild.errors import CompileError, DatabaseError, Problem
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation
-from eltbuild.run.sessions import Commented
+from eltbuild.run.commented import Commented
 from eltbuild.run.testing.alone import Asked
 from eltbuild.run.testing.asking import ask
 from eltbuild.run.testing.remembered import is_compared

@@ -12,7 +12,7 @@ from eltbuild.project.resources import Node, Source, UnitTest
 from eltbuild.quality import unit_tests
 from eltbuild.quality.unit_tests import Input, Inputs, Known
 from eltbuild.relation import Column
-from eltbuild.run.sessions import Commented
+from eltbuild.run.commented import Commented
 from eltbuild.run.unit_tests.bench import Bench
 from eltbuild.sql.ctes import with_ctes
 from eltbuild.sql.transpile import bare_decimal, transpiled, value_in

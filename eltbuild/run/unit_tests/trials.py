@@ -14,9 +14,9 @@ from functools import partial
 from eltbuild.errors import DatabaseError
 from eltbuild.quality.mutations.changes import changed, mutants
 from eltbuild.quality.mutations.words import words_of
-from eltbuild.quality.row_comparison import compare
+from eltbuild.quality.row_comparison import differ
 from eltbuild.relation import Column
-from eltbuild.run.sessions import Commented
+from eltbuild.run.commented import Commented
 from eltbuild.run.unit_tests.bench import Bench
 from eltbuild.run.unit_tests.mutating import limited
 from eltbuild.run.unit_tests.nouns import ROWS
@@ -90,7 +90,7 @@ class Trials:
             return False
         if not base or len(found) != len(base) or (found and len(found[0]) != len(base[0])):
             return found != base
-        return bool(compare(self.columns, base, found, self.bench.writer.dialect).lines)
+        return differ(self.columns, base, found, self.bench.writer.dialect)
 
     def notices(self, change: Change, kept: Kept) -> bool:
         """Whether the rows notice a change."""

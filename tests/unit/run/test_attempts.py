@@ -12,7 +12,8 @@ from eltbuild_duckdb import DuckDBAdapter
 from eltbuild.adapter import Target
 from eltbuild.errors import CompileError, DatabaseError
 from eltbuild.run.failure.attempts import Attempts, Pauses, repeated
-from eltbuild.run.sessions import Connections, only_reads
+from eltbuild.run.sessions import Connections
+from eltbuild.run.statements import only_reads
 
 QUICK = Attempts(3, Pauses(0.001, 2, 0.01), Pauses(0.001, 2, 0.01))
 

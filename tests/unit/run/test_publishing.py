@@ -16,13 +16,14 @@ from eltbuild.plan.showing import is_whole, mode_of
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation, RelationKind
 from eltbuild.run.audits import Audits
+from eltbuild.run.commented import Commented
 from eltbuild.run.events import Finished, Started
 from eltbuild.run.ledger.deferred import Deferred
 from eltbuild.run.ledger.port import Forgetful
 from eltbuild.run.order import possible
 from eltbuild.run.publishing import refusals
 from eltbuild.run.schedule import Rules, schedule
-from eltbuild.run.sessions import Commented, ends_transaction
+from eltbuild.run.statements import ends_transaction
 from eltbuild.run.whole import Whole
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
