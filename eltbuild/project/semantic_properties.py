@@ -166,9 +166,18 @@ def _of_column(column: Body, key: str) -> Body:
     name = column.get("name")
     part.setdefault("name", name)
     part.setdefault("description", column.get("description") or "")
+    part["config"] = {"meta": _meta_of(column, _mapping(part.get("config")), both=key == "dimension")}
     if part["name"] != name:
         part.setdefault("expr", name)
     return _typed(part, column.get("granularity")) if key == "dimension" else part
+
+
+def _meta_of(column: Body, own: Body, *, both: bool) -> Body:
+    """A part's own meta, over that of its column's config if `both` count; the column's where it has none."""
+    of_column = _mapping(_mapping(column.get("config")).get("meta"))
+    if "meta" not in own:
+        return of_column
+    return {**(of_column if both else {}), **_mapping(own["meta"])}
 
 
 def _typed(part: Body, granularity: Any) -> Body:

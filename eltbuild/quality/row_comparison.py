@@ -25,6 +25,8 @@ PAIRED = 200
 """Among how many rows of each side partners are looked for."""
 TRIES = 1_000_000
 """How often two rows are compared float by float, over all."""
+NULL = ("NoneType", None)
+"""The form of NULL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +52,37 @@ class Comparison:
 
 def compare(columns: Sequence[Column], expected: Sequence[Row], actual: Sequence[Row], dialect: str) -> Comparison:
     """The difference between the rows, in any order. Numbers count by value, floats within a tolerance."""
-    json_columns = frozenset(index for index, column in enumerate(columns) if is_json(column.type))
-    tolerances = tuple(_tolerance(column.type, dialect) for column in columns)
+    key, tolerances = _keys(columns), tuple(_tolerance(column.type, dialect) for column in columns)
+    json_columns = _json_columns(columns)
 
     def equal(index: int, left: Any, right: Any) -> bool:
         as_json = index in json_columns
         return _close(_value(left, as_json), _value(right, as_json), tolerances[index])
 
-    def key(row: Row) -> Key:
-        return tuple(_value(value, index in json_columns) for index, value in enumerate(row))
-
     missing, unexpected, same = _unmatched(expected, actual, key)
     missing, unexpected, near = _without_near(missing, unexpected, key, tolerances)
-    lines = tuple(_lines(missing, unexpected, equal))
+    lines = tuple(_lines(missing, unexpected, key, tolerances))
     names, types = tuple(column.name for column in columns), tuple(column.type for column in columns)
     return Comparison(names, same + near, lines, equal, types)
+
+
+def differ(columns: Sequence[Column], expected: Sequence[Row], actual: Sequence[Row], dialect: str) -> bool:
+    """Whether `compare` finds a difference, without looking which rows belong together."""
+    key, tolerances = _keys(columns), tuple(_tolerance(column.type, dialect) for column in columns)
+    missing, unexpected, _ = _unmatched(expected, actual, key)
+    if len(missing) == len(unexpected):
+        missing, unexpected, _ = _without_near(missing, unexpected, key, tolerances)
+    return bool(missing or unexpected)
+
+
+def _keys(columns: Sequence[Column]) -> Callable[[Row], Key]:
+    """What gives the form of a row in which equal ones are equal."""
+    as_json = tuple(index in _json_columns(columns) for index in range(len(columns)))
+    return lambda row: tuple(map(_value, row, as_json))
+
+
+def _json_columns(columns: Sequence[Column]) -> frozenset[int]:
+    return frozenset(index for index, column in enumerate(columns) if is_json(column.type))
 
 
 def _tolerance(type_name: str, dialect: str) -> float:
@@ -200,7 +218,9 @@ def _near(left: Any, right: Any, tolerance: float) -> bool:
 # The difference -------------------------------------------------------------------------------------------
 
 
-def _lines(missing: Sequence[Row], unexpected: Sequence[Row], equal: Callable[[int, Any, Any], bool]) -> Iterator[Line]:
+def _lines(
+    missing: Sequence[Row], unexpected: Sequence[Row], key: Callable[[Row], Key], tolerances: Sequence[float]
+) -> Iterator[Line]:
     """Rows that differ in some cells beside each other, then what is only on one side.
 
     Rows belong together that agree in the first cell, where keys stand, or in half of all, or that are alone on both
@@ -209,10 +229,11 @@ def _lines(missing: Sequence[Row], unexpected: Sequence[Row], equal: Callable[[i
     if len(missing) == len(unexpected) == 1:
         yield Line(missing[0], unexpected[0])
         return
+    wanted, found = list(map(key, missing[:PAIRED])), list(map(key, unexpected[:PAIRED]))
     scores = [
-        (_likeness(row, other, equal), -number, -index)
-        for number, row in enumerate(missing[:PAIRED])
-        for index, other in enumerate(unexpected[:PAIRED])
+        (_likeness(row, other, tolerances), -number, -index)
+        for number, row in enumerate(wanted)
+        for index, other in enumerate(found)
     ]
     partners: dict[int, int] = {}
     taken: set[int] = set()
@@ -231,14 +252,11 @@ def _lines(missing: Sequence[Row], unexpected: Sequence[Row], equal: Callable[[i
             yield Line(None, row)
 
 
-def _likeness(row: Row, other: Row, equal: Callable[[int, Any, Any], bool]) -> float:
+def _likeness(row: Key, other: Key, tolerances: Sequence[float]) -> float:
     """How many cells agree, 0 where the rows do not belong together; cells to the left decide between equals."""
-    agreeing = [index for index, pair in enumerate(zip(row, other, strict=True)) if _agree(index, *pair, equal)]
-    told = sum(1 for pair in zip(row, other, strict=True) if pair != (None, None))
+    cells = enumerate(zip(row, other, tolerances, strict=True))
+    agreeing = [index for index, (left, right, near) in cells if left != NULL and _close(left, right, near)]
+    told = sum(1 for pair in zip(row, other, strict=True) if pair != (NULL, NULL))
     if 0 not in agreeing and 2 * len(agreeing) < told:
         return 0.0
     return sum(1 + 1 / (1000 * (index + 1)) for index in agreeing)
-
-
-def _agree(index: int, left: Any, right: Any, equal: Callable[[int, Any, Any], bool]) -> bool:
-    return left is not None and equal(index, left, right)

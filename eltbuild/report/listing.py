@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from eltbuild.project.project import Project
 from eltbuild.project.projection import Fields, Frame, frame_of, resource_dict
-from eltbuild.project.resources import Node, Resource, Source
+from eltbuild.project.resources import Node, Resource, Source, UnitTest
 from eltbuild.report.artifacts import encode_json
 
 Output = Literal["name", "path", "selector", "json"]
@@ -32,12 +32,14 @@ def listing(
 
 
 def name_row(resource: Resource) -> str:
-    """`orders`, `orders.v2`, `raw.events`."""
+    """`orders`, `orders.v2`, `raw.events`; a unit test of a version as `counts_v2`."""
     match resource:
         case Source():
             return f"{resource.source_name}.{resource.name}"
         case Node(version=version) if version is not None:
             return f"{resource.name}.v{version}"
+        case UnitTest(version=version) if version is not None:
+            return f"{resource.name}_v{version}"
         case _:
             return resource.name
 
@@ -55,7 +57,7 @@ def selector_row(resource: Resource) -> str:
         case Node():
             return ".".join(resource.fqn)
     if resource.resource_type in PREFIXED:
-        return f"{resource.resource_type}:{resource.package}.{resource.name}"
+        return f"{resource.resource_type}:{resource.package}.{name_row(resource)}"
     return ".".join(resource.fqn) or f"{resource.package}.{resource.name}"
 
 

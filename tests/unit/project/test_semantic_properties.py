@@ -22,13 +22,16 @@ models:
     columns:
       - name: id
         description: The order
+        config: {meta: {c: 3}}
         entity: {type: primary, name: order}
       - name: customer_id
-        entity: foreign
+        config: {meta: {c: 3}}
+        entity: {type: foreign, config: {meta: {d: 4}}}
       - name: ordered_at
         granularity: day
         dimension: {type: time, name: day}
       - name: status
+        config: {meta: {b: 1, c: 3}}
         dimension: {type: categorical, config: {meta: {b: 2}}}
     derived_semantics:
       dimensions: [{name: big, type: categorical, expr: amount > 3}]
@@ -84,13 +87,15 @@ def test_a_semantic_model(found: Mapping[str, Unmanaged]) -> None:
     model = shown(found, "semantic_model.shop.sales")
     assert (model["model"], model["description"]) == ("ref('orders')", "All orders")
     assert model["defaults"] == {"agg_time_dimension": "day"}
-    assert [(e["name"], e["type"], e["expr"], e["description"]) for e in model["entities"]] == [
-        ("order", "primary", "id", "The order"),
-        ("customer_id", "foreign", None, ""),
+    entities = [(e["name"], e["type"], e["expr"], e["description"], e["config"]["meta"]) for e in model["entities"]]
+    # Meta of a column goes to a dimension beside its own, to an entity only in the place of its own.
+    assert entities == [
+        ("order", "primary", "id", "The order", {"a": 1, "c": 3}),
+        ("customer_id", "foreign", None, "", {"a": 1, "d": 4}),
     ]
     assert [(d["name"], d["expr"], d["type_params"], d["config"]["meta"]) for d in model["dimensions"]] == [
         ("day", "ordered_at", {"time_granularity": "day", "validity_params": None}, {"a": 1}),
-        ("status", None, None, {"a": 1, "b": 2}),
+        ("status", None, None, {"a": 1, "b": 2, "c": 3}),
         ("big", "amount > 3", None, {"a": 1}),
     ]
 
