@@ -181,7 +181,10 @@ class Connection(Protocol):
 
 @runtime_checkable
 class Adapter(Protocol):
-    """One warehouse, as one target names it."""
+    """One warehouse, as one target names it.
+
+    It may have `problems`, what is odd in the target; and `absent`, whether connecting would make an empty database.
+    """
 
     @property
     def type(self) -> str:
@@ -281,6 +284,11 @@ def open_in_memory(like: Target) -> Adapter:
         if make is not None:
             return factory(make(like))
     raise UsageError(Problem("no installed adapter has databases in memory", hint="install eltbuild with its adapters"))
+
+
+def open_looking(adapter: Adapter, target: Target) -> Adapter:
+    """The target's adapter for whoever only looks: where connecting would make a database, an empty one in memory."""
+    return open_in_memory(target) if getattr(adapter, "absent", False) else adapter
 
 
 def adapter_factory(type: str, where: str = "") -> AdapterFactory:

@@ -15,8 +15,8 @@ together. The tree of exceptions::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from eltbuild.values import dataclass, replace
 
@@ -57,6 +57,45 @@ class Problem:
     def as_error(self) -> Problem:
         """The same problem with severity `error`."""
         return replace(self, severity="error")
+
+
+DEPRECATIONS = "Deprecations"
+"""Stands for all warnings whose names end in `Deprecation`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strictness:
+    """Which warnings are errors, and which are not told, by their names."""
+
+    everything: bool = False
+    errors: frozenset[str] = frozenset()
+    spared: frozenset[str] = frozenset()
+    silenced: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Strictness:
+        """What `told` gave, read again."""
+        everything = told.get("error") == "all"
+        lists = (frozenset(() if everything else told.get("error", ())), told.get("warn", ()), told.get("silence", ()))
+        return cls(everything, *map(frozenset, lists))
+
+    def told(self) -> Mapping[str, Any]:
+        """As templates see it."""
+        errors: Any = "all" if self.everything else sorted(self.errors)
+        return {"error": errors, "warn": sorted(self.spared), "silence": sorted(self.silenced)}
+
+    def refuses(self, name: str) -> bool:
+        """Whether a warning of that name is an error."""
+        if self._lists(self.spared, name) or self.silences(name):
+            return False
+        return self.everything or self._lists(self.errors, name)
+
+    def silences(self, name: str) -> bool:
+        """Whether a warning of that name is not told."""
+        return self._lists(self.silenced, name)
+
+    def _lists(self, names: frozenset[str], name: str) -> bool:
+        return name in names or (DEPRECATIONS in names and name.endswith("Deprecation"))
 
 
 class EltbuildError(Exception):

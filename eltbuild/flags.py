@@ -42,8 +42,6 @@ class YamlMapping(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             # A date that there is none of is no error of YAML's own.
             why = getattr(error, "problem", None) or "it cannot be read"
             self.fail(f"{hidden(repr(value))} is not YAML: {why}", param, ctx)
-        if found is None:
-            return {}
         if not isinstance(found, dict):
             self.fail(f"must be a mapping such as '{{name: value}}', and is {hidden(repr(value))}", param, ctx)
         return found

@@ -107,6 +107,12 @@ class DuckDBAdapter:
         """What is wrong with the fields of the profile, warnings included; `connect` raises the errors."""
         return self.opening.problems
 
+    @property
+    def absent(self) -> bool:
+        """Whether the database is a file that is not there yet, and there is no other one to look into."""
+        opening = self.opening
+        return bool(opening.folder) and not opening.attach and not os.path.exists(opening.path)
+
     def connect(self) -> DuckDBConnection:
         """A new session; the first one opens the database, and makes its folder and file if need be.
 

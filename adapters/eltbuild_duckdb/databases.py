@@ -182,13 +182,17 @@ def _carried(name: str) -> str | None:
 def _connected(opening: Opening) -> duckdb.DuckDBPyConnection:
     """The connection to the database. Raises `DatabaseError`, or `ProjectError` where the profile is wrong."""
     _make_folder(opening)
-    attempt = 0
+    read_only, attempt = opening.read_only, 0
     while True:
         attempt += 1
         try:
-            return duckdb.connect(opening.path, read_only=opening.read_only, config=dict(opening.config))
+            return duckdb.connect(opening.path, read_only=read_only, config=dict(opening.config))
         except (duckdb.Error, RuntimeError, UnicodeError) as error:
             name = type(error).__name__
+            if not read_only and name == "IOException" and _is_only_readable(opening.path):
+                # What only reads goes on; what writes is told.
+                read_only = True
+                continue
             if attempt < opening.connect_attempts and name in opening.retryable:
                 time.sleep(min(2.0 ** (attempt - 1), LONGEST_PAUSE))
                 continue
@@ -197,6 +201,11 @@ def _connected(opening: Opening) -> duckdb.DuckDBPyConnection:
             told = _failed(error, "", opening)
             who = holder(str(error), datetime.now(UTC))
             raise (_explained(told, who) if who else told) from None
+
+
+def _is_only_readable(path: str) -> bool:
+    """Whether it is a file that this user may read, and not write to."""
+    return os.path.isfile(path) and os.access(path, os.R_OK) and not os.access(path, os.W_OK)
 
 
 def _explained(error: DatabaseError, who: str) -> DatabaseError:

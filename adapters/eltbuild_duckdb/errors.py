@@ -157,7 +157,8 @@ RULES: tuple[Rule, ...] = (
     _rule(
         r'Cannot execute statement of type "(?P<what>\w+)" on database "(?P<name>[^"]+)" which is attached in read-',
         "the database `{name}` is open for reading only, and this writes to it ({what})",
-        "take `read_only` out of the profile: out of the target, its `attach`, or `access_mode` in `config_options`",
+        "make the file writable for this user, or, where the profile says `read_only` (in the target, its `attach`, or "
+        "as `access_mode` in `config_options`), take it out",
     ),
     _rule(
         r'Could not (?:write|truncate|sync)[^"]*file "(?P<file>[^"]+)": No space left on device',

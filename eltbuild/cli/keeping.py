@@ -49,7 +49,11 @@ def init(ctx: click.Context, name: str | None, adapter: str, project_dir: str | 
 
 @command("clean", examples="""\
   eltbuild clean""")  # fmt: skip
-@click.option("--clean-project-files-only/--no-clean-project-files-only", default=True, hidden=True, expose_value=False)
+@click.option(
+    "--clean-project-files-only/--no-clean-project-files-only",
+    default=None,
+    help="Whether clean-targets outside of the project are refused.",
+)
 def clean(ctx: click.Context, **flags: Any) -> None:
     """Delete the folders that clean-targets names."""
     call(ctx, "clean", flags)

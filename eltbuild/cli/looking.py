@@ -88,7 +88,7 @@ def parse(ctx: click.Context, **flags: Any) -> None:
 @command("debug", examples="""\
   eltbuild debug
   eltbuild debug --target prod""")  # fmt: skip
-@click.option("--connection", is_flag=True, default=False, expose_value=False, help="Test the connection only.")
+@click.option("--connection", is_flag=True, default=None, help="Test the connection, and show no more.")
 @click.option("--config-dir", is_flag=True, default=None, help="Print the folder of profiles.yml, and no more.")
 def debug(ctx: click.Context, **flags: Any) -> None:
     """Show the project, profile and warehouse in use. The connection is tried."""

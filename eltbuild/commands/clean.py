@@ -21,30 +21,30 @@ KEPT = frozenset(
 def command(options: Options) -> int:
     """Delete the clean-targets and say which; the exit code."""
     base = ground(options, Surroundings.here())
-    for path in clean(base.root, base.settings):
+    for path in clean(base.root, base.settings, outside=options.clean_project_files_only is False):
         if not options.quiet:
             sys.stderr.write(f"deleted {path}\n")
     return EXIT.ok
 
 
-def clean(root: Path, settings: Settings) -> tuple[Path, ...]:
+def clean(root: Path, settings: Settings, *, outside: bool = False) -> tuple[Path, ...]:
     """Delete the `clean-targets`; returns what was there and is gone, in the order of the project file.
 
     Nothing is deleted when one of them is the project itself, lies outside of it (a link that leads out
-    counts), or holds or lies in a folder of sources. Raises `ProjectError`.
+    counts) unless `outside` allows that, or holds or lies in a folder of sources. Raises `ProjectError`.
     """
-    paths = clean_targets(root, settings)
+    paths = clean_targets(root, settings, outside=outside)
     for path in paths:
         _delete(path)
     return paths
 
 
-def clean_targets(root: Path, settings: Settings) -> tuple[Path, ...]:
+def clean_targets(root: Path, settings: Settings, *, outside: bool = False) -> tuple[Path, ...]:
     """The `clean-targets` that exist, absolute. Raises `ProjectError` if one may not be deleted."""
     top = root.resolve()
     sources = [(top / path).resolve() for paths in settings.paths.values() for path in paths]
     targets = dict.fromkeys(top / target for target in settings.clean_targets)
-    refusals = [(target, why) for target in targets if (why := _refusal(target, top, sources))]
+    refusals = [(target, why) for target in targets if (why := _refusal(target, top, sources, outside))]
     if refusals:
         raise ProjectError(
             *(
@@ -58,13 +58,16 @@ def clean_targets(root: Path, settings: Settings) -> tuple[Path, ...]:
     return tuple(target for target in targets if target.exists() or target.is_symlink())
 
 
-def _refusal(target: Path, top: Path, sources: Iterable[Path]) -> str:
+def _refusal(target: Path, top: Path, sources: Iterable[Path], outside: bool) -> str:
     """Why a path may not be deleted; "" when it may."""
     place = target.resolve()
     if place == top or place in top.parents:
         return "holds the project itself"
     if top not in place.parents:
-        return "lies outside of the project"
+        home = Path.home().resolve()
+        if place == home or place in home.parents:
+            return "holds the home folder"
+        return "" if outside else "lies outside of the project"
     if place.relative_to(top).parts[0] in KEPT:
         return "is a part of the project"
     for source in sources:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from eltbuild.commands.deferral import deferred
-from eltbuild.commands.inline import inline_node
+from eltbuild.commands.inline import NAME, inline_node
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
+from eltbuild.commands.printing import print_node
 from eltbuild.commands.rendered import endings, standing_alone, write_rendered
 from eltbuild.commands.reporting import EXIT, CompiledFiles, Reporter, masking, write_manifest
 from eltbuild.commands.selecting import choose
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import Live
-from eltbuild.errors import CompileError, EltbuildError
+from eltbuild.errors import CompileError, EltbuildError, Problem
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.report.text import count
 from eltbuild.run.aside import foreground
+from eltbuild.values import replace
 
 
 def command(options: Options) -> int:
@@ -30,11 +32,13 @@ def command(options: Options) -> int:
             opened, node = inline_node(opened, options.inline)
             opened = deferred(opened, (node.id,))
             began = datetime.now(UTC)
-            done, errors = render(opened, [node])
+            done, errors, _ = render(opened, [node])
             if errors:
                 raise errors[node.id]
             write_rendered(opened, endings([node], done, errors, began), began)
-            _print(opened, node, done[node.id])
+            with Reporter(opened) as reporter:
+                _print(opened, reporter, node, done[node.id])
+                reporter.completed(True)
             return EXIT.ok
         with Reporter(opened) as reporter:
             chosen = choose(opened, "compile")
@@ -42,8 +46,8 @@ def command(options: Options) -> int:
             reporter.problems((*opened.project.problems, *chosen.warnings))
             nodes = [resource for resource in chosen.resources(opened.project) if isinstance(resource, Node)]
             began = datetime.now(UTC)
-            compiled, errors = render(opened, nodes)
-            write(opened, compiled)
+            compiled, errors, inlined = render(opened, nodes)
+            write(opened, {**inlined, **compiled})
             write_rendered(opened, endings(standing_alone(nodes), compiled, errors, began), began)
             if errors:
                 reporter.problems([problem.as_error() for error in errors.values() for problem in error.problems])
@@ -51,19 +55,26 @@ def command(options: Options) -> int:
                 reporter.console.note(
                     f"compiled {count(len(compiled), 'node')} into {opened.target_folder / 'compiled'}"
                 )
+            named = {word for text in opened.options.select for word in text.replace(",", " ").split()}
+            for node in nodes:
+                if node.name in named and node.id in compiled:
+                    _print(opened, reporter, node, compiled[node.id])
             reporter.completed(not errors)
-        named = {word for text in opened.options.select for word in text.replace(",", " ").split()}
-        for node in nodes:
-            if node.name in named and node.id in compiled:
-                _print(opened, node, compiled[node.id])
-        return EXIT.failed if errors else EXIT.ok
+        return EXIT.wrong if errors else EXIT.ok
     finally:
         opened.adapter.close()
 
 
-def render(opened: Opened, nodes: list[Node]) -> tuple[dict[NodeId, Compiled], dict[NodeId, EltbuildError]]:
-    """The text of each node, and the errors of those that have none; the warehouse is asked where a template does."""
-    compiler = Compiler(opened.session)
+Texts = Mapping[NodeId, Compiled]
+
+
+def render(opened: Opened, nodes: list[Node]) -> tuple[Texts, dict[NodeId, EltbuildError], Texts]:
+    """The text of each node, the errors of those that have none, and the texts of ephemeral models within the texts.
+
+    The warehouse is asked where a template does.
+    """
+    invocation = replace(opened.session.invocation, selected=tuple(node.id for node in nodes))
+    compiler = Compiler(replace(opened.session, invocation=invocation))
     done: dict[NodeId, Compiled] = {}
     errors: dict[NodeId, EltbuildError] = {}
     connection = None
@@ -73,7 +84,9 @@ def render(opened: Opened, nodes: list[Node]) -> tuple[dict[NodeId, Compiled], d
                 continue
             try:
                 text = compiler.compile(node)
-                if text.query is None and opened.options.introspect is not False:
+                if text.query is None:
+                    if opened.options.introspect is False:
+                        raise CompileError(_not_asked(node))
                     connection = connection or foreground(opened.adapter)
                     text = compiler.compile(node, Live(connection))
                 done[node.id] = text
@@ -82,10 +95,15 @@ def render(opened: Opened, nodes: list[Node]) -> tuple[dict[NodeId, Compiled], d
     finally:
         if connection is not None:
             connection.close()
-    return done, errors
+    return done, errors, compiler.inlined
 
 
-def write(opened: Opened, compiled: dict[NodeId, Compiled]) -> None:
+def _not_asked(node: Node) -> Problem:
+    text = f"the text of `{node.name}` follows from what the warehouse answers, and --no-introspect lets nothing ask it"
+    return Problem(text, node.place, "compile it without --no-introspect, or leave it out with --exclude")
+
+
+def write(opened: Opened, compiled: Texts) -> None:
     """The texts under `target/compiled`, and the manifest."""
     files = CompiledFiles(opened)
     for id, text in compiled.items():
@@ -95,10 +113,10 @@ def write(opened: Opened, compiled: dict[NodeId, Compiled]) -> None:
         write_manifest(opened, compiled)
 
 
-def _print(opened: Opened, node: Node, text: Compiled) -> None:
-    sql = masking(opened)(text.sql if text.sql is not None else "-- only the warehouse can tell: it was not asked")
-    if opened.options.output == "json":
-        value = {"compiled": sql} if node.name == "inline_query" else {"node": node.name, "compiled": sql}
-        sys.stdout.write(json.dumps(value, indent=2) + "\n")
-    else:
-        sys.stdout.write(sql.strip("\n") + "\n")
+def _print(opened: Opened, reporter: Reporter, node: Node, text: Compiled) -> None:
+    sql = masking(opened)(text.sql or "")
+    style = opened.options.output or "text"
+    if style == "json":
+        value = {"compiled": sql} if node.name == NAME else {"node": node.name, "compiled": sql}
+        sql = json.dumps(value, indent=2)
+    print_node(reporter, node, sql.strip("\n"), "Compiled", style)

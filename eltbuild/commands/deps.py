@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eltbuild.commands.invocation import early_names, new_id
 from eltbuild.commands.opening import Surroundings, find_root
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT
@@ -20,7 +21,14 @@ def command(options: Options, *, upgrade: bool, lock_only: bool, add: str | None
     root = find_root(options, around.cwd, around.environ)
     environment = load_environment(root, around.environ, [])
     installed = deps(
-        root, upgrade=upgrade, lock_only=lock_only, add=add, source=source, environment=environment, vars=options.vars
+        root,
+        upgrade=upgrade,
+        lock_only=lock_only,
+        add=add,
+        source=source,
+        environment=environment,
+        vars=options.vars,
+        call=early_names(options, "deps", around.now, new_id()),
     )
     if not installed and not options.quiet:
         sys.stderr.write("no packages to install\n")
@@ -41,13 +49,14 @@ def deps(
     source: str = "hub",
     environment: Mapping[str, str],
     vars: Mapping[str, Any],
+    call: Mapping[str, Any] | None = None,
 ) -> tuple[Installed, ...]:
     """Install what `packages.yml` or `dependencies.yml` lists: all of it is in place, or nothing changed.
 
     `package-lock.yml` decides on versions as long as the list is the one it was made for, unless `upgrade`.
     `lock_only` writes only that file. `add` (`org/name@1.2.0`, a git address, a folder) goes into the list
     first, and stays there if it could be installed; `source` (`git`, `local`) says what it is.
-    Raises `ProjectError`, `UsageError`.
+    `call` is what Jinja in the files may use beside variables. Raises `ProjectError`, `UsageError`.
     """
     from eltbuild.jinja.native import render_value
     from eltbuild.project.names import base_names
@@ -60,8 +69,8 @@ def deps(
     from eltbuild.project.settings import load_head
     from eltbuild.secrecy import is_secret_variable
 
-    private = base_names(environment, vars, secrets_allowed=True)
-    public = base_names(environment, vars, secrets_allowed=False)
+    private = base_names(environment, vars, secrets_allowed=True, call=call)
+    public = base_names(environment, vars, secrets_allowed=False, call=call)
     secrets = frozenset(value for name, value in environment.items() if is_secret_variable(name) and value)
     asker = Asker(root, render=lambda value: render_value(value, private))
     with hidden_secrets(secrets):

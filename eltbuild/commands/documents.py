@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 
 from eltbuild.adapter import Connection
@@ -44,13 +45,14 @@ def command(options: Options) -> int:
                 for section in ("nodes", "sources"):
                     value[section] = {id: found for id, found in value[section].items() if id in shown}
             keep_artifact(opened, opened.target_folder / "catalog.json", value)
+            _copy_assets(opened)
             if options.static:
                 write_static(opened)
             if reporter.console is not None:
                 said = count(len(value["nodes"]), "node")
                 reporter.console.note(f"wrote {opened.target_folder / 'catalog.json'}: {said}")
             reporter.completed(not failed)
-        return EXIT.failed if failed else EXIT.ok
+        return EXIT.wrong if failed else EXIT.ok
     finally:
         opened.adapter.close()
 
@@ -61,6 +63,17 @@ def _shown(opened: Opened) -> frozenset[NodeId] | None:
     if not (options.select or options.exclude or options.selector):
         return None
     return frozenset(choose(opened, "docs").ids)
+
+
+def _copy_assets(opened: Opened) -> None:
+    """The folders of `asset-paths`, which descriptions show pictures from, stand under the same paths in the target."""
+    target = opened.target_folder.resolve()
+    for path in opened.project.settings.paths.get("asset-paths", ()):
+        folder, copy = (opened.root / path).resolve(), target / path
+        if not folder.is_dir() or target.is_relative_to(folder) or not copy.resolve().is_relative_to(target):
+            continue
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(folder, copy, symlinks=True)
 
 
 def write_static(opened: Opened) -> None:
@@ -81,8 +94,8 @@ def _compiled(opened: Opened, reporter: Reporter) -> bool:
     opened = deferred(opened, chosen.ids)
     nodes = [resource for resource in chosen.resources(opened.project) if isinstance(resource, Node)]
     began = datetime.now(UTC)
-    compiled, errors = render(opened, nodes)
-    write(opened, compiled)
+    compiled, errors, inlined = render(opened, nodes)
+    write(opened, {**inlined, **compiled})
     write_rendered(opened, endings(standing_alone(nodes), compiled, errors, began), began)
     reporter.problems([problem.as_error() for error in errors.values() for problem in error.problems])
     return bool(errors)

@@ -25,6 +25,7 @@ from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.plan.nouns import Batch
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, NodeId
+from eltbuild.quality.data_tests import refusing_warnings
 from eltbuild.relation import Relation
 from eltbuild.report.terminal import terminal_of
 from eltbuild.run.auditing import audit_result, tests_of, waits
@@ -201,6 +202,7 @@ class Execution:
             opened.session,
             invocation=replace(opened.session.invocation, selected=self.chosen.ids),
             say=self._say,
+            project=refusing_warnings(project, opened.session.strictness),
         )
         work = self._work(session)
         threads = max(1, opened.options.threads or project.target.threads or 1)
@@ -268,8 +270,10 @@ class Execution:
         if not whole:
             yield from self._nodes(work, self._scheduled(work, ids, threads))
             return
-        run = Whole(self._connections.share(), work.writer.capabilities.savepoints)
-        work = replace(work, ledger=Deferred(work.ledger, self.opened.project.settings.name), whole=run)
+        able, say = work.writer.capabilities.savepoints, lambda text: self._say(text, "info", "note", None)
+        ledger = Deferred(work.ledger, self.opened.project.settings.name)
+        run = Whole(self._connections.share(), able, (work.catalogue.kept, ledger.kept), say)
+        work = replace(work, ledger=ledger, whole=run)
         try:
             scheduled = self._scheduled(work, ids, threads)
             yield from self._nodes(
@@ -299,7 +303,7 @@ class Execution:
     def _audited(self, work: Work, event: Finished) -> Finished:
         """How a test went that was skipped because it, or another one, had failed before its model was published."""
         asked = work.audits.take(event.node) if event.status == "skipped" else None
-        return event if asked is None else audit_result(work, self.opened.project.nodes[event.node], asked, event)
+        return event if asked is None else audit_result(work, work.session.project.nodes[event.node], asked, event)
 
     def _work(self, session: Session) -> Work:
         opened = self.opened
@@ -332,7 +336,7 @@ class Execution:
 
     def _tests(self, id: NodeId) -> tuple[Node, ...]:
         """The error tests of a node that can be asked before it is published, whether they are chosen or not."""
-        return tests_of(self.opened.project, self.chosen.graph, id)
+        return tests_of(self.opened.project, self.chosen.graph, id, self._chosen_ids)
 
     def _below(self, id: NodeId) -> frozenset[NodeId]:
         """What the run builds of that which comes from a node."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from eltbuild.commands.opening import Opened, folder_of, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT, Reporter, masking
 from eltbuild.commands.selecting import choose
-from eltbuild.commands.validations import arguments_of
+from eltbuild.commands.validations import arguments_of, rendered_arguments
 from eltbuild.disk import write_whole
 from eltbuild.errors import Problem, UsageError
 from eltbuild.project.resources import Node, SourceFile
@@ -110,12 +111,29 @@ def suites_of(opened: Opened, nodes: list[Node]) -> list[Written]:
     from eltbuild.project.suite_texts import Written, configuration
     from eltbuild.report.gx_results import subject_of
 
-    arguments = arguments_of(opened, nodes)
+    parameters: dict[str, dict[str, Any]] = {}
     found: dict[str, list[dict[str, Any]]] = {}
     about: dict[str, dict[str, str]] = {}
     tests = [node for node in nodes if node.test is not None and node.test.expectation]
     for node in sorted(tests, key=lambda node: (node.original_path, node.line, node.name)):
         name, subject = subject_of(opened.project, node)
         about.setdefault(name, subject)
-        found.setdefault(name, []).append(configuration(node, arguments[node.id]))
-    return [Written(name, about[name], tuple(items)) for name, items in found.items()]
+        values: dict[str, Any] = {}
+        arguments = _with_parameters(opened, node, values)
+        before = parameters.setdefault(name, {})
+        if any(before.get(key, value) != value for key, value in values.items()):
+            # A suite has one value for a name: here stands what it is worth for this test.
+            arguments, values = arguments_of(opened, [node])[node.id], {}
+        before.update(values)
+        found.setdefault(name, []).append(configuration(node, arguments))
+    return [Written(name, about[name], tuple(items), parameters[name]) for name, items in found.items()]
+
+
+def _with_parameters(opened: Opened, node: Node, values: dict[str, Any]) -> Mapping[str, Any]:
+    """The arguments of an expectation, its parameters as such; what these are worth is put to `values`."""
+    from eltbuild.project.suite_parameters import as_written
+
+    assert node.test is not None
+    given, written = node.extra.get("parameters") or {}, node.test.kwargs
+    found = rendered_arguments(opened, node)
+    return {key: as_written(given.get(key), written.get(key), value, values) for key, value in found.items()}

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from eltbuild.adapter import Answer, Connection
 from eltbuild.commands.claiming import books_of, home_of
-from eltbuild.commands.opening import Opened, open_project
+from eltbuild.commands.opening import Opened, looking, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT, Reporter, masking
 from eltbuild.errors import CompileError, DatabaseError, Problem, UsageError, did_you_mean
@@ -93,7 +93,7 @@ def command(options: Options, what: str, name: str | None) -> int:
             hint = did_you_mean(what, SHOWS) or f"one of {', '.join(SHOWS)}"
             raise UsageError(Problem(f"there is no history of {what}", hint=hint))
         what, name = "nodes", what
-    opened = open_project(options, "history")
+    opened = looking(open_project(options, "history"))
     try:
         with Reporter(opened) as reporter:
             reporter.problems(opened.project.problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eltbuild.commands.opening import Opened
 from eltbuild.compile.settle import settle
-from eltbuild.errors import Place
+from eltbuild.errors import Place, Problem, ProjectError
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node
 from eltbuild.values import replace
@@ -29,9 +29,17 @@ def inline_node(opened: Opened, text: str) -> tuple[Opened, Node]:
     )
     # The node is settled beside the others, which are settled already: only it is rendered again.
     alone: Project = replace(opened.project, nodes={**_settled(opened.project), node.id: node}, problems=())
-    settled = settle(replace(opened.session, project=alone, phase="settle"))
+    try:
+        settled = settle(replace(opened.session, project=alone, phase="settle"))
+    except ProjectError as error:
+        raise ProjectError(*map(_of_query, error.problems)) from error
     project = replace(opened.project, nodes={**opened.project.nodes, node.id: settled.nodes[node.id]})
     return replace(opened, session=replace(opened.session, project=project)), project.nodes[node.id]
+
+
+def _of_query(problem: Problem) -> Problem:
+    """What is wrong, as something of the query; in the words that callers of dbt look for."""
+    return replace(problem, message=f"Error parsing inline query: {problem.message}")
 
 
 def verbatim(text: str) -> str:

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from eltbuild.commands.options import Options
+from eltbuild.commands.strictness import strictness_of
+from eltbuild.compile.call_names import names_of_call
 from eltbuild.compile.session import Invocation
 from eltbuild.secrecy import Mask, unmasked
 
 
-def invocation_of(options: Options, command: str, now: datetime, mask: Mask = unmasked) -> Invocation:
-    """The call as templates and artifacts see it; the command line without secrets."""
+def invocation_of(
+    options: Options, command: str, now: datetime, mask: Mask = unmasked, number: str | None = None
+) -> Invocation:
+    """The call as templates and artifacts see it; the command line without secrets. It gets an id if it has none."""
     flags = template_flags(options, command)
     return Invocation(
         command=command,
-        invocation_id=new_id(),
+        invocation_id=number or new_id(),
         started_at=now,
         flags={**flags, "INVOCATION_COMMAND": mask(str(flags["INVOCATION_COMMAND"]))},
         args={**options.given(), "which": command},
     )
+
+
+def early_names(options: Options, command: str, now: datetime, number: str) -> Mapping[str, Any]:
+    """What YAML files know of the call before the project's flags are read: the project file, profiles, packages."""
+    return names_of_call(Invocation(command, number, now, template_flags(options, command)))
 
 
 def new_id() -> str:
@@ -51,6 +61,7 @@ def template_flags(options: Options, command: str) -> dict[str, Any]:
         "PRINT": options.print is not False,
         "INTROSPECT": options.introspect is not False,
         "WARN_ERROR": bool(options.warn_error),
+        "WARN_ERROR_OPTIONS": strictness_of(options).told(),
         "PARTIAL_PARSE": options.partial_parse is not False,
         "WRITE_JSON": options.write_json is not False,
         "USE_COLORS": options.use_colors is not False,

@@ -9,14 +9,16 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eltbuild.adapter import Adapter, Target, open_adapter
-from eltbuild.commands.invocation import invocation_of
+from eltbuild.adapter import Adapter, Target, open_adapter, open_looking
+from eltbuild.commands.invocation import early_names, invocation_of, new_id
 from eltbuild.commands.options import Options
+from eltbuild.commands.strictness import strictness_of
 from eltbuild.compile.building_blocks import unasked
+from eltbuild.compile.call_names import names_of_call
 from eltbuild.compile.deprecations import deprecations
 from eltbuild.compile.session import Say, Session, silent
 from eltbuild.disk import read_whole
-from eltbuild.errors import Place, Problem, ProjectError, UsageError, did_you_mean
+from eltbuild.errors import Place, Problem, ProjectError, UsageError
 from eltbuild.project.project import PROJECT_FILES, Project, Settings
 from eltbuild.project.resources import Macro
 from eltbuild.secrecy import Mask, given_secrets, mask_secrets, remember, secrets_of, unmasked
@@ -106,9 +108,11 @@ class Ground:
     environment: Mapping[str, str]
     home: Path
     problems: tuple[Problem, ...]
+    number: str
+    """The id of the call."""
 
 
-def ground(options: Options, around: Surroundings) -> Ground:
+def ground(options: Options, around: Surroundings, command: str = "") -> Ground:
     """The project file, the profile and the environment. Raises `ProjectError` or `UsageError`."""
     from eltbuild.project.environment import load_environment
     from eltbuild.project.names import base_names, with_target
@@ -118,10 +122,12 @@ def ground(options: Options, around: Surroundings) -> Ground:
     root = find_root(options, around.cwd, around.environ)
     problems: list[Problem] = []
     environment = load_environment(root, around.environ, problems)
-    names = base_names(environment, options.vars, secrets_allowed=False)
+    number = new_id()
+    call = early_names(options, command, around.now, number)
+    names = base_names(environment, options.vars, secrets_allowed=False, call=call)
     head = load_head(root, names=names)
     wanted = Wanted(options.profiles_dir, options.profile, options.target, options.threads)
-    target, from_profile = load_target(root, head, wanted, environment, options.vars, around.home)
+    target, from_profile = load_target(root, head, wanted, environment, options.vars, around.home, call)
     # Whatever error ends the command from here on, none of these is in it.
     remember(secrets_of(target, environment, options.vars))
     settings, from_settings = load_settings(
@@ -136,6 +142,7 @@ def ground(options: Options, around: Surroundings) -> Ground:
         environment=environment,
         home=around.home,
         problems=tuple(problems),
+        number=number,
     )
 
 
@@ -145,11 +152,11 @@ def open_project(options: Options, command: str, *, around: Surroundings | None 
     Raises `ProjectError` with all that is wrong in it, `UsageError` where the call is wrong.
     """
     around = around or Surroundings.here()
-    base = ground(options, around)
+    base = ground(options, around, command)
     options = base.options
     adapter = open_adapter(base.target)
     secrets = secrets_of(base.target, base.environment, options.vars)
-    invocation = invocation_of(options, command, around.now, mask_secrets(secrets))
+    invocation = invocation_of(options, command, around.now, mask_secrets(secrets), base.number)
     session = Session(
         project=_bare(base),
         dialect=adapter.dialect,
@@ -178,6 +185,11 @@ def open_project(options: Options, command: str, *, around: Surroundings | None 
         environment_read=shelf.mark.environment if shelf is not None else (),
         kept_at=shelf.path if shelf is not None else None,
     )
+
+
+def looking(opened: Opened) -> Opened:
+    """The same for a command that only looks at what is remembered: it makes no database where there is none."""
+    return replace(opened, adapter=open_looking(opened.adapter, opened.project.target))
 
 
 def _bare(base: Ground) -> Project:
@@ -215,8 +227,17 @@ def _shelf(base: Ground, session: Session, problems: list[Problem]) -> Shelf | N
         hint = f"set HOME, or {VARIABLE}; --no-partial-parse keeps nothing, without this warning"
         problems.append(Problem(message, None, hint, "warning", PROBLEM))
         return None
+    call = session.invocation
     mark = fingerprint(
-        base.root, folders_of(base), base.target, options.vars, base.environment, session.dialect, key=key
+        base.root,
+        folders_of(base),
+        base.target,
+        options.vars,
+        base.environment,
+        session.dialect,
+        key=key,
+        flags=repr(sorted(call.flags.items())),
+        number=call.invocation_id,
     )
     return Shelf(cache_folder(base) / f"project-{_variant(base, key)}.json", key, mark)
 
@@ -249,6 +270,7 @@ def _settled(base: Ground, session: Session, shelf: Shelf | None, problems: list
         cache=shelf.path.parent if shelf is not None else None,
         key=shelf.key if shelf is not None else b"",
         lenient=True,
+        call=names_of_call(session.invocation, session.say),
     )
     project = settle_all(replace(session, project=written))
     Graph.of(project)
@@ -373,31 +395,17 @@ def cache_folder(base: Ground) -> Path:
 
 PROBLEM_OF_CACHES = "CacheProblem"
 """What is wrong with a cache is no mistake in the project: it costs time, and nothing else."""
-WARN_ERROR_KEYS = ("error", "warn", "silence", "include", "exclude")
 
 
 def judged(problems: tuple[Problem, ...], options: Options) -> tuple[Problem, ...]:
     """The warnings that remain. Raises `ProjectError` with those that the flags make errors, or `UsageError`."""
-    given = options.warn_error_options or {}
-    for key in given:
-        if key not in WARN_ERROR_KEYS:
-            hint = did_you_mean(str(key), WARN_ERROR_KEYS) or "write {error: [...], warn: [...], silence: [...]}"
-            raise UsageError(Problem(f"--warn-error-options has no `{key}`", hint=hint))
-        if given[key] is not None and not isinstance(given[key], (str, list)):
-            raise UsageError(Problem(f"`{key}` of --warn-error-options must be a list of names, or `all`"))
-    silenced = {str(name) for name in given.get("silence") or ()}
-    warned = {str(name) for name in given.get("warn") or given.get("exclude") or ()}
-    listed = given.get("error") or given.get("include") or ()
-    everything = bool(options.warn_error) or listed in ("all", "*") or "all" in listed or "*" in listed
-    names = set() if isinstance(listed, str) else {str(name) for name in listed}
-    kept = [problem for problem in problems if problem.name not in silenced]
+    strictness = strictness_of(options)
+    kept = [problem for problem in problems if not strictness.silences(problem.name)]
 
     def is_error(problem: Problem) -> bool:
         if problem.severity == "error":
             return True
-        if problem.name == PROBLEM_OF_CACHES:
-            return False
-        return problem.name not in warned and (everything or problem.name in names)
+        return problem.name != PROBLEM_OF_CACHES and strictness.refuses(problem.name)
 
     errors = [problem.as_error() for problem in kept if is_error(problem)]
     if errors:

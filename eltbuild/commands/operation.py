@@ -11,12 +11,13 @@ from eltbuild.adapter import Connection
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.rendered import RESULTS, keep_last_run
-from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, keep_artifact, masking
+from eltbuild.commands.reporting import EXIT, Reporter, invocation_of, keep_artifact, keep_manifest, masking
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.introspect import Live
 from eltbuild.compile.known_names import is_own_macro
 from eltbuild.errors import CompileError, DatabaseError, Problem, ProjectError, UsageError, did_you_mean
 from eltbuild.project.resources import Macro, Node
+from eltbuild.report.problems import tell
 from eltbuild.run.aside import foreground
 from eltbuild.run.events import Finished, Message, Results, Timing
 from eltbuild.values import replace
@@ -28,6 +29,7 @@ def command(options: Options, macro: str | None) -> int:
         raise UsageError(Problem("name a macro, or give SQL with --sql", hint="eltbuild run-operation my_macro"))
     opened = open_project(options, "run-operation")
     try:
+        keep_manifest(opened)
         with Reporter(opened, progress_is_output=True) as reporter:
             session = replace(
                 opened.session,
@@ -55,6 +57,10 @@ def command(options: Options, macro: str | None) -> int:
             _write(opened, id, began, None)
             reporter.completed(True)
         return EXIT.ok
+    except (CompileError, DatabaseError) as error:
+        # The call was right, and what it called has failed.
+        tell(error, sys.stderr)
+        return EXIT.failed
     finally:
         opened.adapter.close()
 

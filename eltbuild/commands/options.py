@@ -75,6 +75,8 @@ class Options:
     kept: bool | None = None
     restore: str | None = None
     config_dir: bool | None = None
+    connection: bool | None = None
+    clean_project_files_only: bool | None = None
     empty_catalog: bool | None = None
     static: bool | None = None
     deltas: int | None = None

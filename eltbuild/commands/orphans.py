@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from eltbuild.adapter import Connection
 from eltbuild.commands.claiming import books_of, home_of, run_of
-from eltbuild.commands.opening import Opened, open_project
+from eltbuild.commands.opening import Opened, looking, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.reporting import EXIT, Reporter
 from eltbuild.errors import Problem, UsageError
@@ -33,7 +33,7 @@ Row: TypeAlias = Mapping[str, Any]
 
 def command(options: Options) -> int:
     """Print the orphans, or archive and drop them; the exit code."""
-    opened = open_project(options, "orphans")
+    opened = looking(open_project(options, "orphans"))
     try:
         with Reporter(opened) as reporter:
             reporter.problems(opened.project.problems)

@@ -15,7 +15,7 @@ def command(options: Options) -> int:
     opened = open_project(options, "parse")
     with Reporter(opened) as reporter:
         reporter.problems(opened.project.problems)
-        if not has_manifest(opened):
+        if options.write_json is not False and not has_manifest(opened):
             write_manifest(opened, {})
         if reporter.console is not None:
             reporter.console.note(summary(opened.project, opened.fresh))

@@ -88,11 +88,12 @@ def _standing(opened: Opened, chosen: Chosen, connection: Connection) -> Standin
 def published(opened: Opened, chosen: Chosen) -> Mapping[NodeId, str]:
     """What to say of nodes that are not seen at once."""
     flag = opened.options.publish
+    ids = frozenset(chosen.ids)
     nodes = [node for node in chosen.resources(opened.project) if isinstance(node, Node) and not node.ephemeral]
     if is_whole(nodes, flag):
         return {node.id: TOGETHER for node in nodes if node.resource_type in SHOWN}
     return {
-        node.id: AUDITED if tests_of(opened.project, chosen.graph, node.id) else UNTESTED
+        node.id: AUDITED if tests_of(opened.project, chosen.graph, node.id, ids) else UNTESTED
         for node in nodes
         if mode_of(node, flag) == "audited"
     }

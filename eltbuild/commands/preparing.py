@@ -12,6 +12,7 @@ from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.project.resources import Macro, Node, NodeId
 from eltbuild.relation import Relation
 from eltbuild.run.commented import Commented
+from eltbuild.run.failed_rows import forget_mended
 from eltbuild.run.leftovers import clear
 from eltbuild.run.testing.together import anchor_of
 from eltbuild.run.work import Work
@@ -37,6 +38,7 @@ def prepare(work: Work, nodes: Sequence[Node]) -> Work:
     if schemas:
         work.catalogue.learn(connection, schemas.values())
         clear(work, connection)
+        forget_mended(work, connection)
     weigh(work, nodes, connection)
     return replace(work, unreadable=load_arrow_sources(work, nodes, connection))
 

@@ -87,15 +87,15 @@ def _told(
         reporter.problems([Problem(f"`{resource.name}` cannot be profiled: {error.message}", hint=hint)])
         return False
     value = profile_value(profile, _metadata(opened))
-    if not columns and opened.options.write_json is not False:
-        keep_artifact(opened, opened.target_folder / FOLDER / file_name(resource.id), value)
     mask = masking(opened)
     if opened.options.output == "json":
         sys.stdout.write(mask(json.dumps(value, ensure_ascii=False)) + "\n")
-        return True
-    terminal = terminal_of(sys.stdout, opened.project.environment, colours=opened.options.use_colors)
-    for line in (*profile_lines(profile, terminal, details=bool(columns)), ""):
-        sys.stdout.write(terminal.able(mask(line)) + "\n")
+    else:
+        terminal = terminal_of(sys.stdout, opened.project.environment, colours=opened.options.use_colors)
+        for line in (*profile_lines(profile, terminal, details=bool(columns)), ""):
+            sys.stdout.write(terminal.able(mask(line)) + "\n")
+    if not columns and opened.options.write_json is not False:
+        keep_artifact(opened, opened.target_folder / FOLDER / file_name(resource.id), value)
     return True
 
 

@@ -278,6 +278,12 @@ def has_manifest(opened: Opened) -> bool:
         return False
 
 
+def keep_manifest(opened: Opened) -> None:
+    """`manifest.json` tells of the project as it is now, by whichever command; one that holds compiled texts stays."""
+    if opened.options.write_json is not False and not has_manifest(opened):
+        write_manifest(opened, {})
+
+
 def _manifest_mark(kept_at: Path) -> Path:
     return kept_at.with_suffix(".manifest")
 

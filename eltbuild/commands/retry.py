@@ -12,7 +12,7 @@ from typing import Any, Required, TypedDict, TypeGuard
 from eltbuild.commands.claiming import HIDDEN, books_of, home_of
 from eltbuild.commands.execution import Execution
 from eltbuild.commands.following import follow
-from eltbuild.commands.opening import Opened, folder_of, open_project
+from eltbuild.commands.opening import Opened, folder_of, looking, open_project
 from eltbuild.commands.options import Options
 from eltbuild.commands.rendered import BUILDS_NOTHING, LAST_RUN, RESULTS, which
 from eltbuild.commands.reporting import EXIT, exit_code
@@ -33,7 +33,7 @@ from eltbuild.values import replace
 
 def command(options: Options) -> int:
     """Run again what did not end well in the last run, or was not begun when it was cut short; the exit code."""
-    opened = open_project(options, "retry")
+    opened = looking(open_project(options, "retry"))
     try:
         left = unfinished(opened)
     finally:

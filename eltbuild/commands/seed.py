@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eltbuild.commands.opening import open_project
 from eltbuild.commands.options import Options
+from eltbuild.commands.reporting import Reporter
 from eltbuild.commands.selecting import choose
 from eltbuild.commands.whole_run import whole_run
 from eltbuild.project.resources import Node
@@ -22,6 +23,8 @@ def _show(options: Options) -> None:
 
     opened = open_project(options, "seed")
     try:
-        show_all(opened, [node for node in choose(opened, "seed").resources(opened.project) if isinstance(node, Node)])
+        seeds = [node for node in choose(opened, "seed").resources(opened.project) if isinstance(node, Node)]
+        with Reporter(opened) as reporter:
+            show_all(opened, reporter, seeds)
     finally:
         opened.adapter.close()

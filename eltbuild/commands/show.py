@@ -11,8 +11,9 @@ from eltbuild.commands.deferral import deferred
 from eltbuild.commands.inline import NAME, inline_node
 from eltbuild.commands.opening import Opened, open_project
 from eltbuild.commands.options import Options
+from eltbuild.commands.printing import print_node
 from eltbuild.commands.rendered import endings, write_rendered
-from eltbuild.commands.reporting import EXIT, masking
+from eltbuild.commands.reporting import EXIT, Reporter, keep_manifest, masking
 from eltbuild.commands.selecting import choose
 from eltbuild.compile.compiled import Compiled
 from eltbuild.compile.compiler import Compiler
@@ -24,6 +25,7 @@ from eltbuild.report.terminal import terminal_of
 from eltbuild.run.aside import foreground
 from eltbuild.run.locate import located
 from eltbuild.sql.writer import Writer
+from eltbuild.values import replace
 
 DEFAULT_LIMIT = 5
 
@@ -32,43 +34,49 @@ def command(options: Options) -> int:
     """Run the query of each selected node, or the inline one, and print its first rows; the exit code."""
     opened = open_project(options, "show")
     try:
-        began = datetime.now(UTC)
-        opened, nodes = _nodes(opened)
-        write_rendered(opened, endings(nodes, show_all(opened, nodes), {}, began), began)
+        with Reporter(opened) as reporter:
+            keep_manifest(opened)
+            began = datetime.now(UTC)
+            opened, nodes = _nodes(opened, reporter)
+            if nodes:
+                write_rendered(opened, endings(nodes, show_all(opened, reporter, nodes), {}, began), began)
+            reporter.completed(True)
         return EXIT.ok
     finally:
         opened.adapter.close()
 
 
-def show_all(opened: Opened, nodes: Iterable[Node]) -> dict[NodeId, Compiled]:
+def show_all(opened: Opened, reporter: Reporter, nodes: Iterable[Node]) -> dict[NodeId, Compiled]:
     """Print the first rows of each node; the queries that were asked."""
+    chosen = tuple(nodes)
+    invocation = replace(opened.session.invocation, selected=tuple(node.id for node in chosen))
+    opened = replace(opened, session=replace(opened.session, invocation=invocation))
     connection = foreground(opened.adapter)
     try:
-        return {node.id: _show(opened, node, connection) for node in nodes}
+        return {node.id: _show(opened, reporter, node, connection) for node in chosen}
     finally:
         connection.close()
 
 
-def _nodes(opened: Opened) -> tuple[Opened, list[Node]]:
+def _nodes(opened: Opened, reporter: Reporter) -> tuple[Opened, list[Node]]:
     text = opened.options.inline
     if text is not None:
         opened, node = inline_node(opened, text)
         return deferred(opened, (node.id,)), [node]
     if not opened.options.select and not opened.options.selector:
-        raise UsageError(Problem("show what?", hint="name a model with --select, or give a query with --inline"))
+        text = "Either --select or --inline must be passed to show: it says of what"
+        raise UsageError(Problem(text, hint="name a model with --select, or give a query with --inline"))
     chosen = choose(opened, "show")
+    reporter.problems(chosen.warnings)
     opened = deferred(opened, chosen.ids)
     found = chosen.resources(opened.project)
     named = [node for node in found if isinstance(node, Node)]
     # Tests come along with the models they test; who selects a model wants its rows.
     models = [node for node in named if node.resource_type != "test"]
-    nodes = models or named
-    if not nodes:
-        raise UsageError(Problem(f"nothing is selected by `{' '.join(opened.options.select)}`"))
-    return opened, nodes
+    return opened, models or named
 
 
-def _show(opened: Opened, node: Node, connection: Connection) -> Compiled:
+def _show(opened: Opened, reporter: Reporter, node: Node, connection: Connection) -> Compiled:
     options = opened.options
     limit = DEFAULT_LIMIT if options.limit is None else options.limit
     writer = Writer(opened.adapter.dialect, opened.adapter.capabilities)
@@ -82,7 +90,9 @@ def _show(opened: Opened, node: Node, connection: Connection) -> Compiled:
         header = node.config.get("sql_header")
         answer = connection.execute(f"{header}\n{question}" if header else question)
     except DatabaseError as error:
-        raise CompileError(located(opened.session, node, error)) from error
+        problem = located(opened.session, node, error)
+        what = "inline query" if node.name == NAME else f"{node.resource_type} {node.name}"
+        raise CompileError(replace(problem, message=f"Database Error in {what}: {problem.message}")) from error
     rows = answer.rows[:limit] if limit >= 0 else answer.rows
     terminal = terminal_of(sys.stdout, opened.project.environment, colours=options.use_colors)
     found = Rows(
@@ -91,5 +101,5 @@ def _show(opened: Opened, node: Node, connection: Connection) -> Compiled:
     )  # fmt: skip
     style = options.output or "text"
     text = shown(found, style=style, width=terminal.width, colour=terminal.colour, unicode=terminal.unicode)  # type: ignore[arg-type]
-    sys.stdout.write(masking(opened)(text) + "\n")
+    print_node(reporter, node, masking(opened)(text), "Previewing", style)
     return Compiled(node=node.id, query=sql, sql=writer.limited(sql, limit) if limit >= 0 else sql)

@@ -11,8 +11,13 @@ from typing import Any
 
 from eltbuild.commands.opening import Opened, folder_of
 from eltbuild.commands.reporting import Reporter, artifact_mode, masking
-from eltbuild.compile.compiler import Compiler
+from eltbuild.compile.compiler import Compiler, plain
+from eltbuild.compile.generic_test_text import test_arguments
+from eltbuild.compile.introspect import BLANK
+from eltbuild.compile.places import compile_error
+from eltbuild.compile.rendering import Rendering
 from eltbuild.errors import CompileError, Problem, UsageError
+from eltbuild.jinja.errors import TemplateError
 from eltbuild.project.resources import Node
 from eltbuild.report.gx_results import file_name, validation_results
 from eltbuild.run.events import Results
@@ -25,6 +30,15 @@ def arguments_of(opened: Opened, nodes: Iterable[Node]) -> Mapping[str, Mapping[
     """The rendered arguments of those of the tests that are expectations."""
     compiler = Compiler(opened.session)
     return {node.id: compiler.arguments(node) for node in nodes if node.test is not None and node.test.expectation}
+
+
+def rendered_arguments(opened: Opened, node: Node) -> Mapping[str, Any]:
+    """The arguments of an expectation with vars known, and expressions of parameters not computed yet."""
+    rendering = Rendering(opened.session, node, BLANK)
+    try:
+        return {key: plain(value) for key, value in test_arguments(rendering, node).items()}
+    except TemplateError as error:
+        raise compile_error(error, node) from error
 
 
 def _documents(opened: Opened, results: Results) -> Mapping[str, dict[str, Any]]:

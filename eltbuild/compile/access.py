@@ -14,7 +14,7 @@ def refusal(asker: Asker, target: Node, project: Project) -> tuple[str, str] | N
     A private model is for its group, within its package where that restricts access; a protected one for its package
     then. A generic test has the group of the model that it hangs on; an exposure has none.
     """
-    if target.resource_type != "model" or target.access == "public":
+    if target.resource_type != "model" or target.access == "public" or _is_typed(asker):
         return None
     restricted = _is_restricted(target, project) and asker.package != target.package
     what = f"{asker.resource_type.replace('_', ' ')} `{asker.name}` refers to model `{target.name}`"
@@ -26,6 +26,11 @@ def refusal(asker: Asker, target: Node, project: Project) -> tuple[str, str] | N
     if target.access == "protected" and restricted:
         return f"{what}, which is protected in package `{target.package}`", RESTRICTED
     return None
+
+
+def _is_typed(asker: Asker) -> bool:
+    """Whether it is a query of the command line: nothing is built on it, and who asks may read the target anyhow."""
+    return isinstance(asker, Node) and asker.resource_type == "analysis" and asker.path == "inline"
 
 
 REFUSED = "AccessRefused"

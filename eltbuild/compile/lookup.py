@@ -74,7 +74,7 @@ class Lookup:
         """Why a function leads nowhere, and a hint."""
         full = f"{package}.{name}" if package else name
         hint = did_you_mean(name, [known for _, known in self.functions])
-        return f"the function `{full}`, which does not exist", hint
+        return f"the function `{full}`, which was not found", hint
 
     def missing_ref(self, name: str, package: str | None, version: str | None) -> tuple[str, str]:
         """Why a ref leads nowhere, and a hint."""
@@ -84,14 +84,14 @@ class Lookup:
         if version is not None and name in self.by_name:
             versions = sorted(str(node.version) for node in self.by_name[name] if node.version is not None)
             return (
-                f"version {version} of `{full}`, which does not exist",
+                f"version {version} of `{full}`, which was not found",
                 f"versions: {', '.join(versions) or 'none'}",
             )
         hint = did_you_mean(name, self.by_name)
         sources = [key for key in self.sources if key[1] == name]
         if not hint and sources:
             hint = f"a source has that table: source('{sources[0][0]}', '{name}')"
-        return f"`{full}`, which does not exist", hint
+        return f"`{full}`, which was not found", hint
 
     def missing_source(self, source: str, table: str) -> tuple[str, str]:
         """Why a source leads nowhere, and a hint."""
@@ -100,9 +100,9 @@ class Lookup:
         tables = [key[1] for key in self.sources if key[0] == source]
         if tables:
             hint = did_you_mean(table, tables) or f"tables of `{source}`: {', '.join(sorted(tables)[:8])}"
-            return f"source `{source}.{table}`, which does not exist", hint
+            return f"source `{source}.{table}`, which was not found", hint
         return (
-            f"source `{source}.{table}`, which does not exist",
+            f"source `{source}.{table}`, which was not found",
             did_you_mean(source, {key[0] for key in self.sources}),
         )
 

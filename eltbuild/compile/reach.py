@@ -103,6 +103,11 @@ def is_clear(node: Node, reach: Reach) -> bool:
         return _plain_arguments(node) if is_built_in(node, reach) else _follows_from_arguments(node, reach)
     if not node.complete or (reach.vars_touch and "var(" in node.code):
         return False
+    if (node.refs and reach.replaced("ref", node.package)) or (
+        node.source_refs and reach.replaced("source", node.package)
+    ):
+        # Only the macro can tell what it refers to in the place of what it is given.
+        return False
     if any(_refuses(name) or reach.unclear(name, node.package) for name in node.macro_names):
         return False
     return not depends_on_path(node, reach.macros)

@@ -11,7 +11,7 @@ from jinja2.utils import missing as NOTHING
 from eltbuild.compile.introspect import Introspector
 from eltbuild.compile.session import Session
 from eltbuild.errors import Problem
-from eltbuild.jinja.clock import running
+from eltbuild.jinja.clock import is_running, running
 from eltbuild.jinja.environment import Scope, macro_environment
 from eltbuild.jinja.errors import TemplateError
 from eltbuild.jinja.template import compile_template, position
@@ -134,6 +134,8 @@ class BoundMacro:
         rendering.active.add(self.macro.id)
         rendering.running.append(self.macro.package)
         try:
+            if is_running():
+                return function(*args, **kwargs)
             with running():
                 return function(*args, **kwargs)
         except MacroReturn as returned:
@@ -208,21 +210,25 @@ def load_macro(macro: Macro, scope: Scope) -> Callable[..., Any]:
 class Namespace:
     """The macros of one package: `dbt_utils.star(...)`."""
 
-    __slots__ = ("_find", "_name")
+    __slots__ = ("_find", "_found", "_name")
     holds_macros = True
 
     def __init__(self, name: str, find: Callable[[str], Any]) -> None:
         self._name = name
         self._find = find
+        self._found: dict[str, Any] = {}
 
     def missing(self, name: str) -> str:
         """What to say of a macro that is not there."""
         return f"package `{self._name}` has no macro `{name}`"
 
     def __getitem__(self, name: str) -> Any:
-        found = self._find(name)
-        if found is NOTHING:
-            raise KeyError(name)
+        found = self._found.get(name)
+        if found is None:
+            found = self._find(name)
+            if found is NOTHING:
+                raise KeyError(name)
+            self._found[name] = found
         return found
 
     def get(self, name: str, default: Any = None) -> Any:

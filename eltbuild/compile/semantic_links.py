@@ -40,7 +40,7 @@ def semantic_problems(items: Mapping[NodeId, Unmanaged]) -> Iterator[Problem]:
         for kind, names, known in (("measure", named[0], measures), ("metric", named[1], metrics)):
             for name in dict.fromkeys(names):
                 if name and name not in known:
-                    text = f"{who} `{item.name}` names the {kind} `{name}`, which does not exist"
+                    text = f"{who} `{item.name}` names the {kind} `{name}`, which was not found"
                     yield Problem(text, item.place, did_you_mean(name, known), "warning")
 
 
@@ -57,7 +57,7 @@ def metrics_of(exposure: Exposure, items: Mapping[NodeId, Unmanaged]) -> tuple[l
     known = {item.name: id for id, item in items.items() if item.resource_type == "metric"}
     text = f"exposure `{exposure.name}` depends on metric"
     missing = [
-        Problem(f"{text} `{name}`, which does not exist", exposure.place, did_you_mean(name, known))
+        Problem(f"{text} `{name}`, which was not found", exposure.place, did_you_mean(name, known))
         for name in exposure.metrics
         if name not in known
     ]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from eltbuild.adapter import Capabilities
 from eltbuild.compile.lookup import Lookup
 from eltbuild.compile.macro_index import MacroIndex
+from eltbuild.errors import Strictness
 from eltbuild.project.declared_environment import allowed_to_packages
 from eltbuild.project.project import Project
 from eltbuild.project.resources import Node, NodeId
@@ -89,6 +90,11 @@ class Session:
     def flag(self, name: str, default: Any = None) -> Any:
         """A flag of the call by its upper-case name."""
         return self.invocation.flags.get(name, default)
+
+    @property
+    def strictness(self) -> Strictness:
+        """Which warnings are errors in this call."""
+        return Strictness.of(self.flag("WARN_ERROR_OPTIONS") or {})
 
     def node(self, id: NodeId) -> Node | None:
         """The node of that id."""

@@ -19,6 +19,7 @@ from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, Place, Problem, ProjectError
 from eltbuild.jinja.literal import expression
 from eltbuild.project.config import Configs
+from eltbuild.project.nodes import twice
 from eltbuild.project.project import Project
 from eltbuild.project.resources import (
     Node,
@@ -71,7 +72,7 @@ def settle(session: Session) -> Project:
     reach = Reach(session.macros, templated_vars(project))
     nodes = _rendered(session, reach, found)
     sources = {id: _kept_source(source, session.dialect) for id, source in project.sources.items()}
-    project = replace(project, nodes=nodes, sources=sources, disabled=tuple(found.disabled))
+    project = replace(project, nodes=nodes, sources=sources, disabled=tuple(found.disabled), rivals=())
     places = Naming(session).relations(project, found.problems)
     result = linked(project, places, session.macros, found, session.dialect)
     result = replace(result, macros=macros_linked(result.macros, session.macros), disabled=tuple(found.disabled))
@@ -83,7 +84,7 @@ def settle(session: Session) -> Project:
 
 def _kept_source(source: Source, dialect: str) -> Source:
     """The source at the place where the engine has it, by its own `quoting`."""
-    if source.relation is None or not source.quoting:
+    if source.relation is None:
         return source
     kept = kept_as(source.relation, quoted_parts(source.quoting), dialect)
     return source if kept == source.relation else replace(source, relation=kept, written=source.relation)
@@ -101,7 +102,8 @@ def _rendered(session: Session, reach: Reach, found: Found) -> dict[NodeId, Node
     """Every node with refs, sources and config complete; nodes that their own file disables are left out."""
     configs = Configs(session.project.settings, session.project.packages)
     nodes: dict[NodeId, Node] = {}
-    for id, node in session.project.nodes.items():
+    rivals = ((node.id, node) for node in session.project.rivals)
+    for id, node in (*session.project.nodes.items(), *rivals):
         try:
             settled = _node(session, node, reach, configs, found)
         except (CompileError, ProjectError) as error:
@@ -110,6 +112,9 @@ def _rendered(session: Session, reach: Reach, found: Found) -> dict[NodeId, Node
             settled = replace(node, refs=(), source_refs=())
         if settled.config.get("enabled", True) is False:
             found.disabled.append(settled)
+        elif id in nodes:
+            message, hint = twice(settled, nodes[id])
+            found.problems.append(Problem(message, settled.place, hint))
         else:
             nodes[id] = settled
     return nodes

@@ -90,7 +90,7 @@ def _describe(path: tuple[NodeId, ...], resource: Callable[[NodeId], Resource | 
     if len(set(names)) < len(names):
         names = list(path[:-1])
     return Problem(
-        f"a circle of references: {' -> '.join([*names, names[0]])}",
+        f"Found a cycle of references: {' -> '.join([*names, names[0]])}",
         places[0] if places else None,
         f"the references are at {', '.join(map(str, places))}" if len(places) > 1 else "",
         name="Circle",

@@ -224,6 +224,12 @@ def _seed_differs(comparison: Comparison, node: Node, before: Before) -> bool:
     return bool(then.get("checksum") != node.checksum)
 
 
+def _class_differs(comparison: Comparison, test: Node, before: Before) -> bool:
+    """Whether what a test asks is a class of the project's whose file, or one beside it, is another."""
+    then = before.checksum.get("checksum") if isinstance(before.checksum, Mapping) else before.checksum
+    return bool(test.checksum) and test.checksum != then
+
+
 def _fqn_differs(comparison: Comparison, resource: Resource, before: Before) -> bool:
     return tuple(resource.fqn) != tuple(map(str, before.fqn))
 
@@ -362,7 +368,7 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "model": {**_NODE, "reference": _reference_differs},
     "seed": {**_NODE, "body": _seed_differs},
     "function": {**_NODE, "signature": _signature_differs},
-    "generic test": {**_NODE, "configs": _modifiers_differ},
+    "generic test": {**_NODE, "configs": _modifiers_differ, "class": _class_differs},
     "source": {
         "configs": _source_config_differs,
         "relation": _source_place_differs,
@@ -380,7 +386,7 @@ QUIET: Mapping[str, Mapping[str, Check]] = {
 }
 """What is compared in the place of what tells of broken contracts by itself."""
 
-_COUNTED: Mapping[str, tuple[str, ...]] = {"generic test": ("configs", "fqn", "macros")}
+_COUNTED: Mapping[str, tuple[str, ...]] = {"generic test": ("configs", "fqn", "macros", "class")}
 """The aspects that make a resource modified, where that is not every one."""
 
 _NEW_IS_NO_CHANGE = frozenset({"source", "exposure", "unmanaged"})

@@ -258,7 +258,7 @@ def _inheritance_problems(selectors: Mapping[str, Selector], entries: Iterable[s
                 if not found:
                     problems.append(
                         Problem(
-                            f"selector `{name}` refers to selector `{criterion.value}`, which does not exist",
+                            f"selector `{name}` refers to selector `{criterion.value}`, which was not found",
                             Place(FILE),
                             did_you_mean(str(criterion.value), names),
                         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from types import FunctionType, GeneratorType
 from typing import Any
 
@@ -34,6 +35,7 @@ HOLDERS: tuple[Any, ...] = (list, tuple, dict, set, frozenset, deque, *_VIEWS, N
 LEAVES = frozenset({str, bytes, int, float, bool, type(None)})
 _SCALARS = frozenset({int, float, bool, type(None)})
 _ROWS = frozenset({list, tuple, set, frozenset})
+_kind_of: Callable[[Any], Any] = type
 
 
 def refused(what: str, clock: Clock) -> RenderLimitError:
@@ -45,23 +47,36 @@ def refused(what: str, clock: Clock) -> RenderLimitError:
 
 def size_of(value: Any) -> int:
     """What a value takes by itself, in characters."""
-    kind = type(value)
+    kind = _kind_of(value)
     if kind is str:
         return len(value)
     if kind in _SCALARS:
         return SCALAR
-    if isinstance(value, TEXTS):
-        return len(value)
-    if isinstance(value, HOLDERS) and not isinstance(value, Namespace):
-        return ELEMENT * len(value)
-    return SCALAR
+    unit = _unit(kind)
+    return unit * len(value) if unit else SCALAR
+
+
+@lru_cache(maxsize=4096)
+def _unit(kind: Any) -> int:
+    """What an element of such a value counts; 0 where its length says nothing."""
+    if issubclass(kind, TEXTS):
+        return 1
+    return ELEMENT if issubclass(kind, HOLDERS) and not issubclass(kind, Namespace) else 0
+
+
+@lru_cache(maxsize=4096)
+def _holds(kind: Any) -> bool:
+    """Whether such a value holds others. Asked once for each type: to ask an object takes longer than to weigh it."""
+    return issubclass(kind, HOLDERS)
 
 
 def weight(value: Any, most: int) -> int:
     """How long about a value is when it is written out, however often it holds the same; above `most`: just that."""
-    kind = type(value)
-    if kind in LEAVES or not isinstance(value, HOLDERS):
+    kind = _kind_of(value)
+    if kind in LEAVES or not _holds(kind):
         return size_of(value)
+    if kind is dict and not value:
+        return ELEMENT
     if kind in _ROWS and LEAVES.issuperset(map(type, value)):
         return _flat(list(value))
     known: dict[int, int] = {}
@@ -74,7 +89,7 @@ def weight(value: Any, most: int) -> int:
                 continue
             # Until it is added up; what holds itself is written out only once.
             known[id(holder)] = ELEMENT
-            inner = [(item, False) for item in items if type(item) not in LEAVES and isinstance(item, HOLDERS)]
+            inner = [(item, False) for item in items if type(item) not in LEAVES and _holds(_kind_of(item))]
             if inner:
                 pending.append((holder, True))
                 pending += inner
@@ -114,7 +129,7 @@ def _items(holder: Any) -> Iterable[Any]:
 
 def check_weight(what: str, value: Any, clock: Clock) -> None:
     """Raise `RenderLimitError` where a value is too much to be printed, compared or looked up."""
-    if isinstance(value, HOLDERS) and weight(value, clock.limits.size) > clock.limits.size:
+    if _holds(_kind_of(value)) and weight(value, clock.limits.size) > clock.limits.size:
         raise refused(what, clock)
 
 
@@ -286,10 +301,16 @@ BUILTIN = type("".join)
 JINJA_OWN = frozenset({"_loop_vars", "_block_vars"})
 
 
+@lru_cache(maxsize=4096)
+def is_macro(kind: Any) -> bool:
+    """Whether such an object is a macro, Jinja's or ours."""
+    return kind is Macro or getattr(kind, "is_macro", False) is True
+
+
 def check_call(called: Any, args: Sequence[Any], named: Mapping[str, Any], clock: Clock) -> Sequence[Any]:
     """The arguments to call with. Raises `RenderLimitError` where a call would make or look at too much."""
     # Jinja wraps `format` of texts in a function of its own, which counts for itself.
-    kind = type(called)
+    kind = _kind_of(called)
     if kind is BUILTIN:
         name = called.__name__
         own = getattr(called, "__self__", None)
@@ -302,7 +323,7 @@ def check_call(called: Any, args: Sequence[Any], named: Mapping[str, Any], clock
             return args
         if name == "sort":
             check_weight(name, own, clock)
-    elif kind is Macro or getattr(kind, "is_macro", False) or (kind is FunctionType and "passes_on" in called.__dict__):
+    elif is_macro(kind) or (kind is FunctionType and "passes_on" in called.__dict__):
         # What a macro does with its arguments is counted where it does it.
         return args
     for value in args:

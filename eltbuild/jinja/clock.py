@@ -120,6 +120,11 @@ def running(clock: Clock | None = None) -> Iterator[Clock]:
         _RUNNING.clock = None
 
 
+def is_running() -> bool:
+    """Whether a clock runs, which a rendering inside of another one does not change."""
+    return _RUNNING.clock is not None
+
+
 def current() -> Clock:
     """The clock that runs; where none does, one that nobody else looks at."""
     return _RUNNING.clock or Clock()

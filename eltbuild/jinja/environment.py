@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ast import literal_eval
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain, islice
-from types import FunctionType, MethodType
+from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any, cast
 
 import jinja2
@@ -16,7 +16,7 @@ from jinja2.lexer import TokenStream
 from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment, SandboxedFormatter
-from jinja2.utils import missing
+from jinja2.utils import Namespace, missing
 
 from eltbuild.jinja import bounds
 from eltbuild.jinja.bounds import (
@@ -30,7 +30,7 @@ from eltbuild.jinja.bounds import (
     size_of,
     weighed,
 )
-from eltbuild.jinja.clock import current, tick, ticking
+from eltbuild.jinja.clock import NOTED, current, tick, ticking
 from eltbuild.jinja.lexer import token_stream
 from eltbuild.jinja.parser import MACRO_PREFIX, BlockParser, MacroFileParser
 from eltbuild.jinja.sandbox import OwnDict, SharedDict, SharedList, may_read
@@ -141,20 +141,50 @@ OWN_METHODS: Mapping[type, frozenset[str]] = {
 """Methods that a template may have of Python's own types, without more ado: those of their subclasses are looked at."""
 
 _NOTES = frozenset({"passes_on"})
+REMEMBERED = 4096
+"""Names of attributes of which is remembered whether a template may have them."""
 
 
 MEMBERS: Mapping[type, frozenset[str]] = {kind: frozenset(dir(kind)) for kind in (dict, SharedDict, OwnDict)}
 """The attributes of mappings; by any other name a template means what lies in them."""
+REMEMBERING = frozenset({"eltbuild.project.yaml"})
+"""Modules whose mappings and lists know where they stood in a file; templates see nothing but their items."""
 
 
 def is_plainly_called(called: Any) -> bool:
     """Whether Jinja has nothing to say on a call: no mark on the function asks for a context, or forbids it."""
-    kind = type(called)
+    kind: Any = type(called)
     if kind is FunctionType:
         return not called.__dict__ or called.__dict__.keys() <= _NOTES
     if kind is MethodType:
         return type(called.__func__) is FunctionType and not called.__func__.__dict__
-    return kind is BUILTIN or getattr(kind, "is_macro", False) is True
+    if kind is partial:
+        return not called.__dict__ and is_plainly_called(called.func)
+    if kind is type:
+        return called in _MADE_PLAINLY
+    return kind is BUILTIN or _without_marks(kind)
+
+
+_MADE_PLAINLY = frozenset({dict, Namespace})
+"""Types that templates call to make something."""
+_MARKS = ("jinja_pass_arg", "unsafe_callable", "alters_data", "__getattr__", "__getattribute__")
+
+
+@lru_cache(maxsize=4096)
+def _without_marks(kind: Any) -> bool:
+    """Whether the objects of a type of ours are called by a function without marks, and have none themselves."""
+    if getattr(kind, "is_macro", False) is True:
+        return True
+    call = getattr(kind, "__call__", None)  # noqa: B004
+    if not kind.__module__.startswith("eltbuild.") or type(call) is not FunctionType or call.__dict__:
+        return False
+    return not any(mark in base.__dict__ for base in kind.__mro__[:-1] for mark in _MARKS)
+
+
+@lru_cache(maxsize=4096)
+def _holds_macros(kind: Any) -> bool:
+    """Whether such an object is a namespace of macros."""
+    return getattr(kind, "holds_macros", False) is True
 
 
 class ScopeContext(Context):
@@ -178,6 +208,11 @@ class TemplateEnvironment(SandboxedEnvironment):
     parser_class: type[BlockParser] = BlockParser
     tick = staticmethod(tick)
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.safe: dict[tuple[type, str], bool] = {}
+        """Whether a template may have the attribute of that name of objects of that type, where it was asked for."""
+
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return self.parser_class(self, source, name, filename).parse()
 
@@ -200,7 +235,17 @@ class TemplateEnvironment(SandboxedEnvironment):
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Whether a template may have it: nothing internal, nothing of types that are not open to templates."""
-        return super().is_safe_attribute(obj, attr, value) and may_read(obj, attr)
+        kind = type(obj)
+        if issubclass(kind, type):
+            return super().is_safe_attribute(obj, attr, value) and may_read(obj, attr)
+        safe = self.safe.get((kind, attr))
+        if safe is None:
+            # Of what is no type itself, the type decides.
+            safe = super().is_safe_attribute(obj, attr, value) and may_read(obj, attr)
+            if len(self.safe) >= REMEMBERED:
+                self.safe.clear()
+            self.safe[kind, attr] = safe
+        return safe
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> jinja2.Undefined:
         """What stands for an attribute that is closed; using it is an error."""
@@ -211,6 +256,9 @@ class TemplateEnvironment(SandboxedEnvironment):
 
     def wrap_str_format(self, value: Any) -> Any:
         """`format` and `format_map` of texts, with the sandbox and the bounds in them."""
+        kind = type(value)
+        if kind is not BuiltinMethodType and kind is not MethodType:
+            return None
         own = getattr(value, "__self__", None)
         if not isinstance(own, str) or super().wrap_str_format(value) is None:
             return None
@@ -226,22 +274,27 @@ class TemplateEnvironment(SandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """An attribute; of a namespace of macros, the macro of that name, whatever it begins with."""
-        kind = type(obj)
+        kind: Any = type(obj)
         if kind in OWN_METHODS and attribute in OWN_METHODS[kind]:
             return getattr(obj, attribute)
         if kind in MEMBERS and attribute not in MEMBERS[kind]:
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        if getattr(kind, "holds_macros", False):
+        if _holds_macros(kind):
             try:
                 return obj[attribute]
             except KeyError:
                 if attribute != "get":
                     return self.undefined(obj.missing(attribute), obj=obj, name=attribute)
                 return obj.get
+        if kind.__module__ in REMEMBERING and not hasattr(dict if isinstance(obj, dict) else list, attribute):
+            is_item = isinstance(obj, dict) and attribute in obj
+            return obj[attribute] if is_item else self.undefined(obj=obj, name=attribute)
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """An item, or an attribute of that name."""
+        if type(obj).__module__ in REMEMBERING and isinstance(argument, str):
+            return obj[argument] if isinstance(obj, dict) and argument in obj else self.getattr(obj, argument)
         return super().getitem(obj, argument if type(argument) in LEAVES else weighed(argument))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -259,17 +312,20 @@ class TemplateEnvironment(SandboxedEnvironment):
         clock.step()
         given = check_call(called, args, named, clock)
         if is_plainly_called(called):
-            named.pop("_loop_vars", None)
-            named.pop("_block_vars", None)
+            if named:
+                named.pop("_loop_vars", None)
+                named.pop("_block_vars", None)
             try:
                 result = called(*given, **named)
             except StopIteration:
                 result = self.undefined("a function that was called had nothing more to give")
         else:
             result = super().call(context, called, *given, **named)
-        if type(result) is str and len(result) > clock.limits.size:
+        size = size_of(result)
+        if size > clock.limits.size and type(result) is str:
             raise bounds.refused(getattr(called, "__name__", "call"), clock)
-        clock.made(size_of(result))
+        if size >= NOTED:
+            clock.made(size)
         return result
 
     def joined(self, parts: tuple[Any, ...]) -> str:
@@ -397,11 +453,13 @@ def native_environment() -> TemplateEnvironment:
 class Scope(dict[str, Any]):
     """The names a rendering sees: a dict that asks `missing` for names that it does not hold, once each."""
 
-    __slots__ = ("find",)
+    __slots__ = ("absent", "find")
 
     def __init__(self, names: dict[str, Any], find: Callable[[str], Any] | None = None) -> None:
         super().__init__(names)
         self.find = find
+        self.absent: set[str] = set()
+        """Names that were looked for in vain."""
 
     def __contains__(self, key: object) -> bool:
         return self.resolve(str(key)) is not missing
@@ -420,8 +478,10 @@ class Scope(dict[str, Any]):
     def resolve(self, key: str) -> Any:
         """The value of a name, or Jinja's `missing`."""
         value = dict.get(self, key, missing)
-        if value is missing and self.find is not None:
+        if value is missing and self.find is not None and key not in self.absent:
             value = self.find(key)
-            if value is not missing:
+            if value is missing:
+                self.absent.add(key)
+            else:
                 self[key] = value
         return value

@@ -15,7 +15,7 @@ from jinja2.exceptions import SecurityError
 
 OPEN = frozenset({
     "builtins", "collections", "datetime", "decimal", "fractions", "ipaddress", "uuid", "zoneinfo",
-    "jinja2.runtime", "jinja2.utils", "jinja2.sandbox", "jinja2.environment", "markupsafe",
+    "jinja2.runtime", "jinja2.utils", "jinja2.sandbox", "jinja2.environment", "jinja2.filters", "markupsafe",
     "eltbuild.compile.names", "eltbuild.compile.config_name", "eltbuild.compile.variables", "eltbuild.compile.results",
     "eltbuild.jinja.patterns", "eltbuild.jinja.iterators", "eltbuild.jinja.sandbox", "eltbuild.jinja.unknown",
     "eltbuild.project.names", "eltbuild.project.yaml",
@@ -221,11 +221,13 @@ _SHARED = frozenset({SharedDict, SharedList})
 def own(value: Any) -> Any:
     """The value as a template's own: what it changes in it, nobody else sees."""
     if isinstance(value, dict):
-        return {key: own(item) for key, item in value.items()}
+        return {key: own(item) if type(item) not in _PLAIN else item for key, item in value.items()}
     if isinstance(value, list):
-        return [own(item) for item in value]
+        return [own(item) if type(item) not in _PLAIN else item for item in value]
     return value
 
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 thawed = own
 """Shared values as plain ones, for libraries that take nothing else."""

@@ -62,10 +62,11 @@ def check(nodes: Iterable[Node], writer: Writer, own_materialization: Own, own_m
         if node.resource_type in ("model", "seed", "snapshot"):
             cut = extras.too_long(node, node.relation, writer) if node.relation is not None else None
             found += (replace(cut, severity="warning"),) if cut is not None else ()
+            found += extras.cut_schema(node)
             refused = extras.misplaced(node, able)
             found += (_placed(replace(refused, severity="warning"), node),) if refused is not None else ()
             found += (*contract.warnings(node, writer), *extras.warnings(node, writer))
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _function(node: Node, dialect: str, own_macro: Own) -> Iterator[Problem]:
@@ -190,4 +191,4 @@ def _data_test(node: Node, own_macro: Own) -> Iterator[Problem]:
         yield Problem(f"test `{case.name}` needs the argument `{name}`", node.place, "", "warning")
     for name in sorted(unknown):
         hint = did_you_mean(name, required | OPTIONAL.get(case.name, frozenset()))
-        yield Problem(f"test `{case.name}` has no argument `{name}`", node.place, hint)
+        yield Problem(f"test `{case.name}` has no argument `{name}`", node.place, hint, "warning")

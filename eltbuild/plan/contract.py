@@ -66,7 +66,8 @@ def checked(facts: Facts, writer: Writer) -> tuple[tuple[ColumnSpec, Column], ..
     if wrong:
         raise CompileError(
             Problem(
-                f"the query of `{node.name}` does not keep its contract\n\n{_table(wrong)}",
+                f"This model has an enforced contract that failed. The query of `{node.name}` does not keep it"
+                f"\n\n{_table(wrong)}",
                 node.place,
                 "name every column of the query in the contract with the type it has, or cast it in the query",
             )
@@ -288,14 +289,14 @@ def is_made(kind: str, writer: Writer) -> bool:
 def _column_line(
     spec: ColumnSpec, column: Column, node: Node, writer: Writer, names: Mapping[Slot, str], filled: frozenset[str]
 ) -> str:
-    words = [writer.quote(column.name), declared_type(spec, node, writer)]
+    words = [writer.plain(column.name), declared_type(spec, node, writer)]
     by_model = not any(one.get("type") == "not_null" for one in spec.constraints)
     if by_model and bare(spec.name).casefold() in filled and is_made("not_null", writer):
         words.append("not null" + _not_enforced("not_null", writer))
     for number, constraint in enumerate(spec.constraints):
         if is_made(str(constraint.get("type")), writer) and not _is_nothing(constraint):
             name = names.get((column.name, number))
-            words.append(f"constraint {writer.quote(name)}" if name else "")
+            words.append(f"constraint {writer.plain(name)}" if name else "")
             words.append(_column_constraint(constraint, writer))
     return " ".join(word for word in words if word)
 
@@ -319,8 +320,8 @@ def _model_constraint(constraint: Constraint, names: Mapping[str, str], writer: 
     if not is_made(kind, writer):
         return ""
     given = [bare(name) for name in constraint.get("columns") or ()]
-    columns = writer.names(names.get(name.casefold(), name) for name in given)
-    name = f"constraint {writer.quote(str(constraint['name']))} " if constraint.get("name") else ""
+    columns = ", ".join(writer.plain(names.get(name.casefold(), name)) for name in given)
+    name = f"constraint {writer.plain(str(constraint['name']))} " if constraint.get("name") else ""
     tail = _not_enforced(kind, writer)
     match kind:
         case "check":
@@ -338,7 +339,7 @@ def _reference(constraint: Constraint, writer: Writer) -> str:
     """What a foreign key points to: `to` is a relation as text already."""
     if not constraint.get("to"):
         return str(constraint.get("expression") or "")
-    columns = writer.names(bare(name) for name in constraint.get("to_columns") or ())
+    columns = ", ".join(writer.plain(bare(name)) for name in constraint.get("to_columns") or ())
     return f"{constraint['to']} ({columns})" if columns else str(constraint["to"])
 
 

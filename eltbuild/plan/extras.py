@@ -196,10 +196,23 @@ def too_long(node: Node, relation: Relation, writer: Writer) -> Problem | None:
     parts = {"alias": relation.identifier, "schema": relation.schema}
     for key, name in parts.items():
         if limit and name and len(name.encode()) > limit:
-            text = f"`{name}` has {len(name.encode())} bytes, and the engine takes names of {limit}"
+            what = "Relation" if key == "alias" else "Schema"
+            size = len(name.encode())
+            text = f"{what} name '{name}' is longer than {limit} characters: it has {size} bytes"
             hint = f"give the {node.resource_type} `{node.name}` a shorter `{key}`"
             return Problem(text, node.place, hint, name="NameTooLong")
     return None
+
+
+def cut_schema(node: Node) -> tuple[Problem, ...]:
+    """A warning where the schema has another name than the project gives it: the engine has cut it."""
+    kept, written = node.relation, node.written
+    if kept is None or written is None or not kept.schema or not written.schema:
+        return ()
+    if len(kept.schema) >= len(written.schema):
+        return ()
+    text = f"Schema name '{written.schema}' is longer than the engine takes: it is cut to '{kept.schema}'"
+    return (Problem(text, None, "give it a shorter name", severity="warning", name="NameTooLong"),)
 
 
 def create_schemas(relations: Iterable[Relation], writer: Writer) -> tuple[Operation, ...]:

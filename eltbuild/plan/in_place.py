@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from eltbuild.errors import Problem
-from eltbuild.plan import contract, indexes
+from eltbuild.plan import contract, hooked, indexes
 from eltbuild.plan.keeping import following, let_go, referenced
 from eltbuild.plan.nouns import Facts, Load, Operation, Statement
 from eltbuild.relation import Column, Dependant, Relation
@@ -81,7 +81,9 @@ def _named(view: Dependant) -> str:
 
 def _fast(facts: Facts) -> tuple[str, ...]:
     """What hangs on the relation and cannot be made again from here, in words."""
-    return (*(_named(view) for view in facts.belongings.dependants if not view.ours), *facts.belongings.bound)
+    made = hooked.made_by_hooks(facts)
+    bound = (what for what in facts.belongings.bound if what not in made)
+    return (*(_named(view) for view in facts.belongings.dependants if not view.ours), *bound)
 
 
 def _changes(facts: Facts, kind: str, columns: Sequence[Column]) -> tuple[str, ...]:
@@ -153,7 +155,7 @@ def exchanged(facts: Facts, columns: Sequence[Column], staged: Relation, writer:
         Statement(writer.insert_from(place, names, staged)),
         Statement(writer.drop(staged, cascade=False), "drop"),
         *indexes.changed(facts, writer),
-        *referenced(facts, writer),
+        *(hooked.let_go(facts, writer) if hooked.is_hooked(facts.node) else referenced(facts, writer)),
     )
 
 

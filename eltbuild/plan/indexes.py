@@ -19,6 +19,7 @@ from eltbuild.project.resources import Node
 from eltbuild.relation import Column, Index, Relation
 from eltbuild.sql import spelling
 from eltbuild.sql.comments import comment_on
+from eltbuild.sql.quoting import read_bare
 from eltbuild.sql.writer import Writer
 
 METHOD = re.compile(r"\s*using\s+(\w+)", re.IGNORECASE)
@@ -27,6 +28,13 @@ EXPRESSION = re.compile(r"\(|\s(?:asc|desc|nulls|collate|\w+_ops)\b", re.IGNOREC
 OTHERS_CONFIG = re.compile(r"[0-9a-f]{32}")
 """The names that dbt gives to the indexes of a config."""
 OWN_MARK = re.compile(r"__[0-9a-f]{10}\Z")
+
+
+def _wrong_unique(entry: Mapping[str, Any]) -> str:
+    """What is wrong with `unique`, for which anything but true would be taken for false."""
+    value = entry.get("unique")
+    known = value in (None, True, False, "true", "True", "false", "False")
+    return "" if known else f"`unique`: {value!r} is not of type 'boolean'"
 
 
 def wanted(node: Node, relation: Relation, writer: Writer) -> tuple[Index, ...]:
@@ -38,13 +46,16 @@ def wanted(node: Node, relation: Relation, writer: Writer) -> tuple[Index, ...]:
 
 def _configured(entry: Any, node: Node, relation: Relation, writer: Writer) -> Index:
     columns = listed(entry.get("columns")) if isinstance(entry, Mapping) else ()
-    if not columns:
+    wrong = "'columns' is a required property" if not columns else _wrong_unique(entry)
+    if wrong:
         hint = "write it as `{columns: [id], unique: true}`"
-        raise CompileError(Problem(f"an index of `{node.name}` names no columns: {entry!r}", node.place, hint))
+        raise CompileError(Problem(f"an index of `{node.name}` cannot be {entry!r}: {wrong}", node.place, hint))
     unique, method = entry.get("unique") in (True, "true", "True"), str(entry.get("type") or "")
-    parts = ", ".join(column if EXPRESSION.search(column) else writer.quote(column) for column in columns)
+    # As dbt has them they are SQL: a bare name is folded, one between quotes is exact.
+    names = [column if EXPRESSION.search(column) else read_bare(column, writer.dialect) for column in columns]
+    parts = ", ".join(name if EXPRESSION.search(name) else writer.quote(name) for name in names)
     name = own_name(relation, columns, unique, method, writer)
-    return Index(name, f"{f'using {method} ' if method else ''}({parts})", unique, columns)
+    return Index(name, f"{f'using {method} ' if method else ''}({parts})", unique, tuple(names))
 
 
 def own_name(relation: Relation, columns: Sequence[str], unique: bool, method: str, writer: Writer) -> str:

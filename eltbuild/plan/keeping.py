@@ -89,9 +89,7 @@ def _unreferenced(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
 
 def brought_back(facts: Facts, columns: Sequence[Column], writer: Writer) -> tuple[Operation, ...]:
     """The views that stood on the relation stand on the new one, with all that was theirs; so do foreign keys."""
-    made: list[Operation] = []
-    for view in following(facts, columns):
-        made += _made_again(view, facts, writer)
+    made = [one for view in following(facts, columns) for one in made_again(view, facts, writer)]
     return (*made, *referenced(facts, writer))
 
 
@@ -115,7 +113,8 @@ def _unchecked(key: Reference) -> str:
     return definition if definition.casefold().endswith("not valid") else f"{definition} not valid"
 
 
-def _made_again(view: Dependant, facts: Facts, writer: Writer) -> Iterator[Operation]:
+def made_again(view: Dependant, facts: Facts, writer: Writer) -> Iterator[Operation]:
+    """The view with all that was its own."""
     place, kind = view.relation, view.kind
     options = f"with ({view.options})" if view.options else ""
     sql = writer.create_view_as(place, view.query, kind=kind, options=options)

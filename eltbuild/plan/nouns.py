@@ -9,7 +9,17 @@ from typing import Any, Literal, Protocol, TypeAlias
 from eltbuild.adapter import Answer, Capabilities, Connection
 from eltbuild.errors import Problem
 from eltbuild.project.resources import Node, NodeId
-from eltbuild.relation import Belongings, Column, Constraint, Relation, RelationInfo, RelationKind
+from eltbuild.relation import (
+    Belongings,
+    Column,
+    Constraint,
+    Dependant,
+    Index,
+    Relation,
+    RelationInfo,
+    RelationKind,
+    Rule,
+)
 from eltbuild.values import dataclass, field
 
 Action = Literal["build", "reuse", "skip"]
@@ -115,6 +125,10 @@ class Seize:
     label: str = "lock"
 
 
+AUDIT = "audit"
+"""The label of what has to pass before anything can be seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     """The error tests of the node, asked of the rows at `place`: what comes after is done only where they pass."""
@@ -130,10 +144,24 @@ class Audit:
     """Whether `kept` goes with the session."""
     delta: bool = False
     """Whether `place` has the new rows only: asked of those are the tests that one row can fail."""
-    label: str = "audit"
+    label: str = AUDIT
 
 
-Operation: TypeAlias = "Statement | Load | Call | Check | Inquiry | Seize | Audit"
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """What others have made on the old relation, where hooks may have made it on the new one by now.
+
+    Each thing comes with what makes it, which is done where it does not stand. Raises `CompileError` where something of
+    `bound` hangs there no more: hooks were to make it again.
+    """
+
+    relation: Relation
+    things: tuple[tuple[Index | Rule | Dependant, tuple[Operation, ...]], ...] = ()
+    bound: tuple[str, ...] = ()
+    label: str = "restored"
+
+
+Operation: TypeAlias = "Statement | Load | Call | Check | Inquiry | Seize | Audit | Restore"
 
 
 @dataclass(frozen=True, slots=True)

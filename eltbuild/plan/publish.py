@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from eltbuild.errors import CompileError, Problem
-from eltbuild.plan import indexes, promises, rules
+from eltbuild.plan import hooked, indexes, promises, rules
 from eltbuild.plan.archive import renamed
 from eltbuild.plan.extras import extras, too_long
 from eltbuild.plan.in_place import exchanged, ignored, is_exchanged, is_possible, refusal, stage
@@ -27,7 +27,7 @@ from eltbuild.plan.keeping import (
     swap_places,
 )  # fmt: skip
 from eltbuild.plan.nouns import Audit, Facts, Operation, Statement
-from eltbuild.relation import Belongings, Column, Index, Relation, RelationKind
+from eltbuild.relation import Belongings, Column, Index, Relation, RelationKind, Rule
 from eltbuild.sql import spelling
 from eltbuild.sql.scan import mentions
 from eltbuild.sql.writer import Writer
@@ -106,7 +106,7 @@ def is_replaced(facts: Facts, writer: Writer, making: Making) -> bool:
         return False
     if making.kind == "table":
         return able.create_or_replace_table and _is_sound(facts, writer, making)
-    if making.kind != "view" or not able.create_or_replace_view:
+    if making.kind != "view" or not able.create_or_replace_view or hooked.made_by_hooks(facts):
         return False
     return not able.binds_views or _is_prefix(existing.columns, making.columns)
 
@@ -157,7 +157,10 @@ def _first(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...
     replaces = {"table": able.create_or_replace_table, "view": able.create_or_replace_view and not able.binds_views}
     made = making.make(facts.relation, replaces.get(making.kind, False))
     # What stood there and was adopted has another name by now; what stands on it shall stand on the new one.
-    moved = (*set_aside(facts, making.columns, writer), *brought_back(facts, making.columns, writer))
+    aside = set_aside(facts, making.columns, writer)
+    if hooked.is_hooked(facts.node):
+        return (*made, *aside, *_completed(facts, writer, making))
+    moved = (*aside, *brought_back(facts, making.columns, writer))
     return (*made, *moved, *_completed(facts, writer, making))
 
 
@@ -183,7 +186,15 @@ def _exchanged(facts: Facts, writer: Writer, making: Making) -> tuple[Operation,
         *_audit(facts, staged, temporary=not waits),
         *exchanged(facts, making.columns, staged, writer),
         *extras(facts, writer, fresh=False, columns=making.columns),
+        *_exchanged_with_hooks(facts, writer, making),
     )
+
+
+def _exchanged_with_hooks(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
+    """What the standing table got from others comes again after the hooks, and so do keys of others that need it."""
+    if not hooked.is_hooked(facts.node):
+        return ()
+    return hooked.restored(facts, making.kind, (), writer, frozenset())
 
 
 def _swapped(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
@@ -191,16 +202,17 @@ def _swapped(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, .
     able, place, kind, columns = writer.capabilities, facts.relation, making.kind, making.columns
     locked = swap_places(facts, columns)
     before, after = set_aside(facts, columns, writer), brought_back(facts, columns, writer)
-    kept = _kept(facts, writer, making)
+    kept, restored = _kept(facts, writer, making), _restored(facts, writer, making)
+    after = () if hooked.is_hooked(facts.node) else after
     if not able.rename_relation or (kind == "view" and able.transactional_ddl):
         made = (*making.make(place, False), *indexes.made(_indexes(facts, writer, making), place, writer))
         swap = (*before, *_cleared(facts, making, writer), *made, *after, *kept)
-        return (*seized(facts, locked, writer, swap), *_asked(facts, writer, making))
+        return (*seized(facts, locked, writer, swap), *_asked(facts, writer, making), *restored)
     suffix = WORKING + facts.temporary
     working = working_place(facts.relation, facts.temporary, writer)
     goes_along = writer.dialect in spelling.INDEX_NAMES
     wanted = _indexes(facts, writer, making)
-    checked, pointing = rules.kept(facts, making.kind, columns, writer)
+    checked, pointing = _rules(facts, writer, making)
     early, late = (wanted, ()) if goes_along else ((), wanted)
     swap = (
         *before,
@@ -218,6 +230,7 @@ def _swapped(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, .
         *rules.made(facts, checked, working, writer),
         *seized(facts, locked, writer, swap, _instead(facts, making, working, writer) if len(locked) > 1 else ()),
         *_asked(facts, writer, making),
+        *restored,
     )
 
 
@@ -260,22 +273,39 @@ def _cleared(facts: Facts, making: Making, writer: Writer) -> tuple[Operation, .
 
 
 def _indexes(facts: Facts, writer: Writer, making: Making) -> tuple[Index, ...]:
-    """Those of the config, then those that others have made."""
+    """Those of the config, then those that others have made and no hook."""
     if making.kind == "view":
         return ()
     asked = indexes.wanted(facts.node, facts.relation, writer)
+    if hooked.is_hooked(facts.node):
+        return asked
     return (*asked, *indexes.kept(facts, writer, making.columns, _taken(facts, writer, making)))
 
 
+def _rules(facts: Facts, writer: Writer, making: Making) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    """Constraints without an index that come along before any hook."""
+    return ((), ()) if hooked.is_hooked(facts.node) else rules.kept(facts, making.kind, making.columns, writer)
+
+
+def _restored(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
+    """What comes along after the hooks of the node."""
+    if not hooked.is_hooked(facts.node):
+        return ()
+    taken, views = _taken(facts, writer, making), following(facts, making.columns)
+    return hooked.restored(facts, making.kind, making.columns, writer, taken, views)
+
+
 def _taken(facts: Facts, writer: Writer, making: Making) -> frozenset[str]:
-    asked = indexes.wanted(facts.node, facts.relation, writer)
+    # What a config says of the indexes of a view is not even read, as in dbt.
+    asked = () if making.kind == "view" else indexes.wanted(facts.node, facts.relation, writer)
     return frozenset(index.name for index in (*asked, *making.keys))
 
 
 def _completed(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:
     """All that goes with a relation that was made anew in its place."""
     made = indexes.made(_indexes(facts, writer, making), facts.relation, writer)
-    return (*made, *_kept(facts, writer, making), *_asked(facts, writer, making))
+    restored = _restored(facts, writer, making)
+    return (*made, *_kept(facts, writer, making), *_asked(facts, writer, making), *restored)
 
 
 def _kept(facts: Facts, writer: Writer, making: Making) -> tuple[Operation, ...]:

@@ -47,7 +47,11 @@ def settings_of(facts: Facts, dialect: str) -> Settings:
         raise CompileError(*problems)
     given = config.get("snapshot_meta_column_names") or {}
     strategy = str(config.get("strategy") or "")
-    hard_deletes = config.get("hard_deletes") or ("invalidate" if config.get("invalidate_hard_deletes") else "ignore")
+    older, hard_deletes = config.get("invalidate_hard_deletes"), config.get("hard_deletes")
+    if older is not None and hard_deletes is not None:
+        text = f"the snapshot `{node.name}` has both `hard_deletes` and `invalidate_hard_deletes`"
+        raise CompileError(Problem(text, node.place, "keep `hard_deletes`: it is the newer form"))
+    hard_deletes = hard_deletes or ("invalidate" if older else "ignore")
     return Settings(
         strategy,
         keys_of(config["unique_key"], facts.columns, node),

@@ -120,8 +120,9 @@ def _of_contract(facts: Facts, writer: Writer) -> Making:
     def make(place: Relation, replace: bool) -> tuple[Operation, ...]:
         suffix = "" if place == facts.relation else WORKING + facts.temporary
         lines = contract.definitions(facts, writer, suffix)
-        created = writer.create_table(place, lines, replace=replace, modifier=word, options=options)
-        filled = writer.insert_columns(place, names, facts.query)
+        replaces = replace and facts.existing is not None
+        created = writer.create_table(place, lines, replace=replaces, modifier=word, options=options)
+        filled = writer.fill(place, names, facts.query)
         asked = promises.of_new_table(facts, writer, place)
         return (Statement(created, "create"), Statement(with_header(facts, filled)), *asked)
 

@@ -18,7 +18,7 @@ from eltbuild.values import dataclass, field, replace
 NAMESPACE = "eltbuild"
 """What stands before the names of these tests. A package that is really called so comes first."""
 
-Seasonality = Literal["none", "day_of_week"]
+Seasonality = Literal["auto", "none", "day_of_week"]
 Direction = Literal["both", "up", "down"]
 Compared = Literal["value", "change"]
 
@@ -48,7 +48,7 @@ class Anomaly:
     """Of so many observations it is known what is usual; before that the test passes."""
     window: int = 30
     """How many of the last observations count."""
-    seasonality: Seasonality = "none"
+    seasonality: Seasonality = "auto"
     direction: Direction = "both"
     min_change: Change = field(default_factory=lambda: Change(0.0))
     compare: Compared = "value"
@@ -218,7 +218,7 @@ def _text(value: Any) -> str:
 
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "seasonality": ("none", "day_of_week"),
+    "seasonality": ("auto", "none", "day_of_week"),
     "direction": ("both", "up", "down"),
     "compare": ("value", "change"),
 }

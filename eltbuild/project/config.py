@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eltbuild.errors import Place, Problem, ProjectError
-from eltbuild.project.config_keys import BOOLEANS, KNOWN, MAPPINGS, check_keys
+from eltbuild.project.config_keys import BOOLEANS, KNOWN, MAPPINGS, NAMES, check_keys
 from eltbuild.project.project import Settings
 from eltbuild.project.yaml import Mapped
 from eltbuild.values import dataclass, field
@@ -257,6 +257,12 @@ def _boolean(key: str, value: Any) -> Any:
     return value
 
 
+def _name(key: str, value: Any) -> Any:
+    if isinstance(value, (Mapping, list, tuple)):
+        raise ProjectError(Problem(f"config `{key}` must be a text"))
+    return value
+
+
 def hooks(key: str, value: Any) -> tuple[Mapping[str, Any], ...]:
     """Hooks as `{sql, transaction, index}` each, from a text, a mapping or a list of them. Raises `ProjectError`."""
     found = []
@@ -287,6 +293,7 @@ _NORMAL: Mapping[str, Callable[[str, Any], Any]] = {
     "tags": _texts,
     "packages": _texts,
     "grants": _mapping,
+    **dict.fromkeys(NAMES, _name),
     **dict.fromkeys(MAPPINGS, _mapping),
     **dict.fromkeys(HOOK_KEYS, hooks),
     **dict.fromkeys(BOOLEANS, _boolean),

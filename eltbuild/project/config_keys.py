@@ -18,8 +18,10 @@ def words_of(text: str) -> frozenset[str]:
 MAPPINGS = words_of("quoting column_types meta docs contract snapshot_meta_column_names")
 """Configs whose values are mappings that are joined key by key."""
 
-BOOLEANS = words_of("enabled full_refresh store_failures concurrent_batches adopt on_target")
+BOOLEANS = words_of("enabled full_refresh store_failures concurrent_batches adopt on_target quote_columns")
 """Configs that are true or false, or nothing."""
+NAMES = words_of("alias schema database target_schema target_database")
+"""Configs that are one text each, or nothing."""
 
 _EVERY = words_of("enabled tags meta group static_analysis description")
 _NODE = _EVERY | words_of(

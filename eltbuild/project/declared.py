@@ -128,8 +128,8 @@ def merged_source_config(source: Mapping[str, Any], table: Mapping[str, Any]) ->
 
 
 def _is_half(rule: Any) -> bool:
-    """Whether it is a count without a period, or a period without a count: that says nothing."""
-    return isinstance(rule, Mapping) and (rule.get("count") is None) != (rule.get("period") is None)
+    """Whether it lacks a count or a period: that says nothing."""
+    return isinstance(rule, Mapping) and (rule.get("count") is None or rule.get("period") is None)
 
 
 def _listed(value: Any) -> list[str]:
@@ -261,5 +261,5 @@ def check_groups(loading: Loading, items: Iterable[Any], groups: Mapping[str, Gr
     for item in items:
         if item.group is not None and item.group not in names and item.test is None:
             place = item.patch_place or item.place
-            message = f"{item.resource_type} `{item.name}` belongs to group `{item.group}`, which does not exist"
+            message = f"{item.resource_type} `{item.name}` belongs to group `{item.group}`, which was not found"
             loading.report(message, place, did_you_mean(str(item.group), names))

@@ -81,7 +81,7 @@ def _doc(loading: Loading, package: Package, names: tuple[Any, ...]) -> str:
     name = names[-1]
     hint = did_you_mean(name, {doc.name for doc in loading.docs.values()})
     whole = ".".join(names)
-    raise CompileError(Problem(f"the description refers to docs block `{whole}`, which does not exist", hint=hint))
+    raise CompileError(Problem(f"the description refers to docs block `{whole}`, which was not found", hint=hint))
 
 
 def _found(loading: Loading, package: Package, names: tuple[str, ...]) -> Doc | None:

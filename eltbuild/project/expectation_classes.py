@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
 
 from eltbuild.errors import Place
 from eltbuild.project.expectation_types import EXPECTATIONS
@@ -33,6 +34,8 @@ class ExpectationClass:
     file: str
     """The path of its file, from the project's root."""
     line: int
+    checksum: str
+    """Of all files that its file may import from beside it."""
 
 
 def read_classes(loading: Loading, files: Mapping[str, PackageFiles]) -> Classes:
@@ -55,7 +58,8 @@ def read_classes(loading: Loading, files: Mapping[str, PackageFiles]) -> Classes
 
 def _of_package(loading: Loading, package: Package, files: PackageFiles) -> Iterator[ExpectationClass]:
     classes: list[tuple[SourceFile, ast.ClassDef, frozenset[str]]] = []
-    for file, _ in files.files(FOLDERS, (".py",)):
+    read = [file for file, _ in files.files(FOLDERS, (".py",))]
+    for file in read:
         tree = _parsed(loading, file)
         if tree is not None:
             imported = _imported(tree)
@@ -65,9 +69,10 @@ def _of_package(loading: Loading, package: Package, files: PackageFiles) -> Iter
                 if isinstance(each, ast.ClassDef)
             )
     known = _expectations((each.name, bases) for _, each, bases in classes)
+    whole = sha256(repr([(file.path, file.text) for file in read]).encode("utf-8", "surrogatepass")).hexdigest()
     for file, each, _ in classes:
         if each.name in known and not each.name.startswith("_"):
-            yield ExpectationClass(expectation_name(each.name), package.name, file.path, each.lineno)
+            yield ExpectationClass(expectation_name(each.name), package.name, file.path, each.lineno, whole)
 
 
 def _parsed(loading: Loading, file: SourceFile) -> ast.Module | None:

@@ -69,6 +69,8 @@ def told_of(entry: TestEntry) -> Mapping[str, Any]:
     """What a suite needs to know beyond the test: the severity as it was written, and whether the name was given."""
     severity = str(entry.config.get("severity") or "").lower()
     found: dict[str, Any] = {"severity": severity} if severity in SEVERITIES else {}
+    if holds_parameter(entry.arguments):
+        found["parameters"] = entry.arguments
     return {**found, "title": entry.title} if entry.title else found
 
 

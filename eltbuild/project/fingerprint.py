@@ -22,6 +22,9 @@ LARGE = 1 << 20
 
 _TEXT = (".sql", ".py", ".yml", ".yaml", ".md")
 _ENVIRONMENT = re.compile(rb"env_var\(\s*(?:['\"]([A-Za-z_][A-Za-z0-9_]*)['\"])?")
+_YAML = (".yml", ".yaml")
+_FLAGS = re.compile(rb"\{[{%][^{}]*\bflags\b")
+_MOMENT = re.compile(rb"\{[{%][^{}]*\b(?:run_started_at|invocation_id|datetime)\b")
 _FILES = ("eltbuild.yml", "dbt_project.yml", "selectors.yml", "vars.yml", "packages.yml", "dependencies.yml",
           "package-lock.yml", ".dbtignore", ".eltbuildignore")  # fmt: skip
 
@@ -46,16 +49,20 @@ def fingerprint(
     environment: Mapping[str, str],
     more: str = "",
     key: bytes = b"",
+    flags: str = "",
+    number: str = "",
 ) -> Fingerprint:
     """The fingerprint of the files in `folders` (relative to `root`), the project's own files, and what goes with them.
 
-    Environment variables count where a file names them in `env_var('...')`; all of them where a name is computed.
-    Secrets do not count: no template can read them. Of all else that is no file only a digest under a key is left,
-    from which nobody can guess a value.
+    The `flags` of the call count where Jinja in a YAML file asks for them, and its `number`, which is another one each
+    time, where it asks for the time. Environment variables count where a file names them in `env_var('...')`; all of
+    them where a name is computed. Secrets do not count: no template can read them. Of all else that is no file only a
+    digest under a key is left, from which nobody can guess a value.
     """
     names: set[str] = set()
     files: dict[str, str] = {}
     computed = False
+    of_call: dict[str, str] = {}
     for path in _paths(root, folders):
         full = os.path.join(root, path)
         try:
@@ -67,6 +74,9 @@ def fingerprint(
                     found = _ENVIRONMENT.findall(data)
                     names.update(name.decode() for name in found if name)
                     computed |= any(not name for name in found)
+                if path.endswith(_YAML) and b"{" in data:
+                    of_call.update({"flags": flags} if _FLAGS.search(data) else {})
+                    of_call.update({"number": number} if _MOMENT.search(data) else {})
             else:
                 state = os.stat(full)
                 files[path] = f"{state.st_size} {state.st_mtime_ns}"
@@ -75,7 +85,7 @@ def fingerprint(
     chosen = tuple(name for name in sorted(environment if computed else names) if not is_secret_variable(name))
     others = (
         __version__, RECIPE, _target(target), sorted(vars.items(), key=str), more,
-        [(name, environment.get(name)) for name in chosen],
+        [(name, environment.get(name)) for name in chosen], sorted(of_call.items()),
     )  # fmt: skip
     rest = blake2b(repr(others).encode(errors="surrogateescape"), key=key, digest_size=20).hexdigest()
     return Fingerprint(files, rest, chosen)

@@ -23,9 +23,9 @@ from eltbuild.project.loading import Loading, Package
 from eltbuild.project.nodes import Tested
 from eltbuild.project.prerender import render_late
 from eltbuild.project.resources import Macro, Node, Ref, Source, SourceFile, SourceRef, TestCase
-from eltbuild.project.suite_parameters import with_parameters
-from eltbuild.project.suites import PARAMETERS, Suite, asked_for
+from eltbuild.project.suite_parameters import PARAMETERS, names_in, with_parameters
 from eltbuild.project.suites import TEST as SUITE
+from eltbuild.project.suites import Suite, asked_for
 from eltbuild.project.test_names import (
     BUILT_IN,
     attached_reference,
@@ -89,6 +89,8 @@ class Understood:
     kind: Literal["sql", "expectation", "anomaly"]
     file: str = ""
     """The file of the expectation's class, where it is the project's own."""
+    checksum: str = ""
+    """Of that class."""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -238,15 +240,25 @@ class DataTestMaker:
             own = self._class(target.package, entry)
             given = with_parameters(entry.arguments, target.given, target.usual, place, self._loading.problems)
             asked = replace(entry, arguments=given)
+            self._tell_unknown(target, entry, place)
             self._loading.problems.extend(check_arguments(asked, column, place))
-            file = "" if own is None else own.file
-            return Understood(as_test(asked), entry.arguments, "expectation", file, told_of(asked))
+            file, checksum = ("", "") if own is None else (own.file, own.checksum)
+            return Understood(as_test(asked), entry.arguments, "expectation", file, checksum, told_of(entry))
         # A package that is really called so comes first, with the tests that it has.
         if is_anomaly(entry.namespace) and (NAMESPACE, f"test_{entry.name}") not in self._defined:
             self._loading.problems.extend(check_entry(entry, place))
             asked = without_dates(entry)
             return Understood(asked, asked.arguments, "anomaly")
         return Understood(entry, entry.arguments, "sql")
+
+    def _tell_unknown(self, target: Target, entry: TestEntry, place: Place) -> None:
+        """Warn of parameters that have no value: there it can still be a matter of the call."""
+        known = {*target.given, *target.usual}
+        for name in dict.fromkeys(names_in(entry.arguments)):
+            if name not in known and not target.package.names["var"].has_var(name):
+                told = f"parameter `{name}` of `{entry.name}` has no value: there is no var of that name"
+                hint = f"give it with --vars, under `vars:` of the project file, or among the `{PARAMETERS}` of a suite"
+                self._loading.report(told, place, hint, "warning", "UnknownParameter")
 
     def _names(self, target: Target, understood: Understood, place: Place) -> tuple[str, str]:
         """The name of a test, and the one of its file."""
@@ -296,6 +308,7 @@ class DataTestMaker:
             root=package.root,
             fqn=(package.name, *target.folders, full),
             code=test_code(test, entry.namespace, config),
+            checksum=understood.checksum,
             line=entry.line,
             config=resolved.config,
             yaml_config={"tags": list(target.tags)} if target.tags else _NOTHING,

@@ -77,15 +77,18 @@ def load(
     cache: Path | None = None,
     key: bytes = b"",
     lenient: bool = False,
+    call: Mapping[str, Any] | None = None,
 ) -> Project:
     """The project in a folder, as written. `cache` is a folder for what need not be read again, sealed with a key.
+
+    `call` are names that Jinja in its files may use, beside variables and the target.
 
     Raises `ProjectError` with every problem of every file. Warnings are in `Project.problems`; with `lenient` errors
     are there too and nothing is raised, so that later stages can find what else is wrong.
     """
     problems: list[Problem] = []
-    others = _installed(root, settings, target, vars, environment, problems)
-    packages = packages_of(root, settings, others, target, vars, environment)
+    others = _installed(root, settings, target, vars, environment, problems, call)
+    packages = packages_of(root, settings, others, target, vars, environment, call)
     all_settings = {name: package.settings for name, package in packages.items()}
     loading = Loading(
         root=root,
@@ -156,6 +159,7 @@ def _project(
         groups=declared.groups,
         selectors=_selectors(loading, vars, environment),
         disabled=(*nodes.disabled, *tests.made.disabled, *declared.disabled),
+        rivals=tuple(nodes.rivals),
     )
 
 
@@ -174,10 +178,11 @@ def _installed(
     vars: Mapping[str, Any],
     environment: Mapping[str, str],
     problems: list[Problem],
+    call: Mapping[str, Any] | None,
 ) -> list[Settings]:
     """The settings of every package under the packages folder."""
     allowed = allowed_to_packages(root, settings, vars)
-    known = base_names(environment, {**settings.vars, **vars}, secrets_allowed=False, allowed=allowed)
+    known = base_names(environment, {**settings.vars, **vars}, secrets_allowed=False, allowed=allowed, call=call)
     names = with_target(known, target)
     out: dict[str, Settings] = {settings.name: settings}
     folder = root / settings.packages_path

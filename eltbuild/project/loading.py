@@ -171,8 +171,9 @@ def packages_of(
     target: Target,
     vars: Mapping[str, Any],
     environment: Mapping[str, str],
+    call: Mapping[str, Any] | None = None,
 ) -> dict[str, Package]:
-    """The project and its packages, by name, the project first."""
+    """The project and its packages, by name, the project first; their files may use the names of the `call`."""
     out = {}
     allowed = allowed_to_packages(root, settings, vars)
     for own in (settings, *others):
@@ -181,6 +182,7 @@ def packages_of(
             visible_vars(settings, own, vars),
             secrets_allowed=False,
             allowed=None if own is settings else allowed,
+            call={**(call or {}), "project_name": settings.name},
         )
         out[own.name] = Package(own.name, own.root, own, with_target(names, target))
     return out

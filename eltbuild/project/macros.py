@@ -59,11 +59,11 @@ def _rendered(loading: Loading, text: str, place: Place) -> str:
 def read_macros(loading: Loading, package: Package, files: PackageFiles) -> dict[str, Macro]:
     """The macros of a package by id, from its macro folders and the generic tests; two of one name are a problem."""
     out: dict[str, Macro] = {}
-    for file in _macro_files(files):
+    for file, signed in _macro_files(files):
         for block in loading.blocks(file):
             if block.kind not in _KINDS:
                 continue
-            macro = _macro(loading, package, file, block)
+            macro = _macro(loading, package, file, block if signed else replace(block, arguments=()))
             other = out.get(macro.id)
             if other is not None:
                 hint = f"the other one is at {Place(other.project_path, other.line)}"
@@ -73,16 +73,17 @@ def read_macros(loading: Loading, package: Package, files: PackageFiles) -> dict
     return out
 
 
-def _macro_files(files: PackageFiles) -> Iterable[SourceFile]:
+def _macro_files(files: PackageFiles) -> Iterable[tuple[SourceFile, bool]]:
+    """Each file, and whether the manifest tells the arguments in it: dbt tells those of its macro folders only."""
     seen = set()
     for file, _ in files.files("macro-paths", (".sql",)):
         seen.add(file.path)
-        yield file
+        yield file, True
     for path, within in files.paths("test-paths", (".sql",)):
         if within.startswith("generic/") and path not in seen:
             file_ = files.read(path)
             if file_ is not None:
-                yield file_
+                yield file_, False
 
 
 def _macro(loading: Loading, package: Package, file: SourceFile, block: Block) -> Macro:
@@ -151,6 +152,8 @@ def describe_macros(
 def _check_arguments(loading: Loading, package: Package, macro: Macro, entry: MacroEntry, place: Place) -> None:
     """Warn of described arguments that a macro of the project does not have."""
     names = {argument["name"] for argument in macro.arguments}
+    if not names and macro.kind == "test":
+        return
     for argument in entry.arguments:
         if argument["name"] not in names and not package.root:
             message = f"argument `{argument['name']}` is described here, but macro `{entry.name}` has none of that name"

@@ -67,9 +67,11 @@ def base_names(
     secrets_allowed: bool,
     reads: set[str] | None = None,
     allowed: Callable[[str], bool] | None = None,
+    call: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`env_var`, `var` and what needs no project; `reads` collects the variables asked of the environment.
 
+    `call` are the names of the language and of the call: `modules`, `flags`, `run_started_at` and the like.
     Variables that are not `allowed` are as if not set.
     What `env_var` and `var` cannot find, and secrets where they are not allowed, raise `CompileError`.
     """
@@ -99,6 +101,7 @@ def base_names(
             "dbt_version": COMPATIBLE_VERSION,
             "fromjson": _or_default(json.loads),
             "tojson": _or_default(json.dumps),
+            **(call or {}),
         },
     )
 

@@ -49,6 +49,8 @@ class Nodes:
     enabled: dict[str, Node] = field(default_factory=dict)
     disabled: list[Node] = field(default_factory=list)
     tested: list[Tested] = field(default_factory=list)
+    rivals: list[Node] = field(default_factory=list)
+    """Nodes with the id of another one, where only a rendering tells which of them is enabled."""
 
 
 def make_nodes(loading: Loading, drafts: Iterable[Draft], patches: Iterable[Patch]) -> Nodes:
@@ -66,12 +68,16 @@ def make_nodes(loading: Loading, drafts: Iterable[Draft], patches: Iterable[Patc
         for draft in group:
             node = make_node(loading, draft, patch)
             enabled = node.config.get("enabled", True) is not False
-            if enabled:
-                _add(loading, nodes, node, referable)
-            else:
+            if not enabled:
                 nodes.disabled.append(node)
+            elif _is_rival(nodes, node):
+                nodes.rivals.append(node)
+                continue
+            else:
+                _add(loading, nodes, node, referable)
             if patch is not None:
-                (nodes.tested if enabled else off).append(Tested(patch, node, *tests_of(patch)))
+                elsewhere = node.package != patch.package.name
+                (nodes.tested if enabled else off).append(Tested(patch, node, *tests_of(patch), elsewhere))
             elif enabled:
                 bare.setdefault((draft.resource_type, draft.name), draft)
     for tested in off:
@@ -101,6 +107,19 @@ def _moved(loading: Loading, nodes: Nodes, tested: Tested, bare: Mapping[tuple[s
     return replace(tested, node=moved)
 
 
+def _is_rival(nodes: Nodes, node: Node) -> bool:
+    """Whether another node has this one's id, and either may turn out to be disabled."""
+    other = nodes.enabled.get(node.id)
+    return other is not None and not (node.complete and other.complete)
+
+
+def twice(node: Node, other: Node) -> tuple[str, str]:
+    """What is wrong with two enabled nodes of one id, and what can be done."""
+    what = f"{node.resource_type} `{node.name}`"
+    hint = f"rename it, or disable one of them; the other is at {other.place}"
+    return f"{what} exists twice in package `{node.package}`", hint
+
+
 def _add(loading: Loading, nodes: Nodes, node: Node, referable: dict[tuple[str, str], Node]) -> None:
     """Add an enabled node, unless another has its identifier."""
     what = f"{node.resource_type} `{node.name}`"
@@ -108,8 +127,8 @@ def _add(loading: Loading, nodes: Nodes, node: Node, referable: dict[tuple[str, 
         loading.report(f"the name of {what} holds a space", node.place, "rename it")
     other = nodes.enabled.get(node.id)
     if other is not None:
-        hint = f"rename it, or disable one of them; the other is at {other.place}"
-        loading.report(f"{what} exists twice in package `{node.package}`", node.place, hint)
+        message, hint = twice(node, other)
+        loading.report(message, node.place, hint)
         return
     nodes.enabled[node.id] = node
     if node.resource_type in ("model", "seed", "snapshot"):

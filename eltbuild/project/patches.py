@@ -22,6 +22,7 @@ _KINDS: Mapping[str, NodeType] = {
     "data_tests": "test",
     "functions": "function",
 }
+_REFERABLE = frozenset({"model", "seed", "snapshot"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,14 @@ def assign(
     """
     assigned: dict[Key, Patch] = {}
     rest: list[Patch] = []
+    elsewhere: dict[str, Key] = {}
+    for found in drafts:
+        if found[0] in _REFERABLE:
+            elsewhere.setdefault(found[2], found)
     for patch in patches:
         for version in patch.entry.versions or (None,):
             one = replace(patch, version=version) if version else patch
-            key = _target(drafts, one)
+            key = _target(drafts, one) or _elsewhere(drafts, elsewhere, one)
             if key is None:
                 _report_missing(loading, drafts, one)
                 rest.append(one)
@@ -81,6 +86,13 @@ def _target(drafts: Mapping[Key, list[Draft]], patch: Patch) -> Key | None:
         if (kind, package, candidate) in drafts:
             return (kind, package, candidate)
     return None
+
+
+def _elsewhere(drafts: Mapping[Key, list[Draft]], others: Mapping[str, Key], patch: Patch) -> Key | None:
+    """What an entry describes whose own package has nothing of that name: the node of that name in another one."""
+    found = None if patch.version else others.get(patch.entry.name)
+    own = any((kind, patch.package.name, patch.entry.name) in drafts for kind in _REFERABLE)
+    return None if found is None or own or found[0] != _KINDS[patch.kind] else found
 
 
 def _report_missing(loading: Loading, drafts: Mapping[Key, list[Draft]], patch: Patch) -> None:

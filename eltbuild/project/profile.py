@@ -51,6 +51,7 @@ class _Names:
 
     environment: Mapping[str, str]
     vars: Mapping[str, Any]
+    call: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,13 @@ class _File:
 
 
 def load_target(
-    root: Path, settings: Settings, wanted: Wanted, environment: Mapping[str, str], vars: Mapping[str, Any], home: Path
+    root: Path,
+    settings: Settings,
+    wanted: Wanted,
+    environment: Mapping[str, str],
+    vars: Mapping[str, Any],
+    home: Path,
+    call: Mapping[str, Any] | None = None,
 ) -> tuple[Target, tuple[Problem, ...]]:
     """The target to build into, and warnings. Only the chosen output is rendered.
 
@@ -76,7 +83,7 @@ def load_target(
         name = settings.name
     if file is None:
         return _without_file(root, settings, wanted)
-    return _target(root, file, name, wanted, _Names(environment, vars))
+    return _target(root, file, name, wanted, _Names(environment, vars, call))
 
 
 def profile_folders(
@@ -157,7 +164,7 @@ def _target(root: Path, file: _File, name: str, wanted: Wanted, names: _Names) -
         known = [str(key) for key in profiles if key != "config"]
         hint = did_you_mean(name, known) or f"it has: {', '.join(known) or 'no profile at all'}"
         error = UsageError if wanted.profile else ProjectError
-        raise error(Problem(f"there is no profile `{name}`", Place(shown), hint))
+        raise error(Problem(f"Could not find profile named '{name}'", Place(shown), hint))
     read = _Profile(shown, name, profiles, problems, names)
     output_name = read.output_name(wanted.target)
     fields = read.output(output_name)
@@ -177,7 +184,7 @@ class _Profile:
         self.problems = problems
         self.reads: set[str] = set()
         self.given = names
-        self.names = base_names(names.environment, names.vars, secrets_allowed=True, reads=self.reads)
+        self.names = base_names(names.environment, names.vars, secrets_allowed=True, reads=self.reads, call=names.call)
         self.line, self.column = profiles.place_of(name)
         body = profiles[name]
         if not isinstance(body, Mapped):
@@ -220,7 +227,7 @@ class _Profile:
             known = [str(key) for key in outputs]
             hint = did_you_mean(asked, known) or f"it has: {', '.join(known)}"
             place = Place(self.path, *self.body.place_of("outputs"))
-            raise error(Problem(f"the profile `{self.name}` has no target `{asked}`", place, hint))
+            raise error(Problem(f"The profile '{self.name}' does not have a target named '{asked}'.", place, hint))
         return asked
 
     def _only(self, outputs: Mapped) -> str:

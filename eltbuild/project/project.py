@@ -76,6 +76,8 @@ class Project:
     selectors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`selectors.yml`, by name, as written."""
     disabled: Sequence[Resource] = ()
+    rivals: Sequence[Node] = ()
+    """Nodes that have the id of another one: settling tells which of them is enabled, and leaves none here."""
     problems: tuple[Problem, ...] = ()
     """Warnings; errors are raised."""
 

@@ -78,6 +78,7 @@ def read_properties(text: str, names: Mapping[str, Any] | None = None) -> Proper
             f"a properties file is a mapping such as `models: [...]`, not {kind_of(tree)}", Place("", 1, 1)
         )
         return PropertiesFile(problems=(*fields.problems, problem))
+    _drop_nameless_tests(fields, tree)
     if _BREAKS.search(text):
         trim(tree)
     if "{" in text and needs_rendering(tree):
@@ -86,6 +87,24 @@ def read_properties(text: str, names: Mapping[str, Any] | None = None) -> Proper
         rendered = render_places(tree, names, "", fields.problems, is_late)
         return with_unrendered(_read(fields, rendered), _read(Fields(), tree))
     return _read(fields, tree)
+
+
+def _drop_nameless_tests(fields: Fields, tree: Mapped) -> None:
+    """Take an entry without a name, and all behind it, out of the singular tests, in place: a warning, as in dbt.
+
+    Whoever forgets to indent the tests of a model writes such a section.
+    """
+    for key in ("data_tests", "tests"):
+        section = tree.get(key)
+        if not isinstance(section, list):
+            continue
+        for index, entry in enumerate(section):
+            if isinstance(entry, dict) and not {"name", "model"} & entry.keys():
+                message = "a data test here has no `name`: it is ignored, with all behind it"
+                hint = "tests of a model stand within its entry: indent them"
+                fields.report(section, index, message, hint, "warning", "Note")
+                del section[index:]
+                break
 
 
 def with_unrendered(file: PropertiesFile, written: PropertiesFile) -> PropertiesFile:

@@ -11,16 +11,20 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from eltbuild.errors import CompileError, Place, Problem
 
 KEY = "$PARAMETER"
+PARAMETERS = "suite_parameters"
+"""The key of the values of a suite's parameters: in the suite, and where a model names it."""
 VALUES = "values"
 """The key beside an expression that holds the values of its names."""
 _NAME = re.compile(r"[^\W\d]\w*")
 _WHOLE = re.compile(r"\s*\{\{-?((?:(?!\{\{|\}\}).)*?)-?\}\}\s*", re.DOTALL)
+_CALLED = re.compile(r"\s*\{\{\s*var\(\s*['\"](\w+)['\"]\s*(?:,(?:(?!\{\{|\}\}).)*)?\)\s*\}\}\s*", re.DOTALL)
 _HINT = "a parameter is a name, or an expression such as `rows * 0.9` or `now() - timedelta(days=1)`"
 _MOST = 1_000_000
 """How large a number may be that is raised, or raised to."""
@@ -74,6 +78,21 @@ def with_parameters(
     return {KEY: text, VALUES: {**values, **(written if isinstance(written, Mapping) else {})}}
 
 
+def names_in(value: Any) -> Iterator[str]:
+    """The names of the parameters in a value as it is written; what cannot be read has none."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from names_in(item)
+    elif isinstance(value, Mapping) and KEY not in value:
+        for item in value.values():
+            yield from names_in(item)
+    elif isinstance(value, Mapping) and f"{KEY}.{value[KEY]}" not in value:
+        known = value.get(VALUES)
+        beside = frozenset(known) if isinstance(known, Mapping) else frozenset()
+        with suppress(ValueError):
+            yield from sorted({*_names(_parsed(str(value[KEY]).strip()))} - beside)
+
+
 def _var(name: str, usual: Mapping[str, Any]) -> str:
     more = f", {_expression(usual[name])}" if name in usual else ""
     return f"{{{{ var({as_jinja(name)}{more}) }}}}"
@@ -97,6 +116,34 @@ def as_jinja(value: Any) -> str:
         return repr(value)
     text = str(value).replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
     return f"'{text}'"
+
+
+def as_written(given: Any, written: Any, value: Any, values: dict[str, Any]) -> Any:
+    """A value for a suite of Great Expectations: its parameters stay such, what they are worth is put to `values`.
+
+    `given` is what stood there, `written` the same with vars in the place of names, `value` that with vars known.
+    """
+    text = value[KEY] if is_parameter(value) else given[KEY] if is_parameter(given) else None
+    if is_parameter(value):
+        values.update(value.get(VALUES) or {})
+        return {KEY: text}
+    name = text.strip() if isinstance(text, str) else _var_of(written)
+    if name is not None and _NAME.fullmatch(name):
+        values[name] = value
+        return {KEY: name}
+    if isinstance(value, Mapping) and isinstance(written, Mapping):
+        own = given if isinstance(given, Mapping) else written
+        return {key: as_written(own.get(key), written.get(key), item, values) for key, item in value.items()}
+    if isinstance(value, list) and isinstance(written, list) and len(value) == len(written):
+        listed = given if isinstance(given, list) and len(given) == len(value) else written
+        return [as_written(*each, values) for each in zip(listed, written, value, strict=True)]
+    return value
+
+
+def _var_of(written: Any) -> str | None:
+    """The name of the var that a value is, and nothing else."""
+    found = _CALLED.fullmatch(written) if isinstance(written, str) else None
+    return None if found is None or found[1].upper() in _CONSTANTS else found[1]
 
 
 # Values

@@ -65,7 +65,7 @@ def _of_model(loading: Loading, suite: Suite, nodes: Nodes, sources: Mapping[str
     found = [node for node in known if node.name == name and _is_version(node, version)]
     if not found:
         hint = did_you_mean(name, {node.name for node in known})
-        loading.report(f"suite `{suite.name}` is about `{suite.subject}`, which does not exist", suite.place, hint)
+        loading.report(f"suite `{suite.name}` is about `{suite.subject}`, which was not found", suite.place, hint)
         return None
     own = [node for node in found if node.package == suite.package.name]
     node = (own or found)[0]
@@ -103,7 +103,7 @@ def _source_target(
     if ".".join(names) not in known or len(names) != 2:
         hint = did_you_mean(".".join(names), known) or "write it as `source_name.table_name`"
         loading.report(
-            f"suite `{suite.name}` is about source `{suite.subject}`, which does not exist", suite.place, hint
+            f"suite `{suite.name}` is about source `{suite.subject}`, which was not found", suite.place, hint
         )
         return None
     source, table = names

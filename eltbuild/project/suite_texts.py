@@ -8,6 +8,7 @@ from typing import Any
 from eltbuild.project.entries import TestEntry
 from eltbuild.project.expectation_types import ExpectationType, type_of
 from eltbuild.project.resources import Node
+from eltbuild.project.suite_parameters import PARAMETERS
 from eltbuild.values import dataclass
 
 SEVERITY: Mapping[str, str] = {"error": "critical", "warn": "warning"}
@@ -23,6 +24,8 @@ class Written:
     name: str
     about: Mapping[str, str]
     expectations: tuple[Mapping[str, Any], ...]
+    parameters: Mapping[str, Any]
+    """What the parameters are worth that stand in the expectations."""
 
 
 def configuration(node: Node, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,8 +67,10 @@ def _plain(column: str) -> str:
 
 def suite_json(suite: Written) -> dict[str, Any]:
     """The suite as Great Expectations writes it."""
+    parameters = {PARAMETERS: dict(suite.parameters)} if suite.parameters else {}
     return {
         "name": suite.name,
+        **parameters,
         "expectations": [dict(item) for item in suite.expectations],
         "meta": {"great_expectations_version": "1.24.0", OWN: dict(suite.about)},
     }

@@ -20,7 +20,7 @@ from eltbuild.project.files import PackageFiles, stem
 from eltbuild.project.loading import Loading, Package
 from eltbuild.project.plain_texts import kept_plain
 from eltbuild.project.resources import SourceFile
-from eltbuild.project.suite_parameters import with_parameters
+from eltbuild.project.suite_parameters import PARAMETERS, with_parameters
 from eltbuild.project.suite_texts import OWN
 from eltbuild.project.yaml import Mapped, load_yaml
 from eltbuild.values import dataclass, field, replace
@@ -31,8 +31,6 @@ TEST = "expectation_suite"
 """The test that stands for all expectations of a suite."""
 ABOUT = ("model", "source", "query")
 _OLD_PARAMETERS = "evaluation_parameters"
-PARAMETERS = "suite_parameters"
-"""The key of the values of a suite's parameters: in the suite, and where a model names it."""
 _KEYS = frozenset(
     {"name", "suite", "expectation_suite_name", "expectations", "meta", "description", "config", PARAMETERS, *ABOUT}
     | {_OLD_PARAMETERS}

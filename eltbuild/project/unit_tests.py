@@ -48,7 +48,7 @@ def make_unit_tests(
     expect = _with_rows(loading, entry.expect, fixtures, entry, place)
     fqn = (package.name, *folders_of_test(file.original_path), entry.model, entry.name)
     resolved = loading.resolve("unit_tests", package.name, fqn, entry.config, {}, place)
-    told = repr((entry.model, entry.given, entry.expect, entry.overrides, entry.versions))
+    told = repr((entry.model, given, expect, entry.overrides, entry.versions))
     for version in _versions(loading, entry, models, place):
         suffix = "" if version is None else f"_v{version}"
         yield UnitTest(
@@ -83,7 +83,7 @@ def _versions(loading: Loading, entry: UnitTestEntry, models: Sequence[Node], pl
             continue
         wanted = {str(version) for version in (listed if isinstance(listed, list) else [listed])}
         for version in sorted(wanted - {str(version) for version in known}):
-            message = f"unit test `{entry.name}` names version {version} of `{entry.model}`, which does not exist"
+            message = f"unit test `{entry.name}` names version {version} of `{entry.model}`, which was not found"
             loading.report(message, place)
         chosen = [version for version in chosen if (str(version) in wanted) == (rule == "include")]
     return list(chosen)
@@ -114,7 +114,7 @@ def _fixture(
     path = fixtures.paths.get((short, form))
     if path is None:
         hint = did_you_mean(short, (known for known, suffix in fixtures.paths if suffix == form))
-        message = f"unit test `{entry.name}` names the {form} fixture `{name}`, which does not exist"
+        message = f"File not found for fixture '{name}' in unit tests: `{entry.name}` names it, as {form}"
         loading.report(message, place, hint or "fixtures lie in tests/fixtures")
         return None
     file = fixtures.files.read(path)

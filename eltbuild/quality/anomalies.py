@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import combinations, pairwise
 from statistics import fmean, median
 from typing import Any, Literal
@@ -190,6 +190,42 @@ def repeats(value: float, centre: float, points: Sequence[Point]) -> bool:
     """Whether a value that is far from the centre has come before: all of the points are much closer to it."""
     near = abs(value - centre) / 5
     return bool(points) and all(abs(point.value - value) <= near for point in points)
+
+
+SAME_DAYS, OTHER_DAYS = 3, 9
+"""So many of its weekday must have been like a value, and so many other days be known, before it has a level."""
+WEEKS = timedelta(days=7 * SAME_DAYS, hours=12)
+
+
+def of_weekday(value: float, centre: float, points: Iterable[Point], at: datetime) -> list[Point]:
+    """The last observation of each of the weekdays before that is the time's, where the value belongs to those.
+
+    So it is where each of the last three was like it, and most other days of these weeks were not; else there is none.
+    What stays as it is on all days is no pattern of weekdays, however long.
+    """
+    days = [point for point in last_of_days(points) if point.at.date() < at.date()]
+    same = [point for point in days if point.at.weekday() == at.weekday()]
+    late = [point for point in days if at - point.at <= WEEKS]
+    others = [point for point in late if point.at.weekday() != at.weekday()]
+    like = [point for point in others if abs(point.value - value) < abs(point.value - centre)]
+    lately = [point for point in late if point.at.weekday() == at.weekday()]
+    if len(lately) < SAME_DAYS or len(others) < OTHER_DAYS or 2 * len(like) >= len(others):
+        return []
+    return same if value != centre and repeats(value, centre, lately) else []
+
+
+def without_patterns(known: Sequence[Point], points: Sequence[Point], at: datetime) -> Sequence[Point]:
+    """The observations that are known, but for those of other weekdays that have a level of their own."""
+    if not known:
+        return known
+    centre = median(point.value for point in known)
+    last = {point.at.weekday(): point for point in last_of_days(points) if timedelta(0) < at - point.at <= timedelta(8)}
+    own = {
+        weekday
+        for weekday, point in last.items()
+        if weekday != at.weekday() and of_weekday(point.value, centre, points, point.at)
+    }
+    return [point for point in known if point.at.weekday() not in own]
 
 
 # Which observations count

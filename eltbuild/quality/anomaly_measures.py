@@ -14,8 +14,10 @@ from eltbuild.errors import CompileError, Problem
 from eltbuild.project.anomaly_tests import Anomaly
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.quality.anomalies import (
+    SAME_DAYS,
     Assessment,
     Point,
+    assess,
     assess_series,
     assess_shape,
     changes,
@@ -24,18 +26,20 @@ from eltbuild.quality.anomalies import (
     distance_of_shares,
     last_of_days,
     moved,
+    of_weekday,
     repeats,
     shares,
     typical_quantiles,
     typical_shares,
     usual_gap,
+    without_patterns,
 )
 from eltbuild.quality.data_tests import Outcome, condition
 from eltbuild.quality.expectations.judged import holds
 from eltbuild.quality.freshness import EARLIEST, LATEST, moment_in
 from eltbuild.quality.measures.measure import Measure, Query, Values
 from eltbuild.state.records import Observed
-from eltbuild.values import dataclass
+from eltbuild.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,16 @@ def outcome_of(compared: Compared, values: Values) -> Outcome:
     if anomaly.compare == "change":
         return _of_change(compared, value, points, observed)
     known = counting(points, anomaly, compared.now)
-    found = assess_series(value, known, compared.now, anomaly, counts=anomaly.test == "row_count_anomaly")
+    counts = anomaly.test == "row_count_anomaly"
+    all_of = [point for point, _ in _all_points(compared) if anomaly.since is None or point.at >= anomaly.since]
+    if anomaly.seasonality == "auto":
+        fewer = without_patterns(known, all_of, compared.now)
+        known = list(fewer) if len(fewer) >= anomaly.min_history else known
+    found = assess_series(value, known, compared.now, anomaly, counts=counts)
+    if found.state == "unusual" and found.range is not None and anomaly.seasonality == "auto":
+        same = of_weekday(value, found.range.centre, all_of, compared.now)[-anomaly.window :]
+        of_day = assess(value, [point.value for point in same], replace(anomaly, min_history=SAME_DAYS), counts=counts)
+        found = of_day if of_day.state == "usual" else found
     return _told(compared, value, found, observed, advice=_advice(compared, value, found))
 
 
@@ -105,12 +118,17 @@ ALIKE = 3
 """So many observations alike are no chance."""
 
 
+def _all_points(compared: Compared) -> list[tuple[Point, str]]:
+    """The last observation of each run, whatever came of it, and what did."""
+    runs = {one.run: one for one in compared.history if one.value is not None and one.at is not None}
+    return [(Point(one.at, one.value), one.status) for one in runs.values() if one.at and one.value is not None]
+
+
 def _advice(compared: Compared, value: float, found: Assessment) -> str:
     """What to write where an unusual value is none for its weekday, or has become what is usual."""
     if found.state != "unusual" or found.range is None:
         return ""
-    runs = {one.run: one for one in compared.history if one.value is not None and one.at is not None}
-    known = [(Point(one.at, one.value), one.status) for one in runs.values() if one.at and one.value is not None]
+    known = _all_points(compared)
     since = next((at for at in range(len(known), 0, -1) if known[at - 1][1] == "pass"), 0)
     failing = [point for point, _ in known[since:]]
     if len(failing) >= ALIKE and repeats(value, found.range.centre, failing[-ALIKE:]):
@@ -120,7 +138,7 @@ def _advice(compared: Compared, value: float, found: Assessment) -> str:
     days = last_of_days(point for point, _ in known)
     same = [point for point in days if point.at.weekday() == now.weekday() and point.at.date() < now.date()]
     if (
-        compared.anomaly.seasonality == "none"
+        compared.anomaly.seasonality != "day_of_week"
         and len(same) >= ALIKE
         and repeats(value, found.range.centre, same[-ALIKE:])
     ):

@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from eltbuild.adapter import Answer
-from eltbuild.errors import CompileError, Problem, did_you_mean
+from eltbuild.errors import CompileError, Problem, Strictness, did_you_mean
 from eltbuild.project.expectations import has_rows
+from eltbuild.project.project import Project
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation
 from eltbuild.state.records import Observed
-from eltbuild.values import dataclass, field
+from eltbuild.values import dataclass, field, replace
 
 Verdict = Literal["pass", "warn", "fail"]
 
@@ -118,6 +119,26 @@ def _message(count: int, node: Node, key: str) -> str:
     rows = "result" if count == 1 else "results"
     verb = "fail" if key == "error_if" else "warn"
     return f"Got {count} {rows}, configured to {verb} if {condition(node.config, key)}"
+
+
+WARNS = "LogTestResult"
+"""By this name a call can make the warnings of tests failures."""
+
+
+def refusing_warnings(project: Project, strictness: Strictness) -> Project:
+    """The project, in which a test fails that would warn, where the call wants it so."""
+    if not strictness.refuses(WARNS):
+        return project
+    nodes = {id: _refusing(node) if node.resource_type == "test" else node for id, node in project.nodes.items()}
+    return replace(project, nodes=nodes)
+
+
+def _refusing(node: Node) -> Node:
+    config = node.config
+    # Where only `warn_if` is given, any failing row is an error already.
+    if str(config.get("severity") or "error").lower() == "error" and config.get("error_if") is None:
+        return node
+    return replace(node, config={**config, "severity": "error", "error_if": condition(config, "warn_if")})
 
 
 def stores_failures(node: Node, flag: bool | None) -> str | None:

@@ -66,6 +66,11 @@ class Known:
     complete: bool = False
     """Whether it has no others."""
 
+    @property
+    def typed(self) -> bool:
+        """Whether all columns and their types are known."""
+        return self.complete and all(column.type for column in self.columns)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from eltbuild._version import __version__
 from eltbuild.secrecy import is_secret_variable
 from eltbuild.values import dataclass, field
 
@@ -58,12 +57,12 @@ def utc_text(moment: datetime) -> str:
 
 
 def metadata(schema: str, invocation: Invocation, now: datetime) -> dict[str, Any]:
-    """What every artifact begins with. Our own name stands in `env`, the one place open to additions."""
+    """What every artifact begins with. Readers of dbt's artifacts take no key besides, and in `env` only the user's."""
     return {
         "dbt_schema_version": f"https://schemas.getdbt.com/dbt/{schema}.json",
         "dbt_version": DBT_VERSION,
         "generated_at": stamp(now),
         "invocation_id": invocation.id,
         "invocation_started_at": stamp(invocation.started_at),
-        "env": {**invocation.environment, "ELTBUILD_VERSION": __version__},
+        "env": dict(invocation.environment),
     }

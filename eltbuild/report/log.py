@@ -182,19 +182,23 @@ class Log:
             "ArtifactWritten", "debug", f"Wrote artifact {kind} to {path}", artifact_type=kind, artifact_path=path
         )
 
-    def shown(self, node: str, preview: str, *, id: NodeId = "", inline: bool = False, format: str = "text") -> None:
-        """A table that `show` printed."""
-        self.emit(
-            "ShowNode",
-            "info",
-            preview,
-            node_name=node,
-            preview=preview,
-            is_inline=inline,
-            output_format=format,
-            unique_id=id,
-            quiet=False,
-        )
+    def printed(
+        self,
+        node: str,
+        text: str,
+        *,
+        said: str,
+        compiled: bool,
+        id: NodeId = "",
+        inline: bool = False,
+        style: str = "text",
+    ) -> None:
+        """What `show` or, with `compiled`, `compile` prints of a node; `said` is the text under its heading."""
+        data = {"node_name": node, "is_inline": inline, "output_format": style, "unique_id": id, "quiet": False}
+        if compiled:
+            self.emit("CompiledNode", "info", said, compiled=text, **data)
+        else:
+            self.emit("ShowNode", "info", said, preview=text, **data)
 
     def problems(self, problems: Iterable[Problem]) -> None:
         """Problems of the project or the call."""

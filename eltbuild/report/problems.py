@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from typing import TextIO
 
-from eltbuild.errors import CompileError, DatabaseError, EltbuildError
+from eltbuild.errors import EltbuildError
 from eltbuild.report.blocks import problem_lines
 from eltbuild.report.terminal import terminal_of
 from eltbuild.report.text import clean
 from eltbuild.secrecy import hidden
 
+ENDED = 2
+"""The exit code of a command that did not come to its end: 1 is for what it did and what failed then."""
+
 
 def tell(error: EltbuildError, stream: TextIO) -> int:
-    """Print every problem of an error; the exit code that it stands for: 1 for the warehouse and nodes, else 2."""
+    """Print every problem of an error that ended a command; its exit code."""
     terminal = terminal_of(stream, os.environ)
     for problem in sorted(error.problems, key=lambda problem: problem.severity == "error"):
         for line in problem_lines(problem, colour=terminal.colour, safe=lambda text: clean(hidden(text))):
@@ -21,4 +24,4 @@ def tell(error: EltbuildError, stream: TextIO) -> int:
     errors = sum(problem.severity == "error" for problem in error.problems)
     if errors > 1:
         stream.write(f"\n{errors} errors\n")
-    return 1 if isinstance(error, (DatabaseError, CompileError)) else 2
+    return ENDED

@@ -147,7 +147,9 @@ def json_value(value: Any) -> Any:
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() and value.is_finite() else json_value(float(value))
+        # One that is declared with decimals keeps them: `3.0`, and not `3`.
+        whole = value.is_finite() and value.as_tuple().exponent == 0
+        return int(value) if whole else json_value(float(value))
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     if isinstance(value, (bytes, bytearray, memoryview)):

@@ -6,7 +6,7 @@ The tests are asked within the transaction that publishes the node, where its ro
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from eltbuild.adapter import Connection
 from eltbuild.errors import AuditError, CompileError, DatabaseError, EltbuildError, Problem
@@ -20,9 +20,10 @@ from eltbuild.run.audits import Refused
 from eltbuild.run.commented import Commented
 from eltbuild.run.events import Finished
 from eltbuild.run.facts import is_audited
-from eltbuild.run.failed_rows import Kept, forget_failed, keep
+from eltbuild.run.failed_rows import Kept, forget_failed, keep, mended
 from eltbuild.run.locate import explained, fault_of
 from eltbuild.run.order import possible
+from eltbuild.run.performing import perform
 from eltbuild.run.stored_failures import carry
 from eltbuild.run.testing.alone import Asked, finished
 from eltbuild.run.testing.asking import Apart, ask, can_be_done_again, written
@@ -84,6 +85,7 @@ def _carry_out(
     spoiled = _is_spoiled(work, connection, failed)
     if not failed:
         if not audit.delta:
+            perform(connection, mended(work, node))
             work.audits.later(node.id, lambda connection: forget_failed(work, node, connection))
         return
     if spoiled:
@@ -104,14 +106,34 @@ def _carry_out(
 # Asked
 
 
-def tests_of(project: Project, graph: Graph, id: NodeId) -> tuple[Node, ...]:
-    """The data tests of a node whose failure is an error, and that read nothing which stands on it."""
-    found = (project.nodes.get(child) for child in graph.children.get(id, ()))
-    tests = [one for one in found if one is not None and one.resource_type == "test" and is_error(one)]
+def tests_of(project: Project, graph: Graph, id: NodeId, chosen: Collection[NodeId]) -> tuple[Node, ...]:
+    """The data tests of a node whose failure is an error, and that read nothing which stands on it.
+
+    Those of the ephemeral models that it is made of are among them, but for `chosen` ones: these have their own turn.
+    """
+    found = [project.nodes.get(child) for child in graph.children.get(id, ())]
+    within = [
+        project.nodes.get(child) for parent in _ephemeral(project, id) for child in graph.children.get(parent, ())
+    ]
+    found += [one for one in within if one is not None and one.id not in chosen]
+    tests = {one.id: one for one in found if one is not None and one.resource_type == "test" and is_error(one)}
     if not tests:
         return ()
     below = graph.descendants([id]) - {id}
-    return tuple(test for test in tests if not below & read_by(project, test))
+    return tuple(test for test in tests.values() if not below & read_by(project, test))
+
+
+def _ephemeral(project: Project, id: NodeId) -> tuple[NodeId, ...]:
+    """The ephemeral models whose rows are a node's, which has a place of its own."""
+    found: dict[NodeId, None] = {}
+    node = project.nodes.get(id)
+    left = list(node.parents) if node is not None and not node.ephemeral else []
+    while left:
+        parent = project.nodes.get(left.pop())
+        if parent is not None and parent.ephemeral and parent.id not in found:
+            found[parent.id] = None
+            left += parent.parents
+    return tuple(found)
 
 
 def is_error(test: Node) -> bool:

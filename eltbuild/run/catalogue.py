@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from eltbuild.adapter import Connection
 from eltbuild.relation import Relation, RelationInfo, RelationKind
@@ -70,6 +70,17 @@ class Catalogue:
             self._rows.pop(self._key(relation), None)
             if rows is not None and kind == "table":
                 self._rows[self._key(relation)] = rows
+
+    def kept(self) -> Callable[[], None]:
+        """What is known now; called, it is known again, and nothing else."""
+        with self._lock:
+            known, rows = dict(self._known), dict(self._rows)
+
+        def again() -> None:
+            with self._lock:
+                self._known, self._rows = dict(known), dict(rows)
+
+        return again
 
     def _key(self, relation: Relation) -> tuple[str, str, str]:
         """Equal for names that mean one relation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eltbuild.errors import CompileError, Problem
 from eltbuild.plan.incremental import is_whole, notes
 from eltbuild.plan.materialize import warnings
+from eltbuild.plan.materialized_views import identified, way
 from eltbuild.plan.nouns import Facts
 from eltbuild.plan.reconcile import rebuilds
 from eltbuild.project.resources import Node
@@ -42,6 +43,8 @@ def _view_anew(work: Work, facts: Facts) -> Node | None:
         return None
     mode = str(node.config.get("on_configuration_change") or "apply")
     text = f"the query of the materialized view `{node.name}` has changed"
+    if mode in ("fail", "continue"):
+        text = f"{identified(facts, work.writer, mode)}: {text}"
     if mode == "fail":
         raise CompileError(
             Problem(text, node.place, "run with --full-refresh, or let on_configuration_change be apply")
@@ -55,6 +58,10 @@ def _view_anew(work: Work, facts: Facts) -> Node | None:
 
 def tell(work: Work, facts: Facts) -> None:
     """Warn of columns that are left out, of NULL that stands where there was none, and of what goes with the old."""
+    if facts.node.materialized == "materialized_view" and facts.existing is not None:
+        verb, place = way(facts, work.writer), work.writer.relation(facts.relation)
+        if verb:
+            work.session.say(f"Applying {verb} to: {place}", "debug", "note", facts.node.id)
     for problem in warnings(facts, work.writer):
         work.session.say(str(problem), "warn", "warning", facts.node.id)
     if facts.node.materialized == "incremental":

@@ -48,6 +48,8 @@ class Commented:
         """Whether what is done now will be tried again where it fails for a reason that passes, unless some is kept."""
         self.encloses = False
         """Whether one transaction of its own is around all that is done, so that nothing else may end it."""
+        self.awaits = False
+        """Whether what its transaction has done may not be seen yet, for its tests have still to pass."""
         self.halted = threading.Event()
         """Set while nothing may begin: what runs shall end."""
         self._connect = connect
@@ -67,6 +69,11 @@ class Commented:
     def within(self) -> bool:
         """Whether it is in the midst of a transaction."""
         return self._depth > 0
+
+    @property
+    def ends_later(self) -> bool:
+        """Whether it is in the midst of a transaction that nothing may end which is done in it."""
+        return self.within and (self.encloses or self.awaits)
 
     @property
     def inner(self) -> Connection:
@@ -151,6 +158,15 @@ class Commented:
             self._unjudged = before
 
     @contextmanager
+    def awaiting(self, tests: bool) -> Iterator[None]:
+        """Nothing that is done inside ends the transaction, where `tests` have to pass before that."""
+        before, self.awaits = self.awaits, tests
+        try:
+            yield
+        finally:
+            self.awaits = before
+
+    @contextmanager
     def passing(self) -> Iterator[None]:
         """What is done inside is of no consequence: it is done again, or undone, by whoever comes next."""
         before = self.kept
@@ -185,9 +201,8 @@ class Commented:
         return self._executed(sql)
 
     def _executed(self, sql: str) -> Answer:
-        if self.encloses and self._depth and ends_transaction(sql):
-            text = "this would end the transaction in which all of the run is published"
-            raise DatabaseError(text, sql=sql, hint="leave it out, or use --publish audited")
+        if self.ends_later and ends_transaction(sql):
+            raise self._unfinished(sql)
         if self._log is not None:
             return self._logged(sql)
         with self._asked() as inner, self._alone(sql):
@@ -199,6 +214,13 @@ class Commented:
                 error.sql = sql
                 error.line = max(error.line - self.comment.count("\n"), 0)
                 raise
+
+    def _unfinished(self, sql: str) -> DatabaseError:
+        if self.encloses:
+            text = "this would end the transaction in which all of the run is published"
+            return DatabaseError(text, sql=sql, hint="leave it out, or use --publish audited")
+        text = "this would show the rows before its tests have passed"
+        return DatabaseError(text, sql=sql, hint="leave it out, or use `publish: immediate`")
 
     def _logged(self, sql: str) -> Answer:
         assert self._log is not None

@@ -33,6 +33,13 @@ def standing(work: Work, connection: Connection, node: Node, columns: bool) -> R
     return connection.relation(node.relation)
 
 
+def with_columns(work: Work, connection: Connection, node: Node, existing: RelationInfo | None) -> RelationInfo | None:
+    """What stands there with its columns, which are asked for only where they have not been told yet."""
+    if existing is not None and existing.columns:
+        return existing
+    return standing(work, connection, node, columns=True)
+
+
 def facts_of(
     work: Work,
     node: Node,
@@ -69,7 +76,7 @@ def facts_of(
     if asks_columns(recipe, facts):
         facts = replace(
             facts,
-            existing=standing(work, connection, node, columns=True),
+            existing=with_columns(work, connection, node, facts.existing),
             columns=described(connection, sql, work.session.dialect),
         )
     if facts.existing is not None and facts.existing.kind == "table" and stays(recipe, facts):

@@ -7,6 +7,7 @@ it can commit without being seen; else they are read before it is rolled back, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -16,7 +17,7 @@ from eltbuild.errors import DatabaseError, EltbuildError
 from eltbuild.plan.keeping import SOON
 from eltbuild.plan.nouns import Audit, Operation, Statement
 from eltbuild.plan.publish import working_place
-from eltbuild.project.resources import Node
+from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Relation, RelationInfo
 from eltbuild.run.commented import Commented
 from eltbuild.run.ownership.archive_file import write_rows
@@ -25,7 +26,7 @@ from eltbuild.run.ownership.restoring import content, filled
 from eltbuild.run.performing import perform
 from eltbuild.run.work import Work
 from eltbuild.sql.locks import seize
-from eltbuild.state.records import Built
+from eltbuild.state.records import FAILED_ROWS, Built
 from eltbuild.values import dataclass, replace
 
 FAILED = "__failed"
@@ -96,7 +97,7 @@ def _taken(work: Work, place: Relation, connection: Connection) -> str:
 def is_ours(work: Work, place: Relation) -> bool:
     """Whether what stands there are rows that failed an audit of this project's."""
     latest = work.ledger.latest(place)
-    own = latest is not None and latest.event == "failed" and latest.project == work.session.project.settings.name
+    own = latest is not None and latest.event in FAILED_ROWS and latest.project == work.session.project.settings.name
     return own or not work.ledger.remembers
 
 
@@ -167,17 +168,46 @@ def forget_failed(work: Work, node: Node, connection: Connection) -> None:
     Whoever looks at them keeps nothing else waiting: where they cannot be dropped they stay, and that is told.
     """
     place = failed_place(work, node)
-    latest = work.ledger.latest(place)
-    if latest is None or node.id in work.audits.kept or not is_ours(work, place) or latest.event != "failed":
+    if not _is_left(work, node, place):
         return
-    assert isinstance(connection, Commented)
     try:
-        with connection.passing(), connection.transaction():
-            _dropped(work, place, connection)
-            perform(connection, work.ledger.noting(place, "table", "dropped", node.id))
+        _forget(work, place, node.id, connection)
     except DatabaseError as error:
         text = f"`{place}`, whose rows failed before, stays: {error.message}"
         work.session.say(text, "warn", "warning", node.id)
+
+
+def mended(work: Work, node: Node) -> tuple[Operation, ...]:
+    """What notes, with the publishing itself, that rows which failed before are of no more use.
+
+    So that a run which comes after a kill drops them, where this one could not.
+    """
+    place = failed_place(work, node)
+    if not _is_left(work, node, place) or not work.ledger.together(place):
+        return ()
+    return work.ledger.noting(place, "table", "mended", node.id)
+
+
+def forget_mended(work: Work, connection: Connection) -> None:
+    """Rows that failed are gone of which a run that was killed could only note that they are of no more use."""
+    for one in work.ledger.built():
+        if one.event == "mended":
+            with suppress(DatabaseError):
+                _forget(work, one.relation, one.node, connection)
+
+
+def _is_left(work: Work, node: Node, place: Relation) -> bool:
+    """Whether rows stand there that failed in another run."""
+    latest = work.ledger.latest(place)
+    failed = latest is not None and latest.event in FAILED_ROWS
+    return failed and node.id not in work.audits.kept and is_ours(work, place)
+
+
+def _forget(work: Work, place: Relation, node: NodeId, connection: Connection) -> None:
+    assert isinstance(connection, Commented)
+    with connection.passing(), connection.transaction():
+        _dropped(work, place, connection)
+        perform(connection, work.ledger.noting(place, "table", "dropped", node))
 
 
 def _dropped(work: Work, place: Relation, connection: Connection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from eltbuild.adapter import Answer
@@ -16,7 +16,7 @@ from eltbuild.plan.promises import of_standing_table
 from eltbuild.plan.reconcile import mode_of, reconcile
 from eltbuild.plan.whole import table
 from eltbuild.project.resources import Macro, Node
-from eltbuild.relation import Column
+from eltbuild.relation import Column, Relation
 from eltbuild.run.auditing import audited
 from eltbuild.run.audits import Refused
 from eltbuild.run.changes import tell
@@ -55,9 +55,9 @@ def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> F
     if node.language not in macro.supported_languages:
         raise CompileError(
             Problem(
-                f"materialization `{macro.name}` does not take {node.language} models",
+                f"materialization `{macro.name}` only supports languages {list(macro.supported_languages)}",
                 node.place,
-                f"it takes {', '.join(macro.supported_languages)}",
+                f"`{node.name}` is a {node.language} model: give it another materialization",
             )
         )
     connection = connection_for(work, node)
@@ -77,7 +77,7 @@ def run_materialization(work: Work, node: Node, macro: Macro, clock: Clock) -> F
     try:
         with published(work, node, connection):
             perform(connection, facts.adoption)
-            with executing(work, node, connection):
+            with executing(work, node, connection), connection.awaiting(bool(asked)):
                 work.compiler.call_macro(macro, live, {}, names, node, results)
             perform(connection, (*asked, *facts.adopted, *work.ledger.recording(*place)))
     except Refused as refused:
@@ -145,6 +145,46 @@ def decided(work: Work, facts: Facts, recipe: Recipe, live: Live, quiet: bool = 
         if not quiet:
             tell(work, facts)
     return (*facts.adoption, *audited(work, facts, operations), *facts.adopted)
+
+
+def planned_again(
+    work: Work,
+    facts: Facts,
+    operations: Sequence[Operation],
+    recipe: Recipe,
+    live: Live,
+    found: Callable[[], Facts],
+) -> Callable[[], Sequence[Operation]]:
+    """Gives the operations by what stands there then: those that were planned where it is what it was."""
+
+    def planned() -> Sequence[Operation]:
+        _look_again(work, facts.relation, live)
+        now = found()
+        same = (now.existing, now.belongings) == (facts.existing, facts.belongings)
+        return operations if same else decided(work, now, recipe, live, quiet=True)
+
+    return planned
+
+
+def planned_late(
+    work: Work, place: Relation, recipe: Recipe, live: Live, found: Callable[[], Facts]
+) -> Callable[[], Sequence[Operation]]:
+    """Gives the operations where nothing could be planned before, since the query reads what hooks make first."""
+
+    def planned() -> Sequence[Operation]:
+        _look_again(work, place, live)
+        return decided(work, found(), recipe, live)
+
+    return planned
+
+
+def _look_again(work: Work, place: Relation, live: Live) -> None:
+    """What the run knows of the place is what stands there now: a hook may have changed that."""
+    standing = live.connection.relation(place)
+    if standing is None:
+        work.catalogue.forget(place)
+    else:
+        work.catalogue.record(place, standing.kind)
 
 
 def _reconciled(work: Work, facts: Facts) -> tuple[tuple[Operation, ...], tuple[Operation, ...], tuple[Column, ...]]:

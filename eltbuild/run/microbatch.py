@@ -13,7 +13,7 @@ from eltbuild.compile.introspect import Live
 from eltbuild.errors import CompileError, DatabaseError, Problem
 from eltbuild.plan.in_slices import begun, taken
 from eltbuild.plan.incremental import increased
-from eltbuild.plan.nouns import Batch, Operation, Recipe
+from eltbuild.plan.nouns import Batch, Facts, Operation, Recipe
 from eltbuild.plan.publish import working_place
 from eltbuild.project.resources import Node
 from eltbuild.relation import Relation
@@ -25,7 +25,7 @@ from eltbuild.run.events import Finished, Status
 from eltbuild.run.facts import facts_of, is_audited, standing
 from eltbuild.run.failure.effort import retried
 from eltbuild.run.locate import explained, fault_of
-from eltbuild.run.materialization import decided, own_strategy, strategy_macro
+from eltbuild.run.materialization import decided, own_strategy, planned_again, strategy_macro
 from eltbuild.run.ownership.owner import admitted
 from eltbuild.run.performing import perform
 from eltbuild.run.slices import slices
@@ -135,13 +135,18 @@ def _added(
         connection = connection_for(work, node)
         live = Live(connection)
         sql = _text(work, node, live, batch, clock)
-        facts = facts_of(work, node, connection, recipe, sql, full_refresh=False, batch=batch)
-        facts = admitted(work, facts, connection)
+
+        def found() -> Facts:
+            facts = facts_of(work, node, connection, recipe, sql, full_refresh=False, batch=batch)
+            return admitted(work, facts, connection)
+
+        facts = found()
         again = anew(work, facts) if number == 0 else None
         if again is not None:
             return again
         operations = decided(work, facts, recipe, live, quiet=number > 0)
-        return build(work, _hooked(node, *keys), connection, live, operations, recipe.transaction, (batch,))
+        planned = planned_again(work, facts, operations, recipe, live, found)
+        return build(work, _hooked(node, *keys), connection, live, operations, recipe.transaction, (batch,), planned)
 
     answer = retried(work, node, one)
     if isinstance(answer, Answer):

@@ -11,19 +11,19 @@ from eltbuild.adapter import Answer, Connection
 from eltbuild.compile.introspect import Live
 from eltbuild.errors import DatabaseError, EltbuildError, InlinedError
 from eltbuild.plan.incremental import is_microbatch
-from eltbuild.plan.nouns import Load, Statement
+from eltbuild.plan.nouns import Facts, Load, Statement
 from eltbuild.project.resources import Node, NodeId, Source, UnitTest
 from eltbuild.run.broken_contract import telling
 from eltbuild.run.changes import anew
 from eltbuild.run.clone import run_clone
 from eltbuild.run.events import Finished, Started
-from eltbuild.run.facts import constrained, facts_of, standing
+from eltbuild.run.facts import constrained, facts_of, standing, with_columns
 from eltbuild.run.failure.effort import attempted
 from eltbuild.run.freshness import run_freshness
 from eltbuild.run.functions import run_function, run_table_function
 from eltbuild.run.locate import explained, fault_of
 from eltbuild.run.locations import with_location
-from eltbuild.run.materialization import decided, own_materialization, run_materialization
+from eltbuild.run.materialization import decided, own_materialization, planned_again, planned_late, run_materialization
 from eltbuild.run.microbatch import run_batches
 from eltbuild.run.ownership.owner import admitted, refuse_foreign
 from eltbuild.run.performing import perform
@@ -119,13 +119,27 @@ def run_model(work: Work, node: Node, clock: Clock) -> Finished:
     sql = compiled_text(work, node, live).sql or ""
     clock.mark(sql)
     check_query(node, sql)
-    facts = admitted(work, facts_of(work, node, connection, recipe, sql), connection)
-    again = anew(work, facts)
-    if again is not None:
-        return run_model(work, again, clock)
-    operations = decided(work, facts, recipe, live)
-    with telling(facts, connection, work.writer):
-        answer = build(work, node, connection, live, operations, recipe.transaction)
+
+    def found() -> Facts:
+        return admitted(work, facts_of(work, node, connection, recipe, sql), connection)
+
+    try:
+        facts = found()
+    except DatabaseError as error:
+        if error.transient or error.lost or work.whole is not None or not node.config.get("pre-hook"):
+            raise
+        assert node.relation is not None
+        refuse_foreign(work, node, standing(work, connection, node, False), connection)
+        late = planned_late(work, node.relation, recipe, live, found)
+        answer = build(work, node, connection, live, (), recipe.transaction, planned=late)
+    else:
+        again = anew(work, facts)
+        if again is not None:
+            return run_model(work, again, clock)
+        operations = decided(work, facts, recipe, live)
+        planned = planned_again(work, facts, operations, recipe, live, found)
+        with telling(facts, connection, work.writer):
+            answer = build(work, node, connection, live, operations, recipe.transaction, planned=planned)
     record(work, node)
     return succeeded(work, node, answer, sql)
 
@@ -155,11 +169,17 @@ def run_python(work: Work, node: Node, clock: Clock) -> Finished:
         perform(connection, (*(Statement(sql, "stage") for sql in stage), Load(staged, rows, "stage")))
     try:
         sql = f"select * from {work.writer.relation(staged)}"
-        facts = admitted(work, facts_of(work, node, connection, recipe, sql), connection)
+
+        def found() -> Facts:
+            return admitted(work, facts_of(work, node, connection, recipe, sql), connection)
+
+        facts = found()
         again = anew(work, facts)
         if again is None:
+            operations = decided(work, facts, recipe, live)
+            planned = planned_again(work, facts, operations, recipe, live, found)
             with telling(facts, connection, work.writer):
-                answer = build(work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction)
+                answer = build(work, node, connection, live, operations, recipe.transaction, planned=planned)
     finally:
         connection.dismiss(drop)
     if again is not None:
@@ -185,19 +205,26 @@ def _call_text(kind: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str
 
 def run_seed(work: Work, node: Node, clock: Clock) -> Finished:
     """A seed: its file's rows, loaded in bulk."""
-    from eltbuild.run.loading.seeds import read_seed, refused, untyped
+    from eltbuild.run.loading.seeds import read_seed, refused, remarks
 
     connection = connection_for(work, node)
     live = Live(connection)
-    rows = read_seed(node, Path(work.session.project.root), work.writer.capabilities)
-    for text in untyped(node, rows.column_names):
+    root, able = Path(work.session.project.root), work.writer.capabilities
+    rows = read_seed(node, root, able)
+    for text in remarks(node, root, rows.column_names, able):
         work.session.say(text, "warn", "warning", node.id)
     clock.mark(None)
     recipe = recipe_of(node)
-    facts = facts_of(work, node, connection, recipe, "", rows=rows)
-    facts = admitted(work, replace(facts, existing=standing(work, connection, node, columns=True)), connection)
+
+    def found() -> Facts:
+        facts = facts_of(work, node, connection, recipe, "", rows=rows)
+        return admitted(work, replace(facts, existing=with_columns(work, connection, node, facts.existing)), connection)
+
+    facts = found()
+    operations = decided(work, facts, recipe, live)
+    planned = planned_again(work, facts, operations, recipe, live, found)
     try:
-        answer = build(work, node, connection, live, decided(work, facts, recipe, live), recipe.transaction)
+        answer = build(work, node, connection, live, operations, recipe.transaction, planned=planned)
     except DatabaseError as error:
         if error.transient or error.lost:
             raise

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 
 from eltbuild.adapter import Answer, Connection
 from eltbuild.errors import CompileError, DatabaseError, Problem
-from eltbuild.plan.nouns import Audit, Call, Check, Inquiry, Load, Operation, Seize, Statement
+from eltbuild.plan.hooked import stands
+from eltbuild.plan.nouns import Audit, Call, Check, Inquiry, Load, Operation, Restore, Seize, Statement
 from eltbuild.values import replace
 
 Warn = Callable[[Problem], None]
@@ -36,6 +37,8 @@ def perform(connection: Connection, operations: Iterable[Operation], warn: Warn 
             case Seize(label=label):
                 last = seize(connection, operation)
                 main = last if main is None else main
+            case Restore(label=label):
+                restore(connection, operation)
         if label == "main":
             main = last if main is None or main is last else _together(main, last)
     return main or last
@@ -62,6 +65,18 @@ def seize(connection: Connection, asked: Seize) -> Answer:
     if connection.belongings(asked.relation) != asked.belongings:
         raise DatabaseError(f"what hangs on `{asked.relation}` was changed while it was rebuilt", transient=True)
     return perform(connection, asked.then)
+
+
+def restore(connection: Connection, asked: Restore) -> None:
+    """What is to come along and does not stand yet is made. Raises `CompileError` where hooks left something out."""
+    standing = connection.belongings(asked.relation)
+    lost = [what for what in asked.bound if what not in standing.bound]
+    if lost:
+        text = f"the old `{asked.relation}` had {', '.join(lost)}: no hook has made that on the new one"
+        raise CompileError(Problem(text, hint="drop it first if it is not meant any more"))
+    for thing, operations in asked.things:
+        if not stands(thing, standing):
+            perform(connection, operations)
 
 
 def check(connection: Connection, asked: Check, warn: Warn) -> None:

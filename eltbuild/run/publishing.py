@@ -17,10 +17,11 @@ from eltbuild.project.resources import Node, NodeId
 from eltbuild.run.aside import Aside
 from eltbuild.run.auditing import askable, is_failed, told, turn
 from eltbuild.run.events import Built, Event, Finished, Message
-from eltbuild.run.failed_rows import forget_failed
+from eltbuild.run.failed_rows import forget_failed, mended
 from eltbuild.run.failure.attempts import Attempts, repeated
 from eltbuild.run.ledger.deferred import Deferred
 from eltbuild.run.locate import explained, fault_of
+from eltbuild.run.performing import perform
 from eltbuild.run.testing.alone import Asked
 from eltbuild.run.testing.asking import ask
 from eltbuild.run.whole import Whole
@@ -94,7 +95,7 @@ def published(work: Work, whole: Whole, scheduled: Events, stopped: Callable[[],
     why = ""
     interrupt: KeyboardInterrupt | None = None
     try:
-        with whole.connection.transaction():
+        with whole.transaction():
             yield from _forward(whole, scheduled, held)
             if not held:
                 raise NotPublished(whole.vain)
@@ -153,6 +154,8 @@ def _finish(work: Work, whole: Whole, ledger: Deferred, held: Sequence[Finished]
     def last() -> Mapping[NodeId, EltbuildError]:
         found = _unasked(work, whole, held)
         if not found:
+            for node in _shown(work, held):
+                perform(whole.connection, mended(work, node))
             ledger.carry_out(whole.connection)
         return found
 
@@ -170,20 +173,37 @@ def _unasked(work: Work, whole: Whole, held: Sequence[Finished]) -> Mapping[Node
         asked_of = askable(work, node, whole.connection, turn(work, node))
         tests = [test for test in asked_of if test.id not in seen]
         seen.update(test.id for test in tests)
-        asked = ask(work, tests, whole.connection) if tests else {}
+        asked = _each(work, whole, tests) if tests else {}
         failed = {id: one for id, one in asked.items() if is_failed(one)}
         if failed:
             found[node.id] = _refused_by(work, node, failed, len(tests))
     return found
 
 
+def _each(work: Work, whole: Whole, tests: Sequence[Node]) -> Mapping[NodeId, Asked]:
+    """How each of the tests went by itself, as far as more can be asked after one that cannot."""
+    asked = ask(work, tests, whole.connection)
+    if not any(isinstance(one.error, DatabaseError) for one in asked.values()):
+        return asked
+    found: dict[NodeId, Asked] = {}
+    for test in tests:
+        if not whole.goes_on("a test cannot be asked"):
+            break
+        found |= ask(work, [test], whole.connection)
+    return {**asked, **found}
+
+
 def _forget_failed(work: Work, whole: Whole, held: Sequence[Finished]) -> None:
     """Rows that failed audits of earlier runs are gone: all tests have passed on what is published."""
+    for node in _shown(work, held):
+        with suppress(DatabaseError):
+            forget_failed(work, node, whole.connection)
+
+
+def _shown(work: Work, held: Sequence[Finished]) -> list[Node]:
+    """The nodes of the run that readers see."""
     nodes = [work.session.project.nodes[event.node] for event in held]
-    for node in nodes:
-        if node.resource_type in SHOWN:
-            with suppress(DatabaseError):
-                forget_failed(work, node, whole.connection)
+    return [node for node in nodes if node.resource_type in SHOWN]
 
 
 def _completed(ledger: Deferred, held: Sequence[Finished], why: str) -> Iterator[Event]:

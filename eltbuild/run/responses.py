@@ -13,14 +13,14 @@ WELL = "OK"
 
 
 def response_of(answer: Answer) -> dict[str, Any]:
-    """The engine's word, the command that it names, and the number of rows where the engine tells one."""
+    """The engine's word, the command that it names with its rows, and the number of rows where the engine tells one."""
     message = answer.message or WELL
     found: dict[str, Any] = {"_message": message}
     tag = TAG.fullmatch(message)
     if tag is not None and message != WELL:
         found["code"] = tag[1]
-        if tag[2]:
-            found["rows_affected"] = int(tag[2])
+        # A command that has no rows has -1 of them: so do drivers tell it, and dbt after them.
+        found["rows_affected"] = int(tag[2]) if tag[2] else -1
     if answer.affected is not None:
         found["rows_affected"] = answer.affected
     return found

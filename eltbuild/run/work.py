@@ -17,8 +17,9 @@ from eltbuild.compile.introspect import Introspector
 from eltbuild.compile.session import Session
 from eltbuild.errors import CompileError, DatabaseError, EltbuildError, Problem, did_you_mean
 from eltbuild.plan import decide
+from eltbuild.plan.hooked import LATE, RESTORED
 from eltbuild.plan.materialize import KINDS, MATERIALIZATIONS
-from eltbuild.plan.nouns import Batch, Call, Operation, Recipe
+from eltbuild.plan.nouns import AUDIT, Batch, Call, Operation, Recipe
 from eltbuild.project.resources import Node, NodeId
 from eltbuild.relation import Column, Relation, RelationKind
 from eltbuild.run.audits import Audits, Refused
@@ -236,7 +237,7 @@ def _compiled_names(work: Work, node: Node, text: str, live: Introspector) -> di
     return {} if known is None or known.sql is None else {"sql": known.sql, "compiled_code": known.sql}
 
 
-AFTER_HOOKS = frozenset({"grant", "comment"})
+AFTER_HOOKS = frozenset({"grant", "comment", RESTORED})
 """The labels of operations that come after a node's hooks, as users of hooks expect."""
 
 
@@ -248,9 +249,11 @@ def build(
     operations: Sequence[Operation],
     transaction: bool,
     batches: Sequence[Batch] = (),
+    planned: Callable[[], Sequence[Operation]] | None = None,
 ) -> Answer:
     """Carry out a node's operations between its hooks, in one transaction where more than one thing must hold.
 
+    `planned` gives the operations anew, by what stands there once hooks that come first have changed it.
     What is remembered of the node, or of the slices that are done by that, commits with them. Raises `AuditError` where
     its tests failed before it was published.
     """
@@ -262,17 +265,21 @@ def build(
     post_inside, post_outside = hooks(work, node, "post-hook", live)
     perform(connection, pre_outside)
     inside = [*pre_inside, *operations, *post_inside, *recording]
-    last = [operation for operation in operations if operation.label in AFTER_HOOKS]
     answer, refused = Answer(), None
     try:
-        with published(work, node, connection, batches) if transaction and len(inside) > 1 else nullcontext():
-            perform(connection, pre_inside)
-            own = [operation for operation in operations if operation.label not in AFTER_HOOKS]
+        together = transaction and (len(inside) > 1 or not operations)
+        with published(work, node, connection, batches) if together else nullcontext():
             try:
-                with executing(work, node, connection):
-                    answer = perform(
-                        connection, own, lambda problem: work.session.say(str(problem), "warn", "warning", node.id)
-                    )
+                with connection.awaiting(any(operation.label == AUDIT for operation in operations)):
+                    perform(connection, pre_inside)
+                    if planned is not None and (pre_inside or pre_outside):
+                        operations = planned()
+                    last = [operation for operation in operations if operation.label in AFTER_HOOKS]
+                    own = [operation for operation in operations if operation.label not in {*AFTER_HOOKS, LATE}]
+                    with executing(work, node, connection):
+                        answer = perform(
+                            connection, own, lambda problem: work.session.say(str(problem), "warn", "warning", node.id)
+                        )
                 perform(connection, (*post_inside, *last, *recording))
             except Refused as error:
                 if not error.commits:
@@ -284,7 +291,10 @@ def build(
         raise refused.settle(connection)
     work.ledger.recorded(*place, fingerprint, batches)
     work.audits.published(node.id, connection)
-    perform(connection, post_outside)
+    try:
+        perform(connection, post_outside)
+    finally:
+        perform(connection, [operation for operation in operations if operation.label == LATE])
     return answer
 
 
@@ -295,7 +305,7 @@ def executing(work: Work, node: Node, connection: Commented) -> Iterator[None]:
         try:
             yield
         finally:
-            work.executed[node.id] = ";\n\n".join(sent)
+            work.executed[node.id] = "".join(f"{sql.rstrip().removesuffix(';')};\n\n" for sql in sent).rstrip()
 
 
 @contextmanager

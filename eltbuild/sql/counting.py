@@ -35,6 +35,17 @@ NONE_OF = "min(case when false then {0} end)"
 IS_TEXT: Mapping[str, str] = {"duckdb": f"typeof({NONE_OF}) = 'VARCHAR'"}
 """Whether a value is a text."""
 
+_TEXT = "typeof({0}) = 'VARCHAR'"
+
+TEXTS: Mapping[str, str] = {"duckdb": f"case when {_TEXT} then {{0}} end"}
+"""The value where it is a text, else NULL."""
+
+LENGTHS: Mapping[str, str] = {"duckdb": f"case when {_TEXT} then length(cast({{0}} as varchar)) end"}
+"""How many characters a text has; NULL for all else."""
+
+NUMBERED: Mapping[str, str] = {"duckdb": "try_cast(substr({0}, {1}) as bigint)"}
+"""The whole number that a text holds from its so many-th character on, else NULL."""
+
 DIGEST: Mapping[str, str] = {"duckdb": "case when {0} is not null then hash({0}) end"}
 """A number that is the same for equal texts, if these are equal letter by letter; it is seldom so for others."""
 

@@ -24,6 +24,12 @@ MEMBER = "eltbuild_member"
 """The text of a member of a document; an object or a list has other spaces there."""
 KIND = "eltbuild_json_kind"
 """What a document is: `object`, `array`, `string`, `number`, `boolean` or `null`."""
+DOCUMENT = "eltbuild_document"
+"""A value as JSON: times of day stand behind a T."""
+CAPITALS = "eltbuild_capitals"
+"""A text in capitals: a sharp s stays one."""
+HEX = "eltbuild_hex"
+"""The hexadecimal digits of a whole number, in small letters; a negative one has as many as its type."""
 NOT_THE_SAME = "has no equal in memory"
 
 _TEXT = f"""
@@ -60,6 +66,13 @@ _POSTGRES = (
     f"create or replace temp macro {MEMBER}(x) as (case when json_type(x) in ('OBJECT', 'ARRAY') "
     f"then error('the text of a document of JSON {NOT_THE_SAME}') else x ->> '$' end)",
     f"create or replace temp macro {ALL_SHOWN}(l) as ([{SHOWN}(v) for v in l])",
+    f"create or replace temp macro {DOCUMENT}(x) as (case when typeof(x) = 'TIMESTAMP' "
+    "then to_json(replace(cast(x as varchar), ' ', 'T')) when contains(typeof(x), 'TIMESTAMP') and x is not null "
+    f"then error('a time in a document of JSON {NOT_THE_SAME}') else to_json(x) end)",
+    f"create or replace temp macro {CAPITALS}(x) as "
+    "(replace(replace(upper(replace(x, 'ẞ', chr(1))), 'ẞ', 'ß'), chr(1), 'ẞ'))",
+    f"create or replace temp macro {HEX}(x) as "
+    "(case when typeof(x) = 'INTEGER' and x < 0 then right(lower(to_hex(x)), 8) else lower(to_hex(x)) end)",
     f"create or replace temp macro {KIND}(x) as (case json_type(x) "
     "when 'VARCHAR' then 'string' when 'OBJECT' then 'object' "
     "when 'ARRAY' then 'array' when 'BOOLEAN' then 'boolean' when 'NULL' then 'null' "

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from eltbuild.sql.stand_ins import EXACT_TEXT, MEMBER, SHOWN, TEXT
+from eltbuild.sql.stand_ins import CAPITALS, EXACT_TEXT, HEX, MEMBER, SHOWN, TEXT
 
 Rule = Callable[[Any], Any]
 """`expression -> expression`: what to say instead; the same one where nothing is to be changed."""
@@ -33,7 +33,7 @@ def is_text(node: Any) -> bool:
     if isinstance(node, exp.DPipe):
         return is_text(node.this) or is_text(node.expression)
     if isinstance(node, exp.Anonymous):
-        return str(node.this) in (TEXT, EXACT_TEXT, SHOWN, MEMBER)
+        return str(node.this) in (TEXT, EXACT_TEXT, SHOWN, MEMBER, CAPITALS, HEX)
     texts = (exp.Upper, exp.Lower, exp.Trim, exp.Substring, exp.Concat, exp.ConcatWs, exp.Left, exp.Right, exp.Replace)
     return bool(node.is_string) or isinstance(node, texts) or (isinstance(node, exp.Cast) and is_text_type(node.to))
 

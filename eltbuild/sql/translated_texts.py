@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from eltbuild.sql.stand_ins import ALL_SHOWN, EXACT_TEXT, ROUNDED, SHOWN, TEXT
+from eltbuild.sql.stand_ins import ALL_SHOWN, DOCUMENT, EXACT_TEXT, HEX, ROUNDED, SHOWN, TEXT
 from eltbuild.sql.translated_terms import Refused, called, is_document, is_exact, is_text, is_text_type
 from eltbuild.sql.translated_values import number
 
@@ -43,10 +43,24 @@ def matched(node: Any) -> Any:
     start = node.args.get("start")
     if not (isinstance(start, exp.Literal) and start.is_string):
         return _from_the_left(node, start)
-    if "(" in start.name:
-        raise Refused("substring() by a pattern with groups")
-    found = exp.Anonymous(this="regexp_extract", expressions=[node.this.copy(), start.copy()])
-    return exp.Nullif(this=found, expression=exp.Literal.string(""))
+    if "(" not in start.name:
+        found = exp.Anonymous(this="regexp_extract", expressions=[node.this.copy(), start.copy()])
+        return exp.Nullif(this=found, expression=exp.Literal.string(""))
+    if not _has_one_group(start.name):
+        raise Refused("substring() by such a pattern with groups")
+    group = exp.Literal.number(1)
+    found = exp.Anonymous(this="regexp_extract", expressions=[node.this.copy(), start.copy(), group])
+    fits = exp.Anonymous(this="regexp_matches", expressions=[node.this.copy(), start.copy()])
+    return exp.paren(exp.case().when(fits, found))
+
+
+ONE_GROUP = re.compile(r"(?:\\.|[^\\()\[\]|])*\((?!\?)(?:\\.|[^\\()\[\]])*\)(?![?*{])(?:\\.|[^\\()\[\]|])*")
+"""A pattern with one group that is there in all that it matches, and without lists of letters."""
+
+
+def _has_one_group(pattern: str) -> bool:
+    """Whether what the pattern finds is the text of its one group."""
+    return ONE_GROUP.fullmatch(re.sub(r"\[\^?\]?[^\]\\]*\]", "x", pattern)) is not None
 
 
 def _from_the_left(node: Any, start: Any) -> Any:
@@ -64,11 +78,19 @@ def _from_the_left(node: Any, start: Any) -> Any:
     return exp.paren(exp.case().when(before, first).else_(node.copy()))
 
 
-def small_hex(node: Any) -> Any:
-    """Hexadecimal digits in small letters."""
+def any_letter(node: Any) -> Any:
+    """A pattern whose `.` is any letter, the end of a line too."""
     from sqlglot import exp
 
-    return node if isinstance(node.parent, exp.Lower) else exp.Lower(this=node.copy())
+    pattern = node.args.get("expression")
+    if isinstance(pattern, exp.Literal) and "." in pattern.name and not pattern.name.startswith(("(?s)", "***")):
+        node.set("expression", exp.Literal.string(f"(?s){pattern.name}"))
+    return node
+
+
+def small_hex(node: Any) -> Any:
+    """Hexadecimal digits in small letters."""
+    return called(HEX, node.this)
 
 
 def no_format(node: Any) -> Any:
@@ -191,14 +213,21 @@ def like(node: Any) -> Any:
 
 
 def split(node: Any) -> Any:
-    """The parts of a text: none of an empty one."""
+    """The parts of a text: none of an empty one; an empty mark does not divide."""
     from sqlglot import exp
 
     if isinstance(node.expression, exp.Null):
         raise Refused("string_to_array() without a mark")
     empty = exp.EQ(this=node.this.copy(), expression=exp.Literal.string(""))
     nothing = exp.cast(exp.Array(expressions=[]), "varchar[]")
-    return exp.paren(exp.case().when(empty, nothing).else_(node.copy()))
+    whole = exp.and_(
+        exp.EQ(this=node.expression.copy(), expression=exp.Literal.string("")),
+        exp.Not(this=exp.Is(this=node.this.copy(), expression=exp.Null())),
+    )
+    undivided = exp.Array(expressions=[node.this.copy()])
+    cases = exp.case().when(empty, nothing)
+    cases = cases if node.expression.is_string and node.expression.name else cases.when(whole, undivided)
+    return exp.paren(cases.else_(node.copy()))
 
 
 def split_part(node: Any) -> Any:
@@ -210,5 +239,5 @@ def split_part(node: Any) -> Any:
     raise Refused("split_part() by a mark that may be empty")
 
 
-WRITTEN = frozenset({"row", "to_json", "json_object", "json_array", "json_group_object"})
+WRITTEN = frozenset({"row", "to_json", DOCUMENT, "json_object", "json_array", "json_group_object"})
 """Functions of which the other engine writes the result with other spaces."""

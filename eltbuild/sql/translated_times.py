@@ -13,7 +13,7 @@ FORMATS: Mapping[str, str] = {
     "DDD": "%j", "FMDDD": "%-j", "ID": "%u", "IW": "%V", "HH24": "%H", "FMHH24": "%-H", "HH12": "%I", "FMHH12": "%-I",
     "HH": "%I", "MI": "%M", "FMMI": "%-M", "SS": "%S", "FMSS": "%-S", "MS": "%g", "US": "%f", "Mon": "%b", "Dy": "%a",
     "FMMonth": "%B", "FMDay": "%A", "FMMon": "%b", "FMDy": "%a", "TMMonth": "%B", "TMDay": "%A", "TMMon": "%b",
-    "TMDy": "%a", "AM": "%p", "PM": "%p", "T": "T",
+    "SSSS": "", "SSSSS": "", "TMDy": "%a", "AM": "%p", "PM": "%p", "T": "T",
 }  # fmt: skip
 """PostgreSQL's patterns of times that have a pattern of the same meaning."""
 NUMBERS = frozenset({
@@ -79,6 +79,21 @@ def time_pattern(node: Any) -> Any:
     if any(calculated for _, calculated in parts):
         return _calculated(node.this, parts)
     node.set("format", exp.Literal.string(strftime_of(written)))
+    return node
+
+
+def zoned_time(node: Any) -> Any:
+    """`to_timestamp` of a text gives a moment, not the reading of a clock."""
+    from sqlglot import exp
+
+    return exp.cast(time_pattern(node.copy()), exp.DataType.Type.TIMESTAMPTZ)
+
+
+def not_by_century(node: Any) -> Any:
+    """`date_trunc` by centuries, which begin a year later in the one engine."""
+    unit = str(node.args.get("unit") or "").strip("'").lower()
+    if unit.startswith(("centur", "millenni")):
+        raise Refused(f"date_trunc() by the {unit}")
     return node
 
 

@@ -9,18 +9,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eltbuild.sql.column_names import name_columns
-from eltbuild.sql.stand_ins import KIND, MEMBER
+from eltbuild.sql.stand_ins import CAPITALS, DOCUMENT, KIND, MEMBER
 from eltbuild.sql.translated_json import (
+    BUILT,
     PATHS,
     bracketed,
+    built,
     json_list,
     member_by_path,
     member_text,
     member_text_by_path,
-    no_lambda,
 )
 from eltbuild.sql.translated_terms import Refused, Rule, called
 from eltbuild.sql.translated_texts import (
+    any_letter,
     cast,
     distinct,
     joined,
@@ -34,7 +36,7 @@ from eltbuild.sql.translated_texts import (
     split,
     split_part,
 )
-from eltbuild.sql.translated_times import time_pattern
+from eltbuild.sql.translated_times import not_by_century, time_pattern, zoned_time
 from eltbuild.sql.translated_values import (
     among,
     constant,
@@ -65,6 +67,8 @@ def _function(node: Any) -> Any:
         keys = "".join(f'."{one.name}"' for one in node.expressions[1:])
         found = called("json_extract", node.expressions[0], exp.Literal.string(f"${keys}"))
         return called(MEMBER, found) if name.endswith("_text") else found
+    if name in BUILT:
+        return built(node, BUILT[name])
     if name in RENAMED:
         return exp.Anonymous(this=RENAMED[name], expressions=[one.copy() for one in node.expressions])
     if name in OTHERS:
@@ -72,9 +76,19 @@ def _function(node: Any) -> Any:
     return node
 
 
+def _capitals(node: Any) -> Any:
+    return called(CAPITALS, node.this)
+
+
+def _item(node: Any) -> Any:
+    """An item of a list, of which there is none with a negative number."""
+    from sqlglot import exp
+
+    return exp.Null() if any(isinstance(one, exp.Neg) for one in node.expressions) else node
+
+
 RENAMED: Mapping[str, str] = {
-    "json_build_object": "json_object", "jsonb_build_object": "json_object", "to_jsonb": "to_json",
-    "json_build_array": "json_array", "jsonb_build_array": "json_array", "json_object_agg": "json_group_object",
+    "to_jsonb": DOCUMENT, "to_json": DOCUMENT, "row_to_json": DOCUMENT, "json_object_agg": "json_group_object",
     "jsonb_object_agg": "json_group_object", "jsonb_array_length": "json_array_length", "every": "bool_and",
     "jsonb_typeof": KIND, "json_typeof": KIND,
     "btrim": "trim", "cardinality": "len", "clock_timestamp": "now", "statement_timestamp": "now",
@@ -84,7 +98,6 @@ OTHERS = frozenset({"format", "hashtext", "sha256", "decode", "pg_typeof"})
 POSTGRES: Mapping[str, Rule] = {
     "TimeToStr": time_pattern,
     "StrToDate": time_pattern,
-    "StrToTime": time_pattern,
     "Extract": seconds,
     "SimilarTo": similar,
     "ArrayAgg": distinct,
@@ -118,9 +131,16 @@ POSTGRES: Mapping[str, Rule] = {
     "GT": ordered,
     "GTE": ordered,
     "Corr": constant,
-    "Lambda": no_lambda,
     "StringToArray": split,
     "SplitPart": split_part,
+    "StrToTime": zoned_time,
+    "Upper": _capitals,
+    "Bracket": _item,
+    "RegexpReplace": any_letter,
+    "RegexpLike": any_letter,
+    "RegexpILike": any_letter,
+    "TimestampTrunc": not_by_century,
+    "DateTrunc": not_by_century,
     "Window": constant,
     "Filter": constant,
 }

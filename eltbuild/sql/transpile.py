@@ -13,6 +13,7 @@ from eltbuild.errors import CompileError, DatabaseError
 from eltbuild.relation import Column
 from eltbuild.sql.exactness import exact_places, first_place
 from eltbuild.sql.stand_ins import STATEMENTS
+from eltbuild.sql.translated_json import arrows_read
 from eltbuild.sql.translated_terms import EXACT, Refused
 from eltbuild.sql.translated_texts import bytes_of, list_of
 from eltbuild.sql.translations import NAMING, translated
@@ -34,6 +35,10 @@ OWN = frozenset({
 
 class Untranslatable(DatabaseError):
     """The text cannot be said in the other dialect. `line` and `column` are places in the text, 0 if unknown."""
+
+
+ARROWS = frozenset({"postgres", "redshift"})
+"""Dialects that have `->` for a member of a document, and no lambdas."""
 
 
 def transpiled(
@@ -98,6 +103,8 @@ def adjusted(tree: Any, source: str, target: str) -> Any:
     typed = Dialect.get_or_raise(source).TYPED_DIVISION and not Dialect.get_or_raise(target).TYPED_DIVISION
     size = DECIMALS.get(source)
     NAMING.get((source, target), lambda _: None)(tree)
+    if source in ARROWS:
+        arrows_read(tree)
     # What stands inside is changed first: an expression that is changed takes copies of it.
     for node in reversed(list(tree.walk())):
         try:

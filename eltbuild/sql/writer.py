@@ -17,7 +17,7 @@ from eltbuild.adapter import Capabilities
 from eltbuild.relation import Column, Relation
 from eltbuild.sql import spelling, values
 from eltbuild.sql.conversions import limits
-from eltbuild.sql.quoting import quote_identifier, quote_string
+from eltbuild.sql.quoting import bare_where_plain, quote_identifier, quote_string
 from eltbuild.sql.scan import without_end
 from eltbuild.values import dataclass
 
@@ -47,6 +47,10 @@ class Writer:
         """The names as identifiers, separated by commas, each behind the qualifier if there is one."""
         dialect, prefix = self.dialect, f"{qualifier}." if qualifier else ""
         return ", ".join(prefix + quote_identifier(name, dialect) for name in names)
+
+    def plain(self, name: str) -> str:
+        """The name as people write it: in quotes only where it means another one, or nothing, without them."""
+        return bare_where_plain(name, self.dialect)
 
     def relation(self, relation: Relation) -> str:
         """The place, quoted, without the parts that it leaves out."""
@@ -308,6 +312,12 @@ class Writer:
         verb = "insert overwrite table" if overwrite else "insert into"
         rows = f"select {self.names(selected or columns)} from {self.lines(query)} as {SOURCE}"
         return f"{verb} {self.relation(relation)} ({self.names(columns)})\n{rows}"
+
+    def fill(self, relation: Relation, columns: Sequence[str], query: str) -> str:
+        """Fill a new table with columns of a query that may have them in another order."""
+        names = ", ".join(map(self.plain, columns))
+        rows = f"select {names}\n    from {self.lines(query)} as model_subq"
+        return f"insert into {self.relation(relation)} (\n    {names}\n)\n(\n    {rows}\n)"
 
     def insert_from(
         self,

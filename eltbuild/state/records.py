@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeAlias
 from eltbuild.relation import Relation, RelationKind
 from eltbuild.values import dataclass, field
 
-Event = Literal["begun", "built", "adopted", "archived", "failed", "dropped"]
+Event = Literal["begun", "built", "adopted", "archived", "failed", "mended", "dropped"]
 """`begun` stands where data and record cannot commit together: the relation may be there already. `failed`: it holds
-rows that failed an audit."""
+rows that failed an audit; `mended`: and one has passed since, so that they are of no more use."""
 RunStatus = Literal["running", "success", "error", "cancelled", "lost"]
 Key: TypeAlias = tuple[str, str, str]
 """A relation's `key`."""
@@ -27,8 +27,10 @@ class Retention:
     """For so many days what was observed is kept."""
 
 
-STANDING: frozenset[Event] = frozenset({"begun", "built", "adopted", "failed"})
+STANDING: frozenset[Event] = frozenset({"begun", "built", "adopted", "failed", "mended"})
 """The events after which what stands at a place is the project's."""
+FAILED_ROWS: frozenset[Event] = frozenset({"failed", "mended"})
+"""The events after which rows stand at a place that failed an audit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ MODELS: dict[str, str] = {
     "microbatch": f"materialized='incremental', incremental_strategy='microbatch', {NIGHT}",
     "external": "materialized='external', location='FOLDER/orders.parquet'",
     "own": "materialized='by_hand'",
+    "own_that_commits": "materialized='by_hand_committed'",
     "hooked": "materialized='table', pre_hook='select 1'",
 }
 NEEDS = {
@@ -63,6 +64,17 @@ OWN = """
 {% materialization by_hand, default %}
   {% call statement('main') %}drop table if exists {{ this }}{% endcall %}
   {% call statement('main') %}create table {{ this }} as {{ sql }}{% endcall %}
+  {{ return({'relations': [this]}) }}
+{% endmaterialization %}
+{% materialization by_hand_committed, default %}
+  {{ run_hooks(pre_hooks, inside_transaction=False) }}
+  {{ run_hooks(pre_hooks, inside_transaction=True) }}
+  {% call statement('main') %}create table if not exists {{ this }} as select * from ({{ sql }}) r where 1 = 0{% endcall %}
+  {% call statement('main') %}delete from {{ this }}{% endcall %}
+  {% call statement('main') %}insert into {{ this }} {{ sql }}{% endcall %}
+  {{ run_hooks(post_hooks, inside_transaction=True) }}
+  {{ adapter.commit() }}
+  {{ run_hooks(post_hooks, inside_transaction=False) }}
   {{ return({'relations': [this]}) }}
 {% endmaterialization %}
 {% macro get_incremental_by_hand_sql(arg_dict) %}
@@ -193,6 +205,64 @@ def test_a_model_is_published_once_its_tests_have_passed(bench: Bench, tmp_path:
         _appended(bench, project)
         return
     audited(bench, project, lambda *given: fill(bench, *given), kept)
+
+
+@pytest.mark.parametrize("how", ["hook", "strategy", "materialization"])
+def test_nothing_else_ends_its_transaction(bench: Bench, tmp_path: Path, how: str) -> None:
+    """What commits before the tests were asked would show the rows."""
+    commits = {
+        "hook": "materialized='incremental', incremental_strategy='append', pre_hook='commit'",
+        "strategy": "materialized='incremental', incremental_strategy='committed'",
+        "materialization": "materialized='committed'",
+    }
+    own = """
+    {% macro get_incremental_committed_sql(arg_dict) %}
+      insert into {{ arg_dict['target_relation'] }} select * from {{ arg_dict['temp_relation'] }}; commit
+    {% endmacro %}
+    {% materialization committed, default %}
+      {% call statement('main') %}delete from {{ this }}{% endcall %}
+      {% call statement('main') %}insert into {{ this }} {{ sql }}{% endcall %}
+      {% do run_query('commit') %}
+      {{ return({'relations': [this]}) }}
+    {% endmaterialization %}"""
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": "{{ config(materialized='table') }}" + QUERY})
+    fill(bench, 0)
+    assert ended(project.run()) == ("success", "")
+    project.write({"models/orders.sql": f"{{{{ config({commits[how]}) }}}}\n{QUERY}", "macros/own.sql": own})
+    fill(bench, 0, BAD)
+    with polled(bench, "orders") as seen:
+        status, message = ended(project.run())
+    assert status == "error"
+    assert "before its tests have passed" in message, message
+    assert not seen.bad
+    assert marks(bench) == [0]
+
+
+@pytest.mark.parametrize("publish", ["audited", "run"])
+@pytest.mark.parametrize("command", ["build", "run"])
+def test_rows_of_an_ephemeral_model(bench: Bench, tmp_path: Path, command: str, publish: str) -> None:
+    """Its tests are asked before what is made of it can be seen, also where they are no part of the run."""
+    names = f"database: {bench.schema.database}, schema: '{bench.schema.schema}'"
+    files = {
+        "models/orders.sql": "{{ config(materialized='table') }} select * from {{ ref('middle') }}",
+        "models/middle.sql": "{{ config(materialized='ephemeral') }} select * from {{ ref('lines') }}",
+        "models/lines.sql": "{{ config(materialized='ephemeral') }}" + QUERY,
+        "models/schema.yml": f"sources: [{{name: raw, {names}, tables: [{{name: lines}}]}}]\n"
+        "models: [{name: lines, columns: [{name: mark, data_tests: [{accepted_values: {values: [0], quote: false}}]}]}]",
+    }
+    project = Project(bench, tmp_path / "shop").write(files)
+    fill(bench, 0)
+    assert ended(project.run(command, publish=publish)) == ("success", "")
+    fill(bench, 0, BAD)
+    with polled(bench, "orders") as seen:
+        status, message = ended(project.run(command, publish=publish))
+    assert status == ("error" if command == "run" else "skipped")
+    assert command == "build" or "accepted_values_lines_mark" in message, message
+    assert not seen.bad
+    assert marks(bench) == [0]
+    fill(bench, 0, 0)
+    assert ended(project.run(command, publish=publish)) == ("success", "")
+    assert marks(bench) == [0, 0]
 
 
 def _appended(bench: Bench, project: Project) -> None:

@@ -26,6 +26,8 @@ from conformance.test_auditing import (
 
 from eltbuild.errors import UsageError
 from eltbuild.plan.publish import leftover
+from eltbuild.run import publishing
+from eltbuild.run.audits import Audits
 
 BELOW = {
     "models/below.sql": "{{ config(materialized='table') }}select * from {{ ref('orders') }}",
@@ -225,14 +227,12 @@ def test_a_run_that_is_one_audits_no_model_by_itself(bench: Bench, tmp_path: Pat
 
 
 def test_tests_that_cannot_be_asked_are_told_one_by_one(bench: Bench, tmp_path: Path) -> None:
-    """Where the engine can take back what it has refused, each test ends as it would by itself."""
-    if not bench.adapter.capabilities.savepoints:
-        pytest.skip(f"{bench.warehouse.name} has no savepoints")
+    """Each test ends as it would by itself: what it was refused for is taken back, or all is built again."""
     broken = "where cast(cast(mark as varchar(9)) || 'x' as integer) > 1"
     files = {
         "models/orders.sql": model(),
         "macros/own.sql": f"{{% test own(model) %}}select * from {{{{ model }}}} {broken}{{% endtest %}}",
-        "tests/asks.sql": "{% do run_query('select 1 / 0') %}select * from {{ ref('orders') }} where false",
+        "tests/asks.sql": "{% do run_query(\"select cast('ten' as integer)\") %}select * from {{ ref('orders') }} where false",
         "tests/broken.sql": f"select * from {{{{ ref('orders') }}}} {broken}",
         "tests/fine.sql": "select * from {{ ref('orders') }} where id < 0",
     }
@@ -243,9 +243,26 @@ def test_tests_that_cannot_be_asked_are_told_one_by_one(bench: Bench, tmp_path: 
     statuses = {name: one.status for name, one in finished.items()}
     assert {statuses[name] for name in ("asks", "broken", "one", "two")} == {"error"}
     assert {statuses[name] for name in ("fine", "three")} == {"pass"}
-    assert "division by zero" in ended(finished, "asks")[1]
+    assert "ten" in ended(finished, "asks")[1]
     assert finished["orders"].status == "skipped"
     assert "orders" not in names_of(bench)
+
+
+def test_a_test_that_is_no_part_of_the_run_is_blamed_alone(bench: Bench, tmp_path: Path) -> None:
+    """Where it cannot be asked, the others of its model and of later ones are asked all the same."""
+    broken = "where cast(cast(mark as varchar(9)) || 'x' as integer) > 1"
+    files = {
+        "models/orders.sql": model(),
+        "models/below.sql": BELOW["models/below.sql"],
+        "tests/broken.sql": f"select * from {{{{ ref('orders') }}}} {broken}",
+        "tests/fine.sql": "select * from {{ ref('below') }} where id < 0",
+    }
+    project = shop(bench, tmp_path / "shop", files)
+    fill(bench, 0)
+    finished = project.run("run", publish="run")
+    assert "1 of 3 tests failed: broken (cannot be asked: " in ended(finished)[1]
+    assert finished["below"].status == "skipped"
+    assert not names_of(bench) & {"orders", "below"}
 
 
 def test_rows_that_failed_before_are_gone_once_all_is_published(bench: Bench, tmp_path: Path) -> None:
@@ -261,6 +278,26 @@ def test_rows_that_failed_before_are_gone_once_all_is_published(bench: Bench, tm
     fill(bench, BAD)
     assert ended(project.run(publish="audited"))[0] == "error"
     assert marks(bench, "orders__failed") == [BAD]
+
+
+@pytest.mark.parametrize("publish", ["audited", "run"])
+def test_rows_that_failed_go_with_the_next_run_where_one_was_cut_short(
+    bench: Bench, tmp_path: Path, publish: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between publishing and dropping them: whoever comes next knows, whatever it builds."""
+    project = shop(bench, tmp_path / "shop", {"models/orders.sql": model(), "models/other.sql": "select 1 as one"})
+    fill(bench, BAD)
+    assert ended(project.run(publish="audited"))[0] == "error"
+    assert ended(project.run(publish="audited", select=("other",)), "other")[0] == "success"
+    assert "orders__failed" in names_of(bench)
+    fill(bench, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Audits, "published", lambda *given: None)
+        patch.setattr(publishing, "_forget_failed", lambda *given: None)
+        assert ended(project.run(publish=publish))[0] == "success"
+    assert "orders__failed" in names_of(bench)
+    assert ended(project.run(select=("other",)), "other")[0] == "success"
+    assert "orders__failed" not in names_of(bench)
 
 
 @pytest.mark.parametrize("when", ["in the midst", "at the commit"])

@@ -55,6 +55,9 @@ to_char(d, 'Day') | to_char(d, 'YYYY-"Q"Q') | to_char(ts, 'WW') | to_char(d, 'D,
 to_hex(id + 170) | (n, id) < (7, 2) | (n, id) >= (7, 1) | array_length(string_to_array('', ','), 1) | null::int[] || array[id]
 (('{"a": ["x", "[y]"]}'::jsonb) -> 'a' ->> 1) | jsonb_typeof('{"a": 1}'::jsonb -> 'a') | (('{"a": {"b": 1}}'::jsonb) #> '{a,b}')
 jsonb_extract_path_text('{"a": {"b": "c"}}'::jsonb, 'a', 'b') | jsonb_array_length('{"a": [1, 2]}'::jsonb -> 'a')
+upper('straße ẞ') | initcap(s) | to_hex(n) | to_hex(n::bigint) | string_to_array(s, '') | to_jsonb(ts) | to_jsonb(d)
+jsonb_build_object('at', ts, 'n', n) | jsonb_build_array(ts, m) | to_timestamp('05 Dec 2000', 'DD Mon YYYY')
+(array[1, 2, 3])[-1] | (array[1, 2, 3])[0] | regexp_replace('a' || chr(10) || 'b', 'a.b', 'x') | ('a' || chr(10) || 'b') ~ 'a.b' | 1.0 / 3 * 3
 round(5 / 2) | round(2.5) | round(-2.5) | cast(2.5 as int) | interval '1 day' * n | substring(s from '[a-z]+') | m::text
 """
 AGGREGATES = """
@@ -88,10 +91,11 @@ select count from (select count(*) from t) q | select b, sum(n) as n from t grou
 REFUSED = """
 to_char(d, 'CC') | to_char(n, 'FM000') | format('%s-%s', s, n) | (m::numeric)::text | string_to_array(s, null)
 '{"a": 1}'::jsonb || '{"b": 2}'::jsonb | s similar to upper(s) | to_char(ts, s) | split_part(s, '', 1)
+to_jsonb(d) ->> 0 | jsonb_build_object('a', m) ->> 'a' | to_jsonb(m)::text | to_char(ts, 'SSSS') | date_trunc('century', ts)
 array_remove(array[n], 1) | s::jsonb = '{"a": 1}'::jsonb
 """
 REFUSED_AT_RUN_TIME = """
-(m / 3)::text | avg(m)::text | 'mean ' || avg(n) | (ts - ts)::text | '{"a": {"b": 1}}'::jsonb ->> 'a' | '[1]'::jsonb::text
+to_jsonb(array[ts]) | (m / 3)::text | avg(m)::text | 'mean ' || avg(n) | (ts - ts)::text | '{"a": {"b": 1}}'::jsonb ->> 'a' | '[1]'::jsonb::text
 array[n]::text | (n * 1e20::float8)::text | m::numeric(38, 4)::text | concat('a', ts - ts)
 """
 

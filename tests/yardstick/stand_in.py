@@ -12,13 +12,20 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
 
 import agate
 from dbt.cli.exceptions import DbtUsageException
 from dbt.contracts.graph.nodes import FunctionNode
-from dbt.exceptions import ParsingError
+from dbt.exceptions import (
+    DbtReferenceError,
+    DuplicateResourceNameError,
+    InvalidAccessTypeError,
+    ParsingError,
+    YamlParseDictError,
+)
 from dbt.flags import get_flags
 from dbt.tests import util
 from dbt_common.exceptions import CompilationError, DbtRuntimeError
@@ -26,6 +33,7 @@ from dbt_common.exceptions import CompilationError, DbtRuntimeError
 REFUSED = 2
 LISTINGS = ("ls", "list")
 KINDS = ("nodes", "sources", "exposures", "unit_tests", "functions")
+FRESHNESS = ("freshness", "snapshot-freshness")
 
 
 class Bag(dict[str, Any]):
@@ -50,7 +58,15 @@ class Results(list[Bag]):
         return self
 
 
-class Refused(CompilationError, ParsingError, DbtUsageException):  # type: ignore[misc]
+class Refused(  # type: ignore[misc]
+    DbtReferenceError,
+    DuplicateResourceNameError,
+    InvalidAccessTypeError,
+    YamlParseDictError,
+    CompilationError,
+    ParsingError,
+    DbtUsageException,
+):
     """eltbuild refused the project or the command. Tests expect exceptions of any of these classes."""
 
     def __init__(self, text: str) -> None:
@@ -138,13 +154,13 @@ def version(path: Path) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
-def results_of(target: Path) -> Results:
+def results_of(target: Path, file: Path) -> Results:
     """The results that lie there, each with its node from the manifest."""
-    written, manifest = read(target / "run_results.json"), read(target / "manifest.json")
+    written, manifest = read(file), read(target / "manifest.json")
     found = Results(bag(written.get("args", {})))
     nodes = {key: node for kind in KINDS for key, node in manifest.get(kind, {}).items()}
     for result in written["results"]:
-        row = bag(result)
+        row = bag({"message": result.get("error"), **result})
         row["node"] = bag(nodes.get(row.unique_id))
         if row["node"] is not None:
             row["node"] |= {key: row.get(key) for key in ("compiled_code", "relation_name")}
@@ -182,7 +198,7 @@ def shown(text: str, command: Sequence[str], target: Path) -> Results:
     """The rows that `show` printed, as those of its one result."""
     limit = int(command[command.index("--limit") + 1]) if "--limit" in command else 5
     found = Results(Bag(limit=limit))
-    rows = json.loads(text[text.index("{") :])["show"]
+    rows = json.JSONDecoder().raw_decode(text[text.index("{") :])[0]["show"]
     code = read(target / "run_results.json")["results"][0]["compiled_code"]
     found.append(Bag(agate_table=agate.Table.from_object(rows), node=Bag(compiled_code=code)))
     return found
@@ -210,15 +226,20 @@ def carried_out(
     """What a command gives in dbt's place, and what it printed."""
     command, root = located(words or ["run"])
     chosen = next((word for word in command if not word.startswith("-")), "run")
-    if chosen == "show" and "--output" not in command:
-        command += ["--output", "json"]
     target = root / "target"
-    before = version(target / "run_results.json")
+    written = target / "run_results.json"
+    if any(word in FRESHNESS for word in command):
+        given = next((after for word, after in pairwise(command) if word in ("-o", "--output")), None)
+        written = root / given if given else target / "sources.json"
+    before = version(written)
     print("\n\nInvoking eltbuild with", command)
+    told = chosen == "show" and "--output" not in command
     with between_connections():
         code, text = called(command)
-    silent = version(target / "run_results.json") == before
-    if code == REFUSED and silent:
+        # What is printed for people says less of the rows than what is printed for programs.
+        answer = called([*command, "--output", "json"])[1] if told and code == 0 else text
+    silent = version(written) == before
+    if code == REFUSED and (silent or chosen in ("compile", "show")):
         raise Refused(text)
     if expect_pass is not None:
         assert (code == 0) == expect_pass, f"exit code {code}: {text[-3000:]}"
@@ -229,26 +250,26 @@ def carried_out(
     if chosen == "docs":
         return bag(read(target / "catalog.json")), text
     if chosen == "show":
-        return shown(text, command, target), text
+        return shown(answer, command, target), text
     if silent:
         return Results(Bag()), text
-    results = results_of(target)
+    results = results_of(target, written)
     announced(results, target, callbacks)
     return results, text
 
 
 def run_dbt(
-    words: Sequence[str] | None = None,
+    args: Sequence[str] | None = None,
     expect_pass: bool | None = True,
     callbacks: Sequence[Callable[[Any], None]] | None = None,
 ) -> Any:
     """Do a command; its results. Raises `Refused` where dbt would raise."""
-    return carried_out(words, expect_pass, callbacks or ())[0]
+    return carried_out(args, expect_pass, callbacks or ())[0]
 
 
-def run_dbt_and_capture(words: Sequence[str] | None = None, expect_pass: bool | None = True) -> tuple[Any, str]:
+def run_dbt_and_capture(args: Sequence[str] | None = None, expect_pass: bool | None = True) -> tuple[Any, str]:
     """Do a command; its results, and what it printed."""
-    return carried_out(words, expect_pass)
+    return carried_out(args, expect_pass)
 
 
 def take_the_place_of_dbt() -> None:

@@ -14,7 +14,7 @@ from eltbuild.compile.dbt.adapter_more import MORE
 from eltbuild.compile.dbt.column import ColumnFactory, TemplateColumn
 from eltbuild.compile.dbt.relation import RelationFactory, TemplateRelation, schema_of
 from eltbuild.compile.dbt.responses import Response, table_of
-from eltbuild.compile.dbt.table import Table
+from eltbuild.compile.dbt.table import Cursor, Table, kind_of
 from eltbuild.compile.rendering import Rendering
 from eltbuild.errors import DatabaseError, did_you_mean
 from eltbuild.jinja.errors import TemplateError
@@ -22,6 +22,7 @@ from eltbuild.relation import Relation
 from eltbuild.sql import external_files as files
 from eltbuild.sql.quoting import kept_as, quote_identifier, quoted_parts
 
+TYPES = {"Integer": "integer", "Boolean": "boolean", "Date": "date", "DateTime": "timestamp without time zone"}
 HARD_DELETES = ("ignore", "invalidate", "new_record")
 
 
@@ -51,9 +52,17 @@ class AdapterName:
     @property
     def config(self) -> Any:
         """The target, as `adapter.config.credentials`."""
+        project = self._rendering.session.project
+        settings, target = project.settings, project.target
         return {
             "credentials": self._rendering.scope.get("target"),
-            "target_name": self._rendering.session.project.target.name,
+            "target_name": target.name,
+            "profile_name": self._rendering.scope["target"]["profile_name"],
+            "project_name": settings.name,
+            "project_root": str(project.root),
+            "version": settings.version,
+            "threads": self._rendering.scope["target"]["threads"],
+            "quoting": dict(settings.quoting),
         }
 
     def type(self) -> str:
@@ -126,7 +135,7 @@ class AdapterName:
         return self.get_relation(None, schema, name) is not None
 
     def get_columns_in_relation(self, relation: Any) -> list[TemplateColumn]:
-        """The columns of a relation; empty where there is none."""
+        """The columns of a relation; empty where there is none, as of an ephemeral model."""
         rendering = self._rendering
         if relation is None or isinstance(relation, str):
             return []
@@ -135,7 +144,9 @@ class AdapterName:
             found: list[TemplateColumn] = own(relation)
             return found
         dialect = rendering.session.dialect
-        if getattr(relation, "is_cte", False) or (getattr(relation, "_plain", None) and relation.type == "external"):
+        if getattr(relation, "is_cte", False):
+            return []
+        if getattr(relation, "_plain", None) and relation.type == "external":
             return [
                 TemplateColumn.of(column, dialect) for column in self._described(f"select * from {relation.render()}")
             ]
@@ -202,11 +213,11 @@ class AdapterName:
         table = table_of(self._rendering, answer) if fetch else Table((), ())
         return Response(answer.message, answer.affected), table.limit(int(limit)) if limit is not None else table
 
-    def add_query(self, sql: str, auto_begin: bool = True, bindings: Any = None, abridge_sql_log: bool = False) -> None:
-        """Run SQL and forget the result."""
+    def add_query(self, sql: str, auto_begin: bool = True, bindings: Any = None, abridge_sql_log: bool = False) -> Any:
+        """Run SQL: the session, and a cursor over what it gave."""
         if bindings:
             raise TemplateError("adapter.add_query() with bindings is not supported")
-        self._run(sql)
+        return self, Cursor(self._run(sql))
 
     def run_sql_for_tests(self, sql: str, fetch: str = "None", conn: Any = None) -> Any:
         """Run SQL: nothing, one row, or all rows."""
@@ -277,7 +288,12 @@ class AdapterName:
                 self._run(f"alter table {to_relation.render()} alter column {column.quoted} type {column.data_type}")
 
     def commit(self) -> str:
-        """Commit what has been done; nothing where no transaction is open, as each statement has committed itself."""
+        """Commit what has been done; nothing where no transaction is open, as each statement has committed itself.
+
+        In a transaction that ends later, once tests have passed or with the whole run, it is done then.
+        """
+        if getattr(getattr(self._rendering.ask(), "connection", None), "ends_later", False):
+            return ""
         try:
             self._run("commit")
         except DatabaseError as error:
@@ -301,8 +317,13 @@ class AdapterName:
         return str(column) if quote_config is False else self.quote(column)
 
     def convert_type(self, table: Any, column: int) -> str:
-        """The engine's type for a column of a table."""
-        return str(table.column_types[column]) or "text"
+        """The type of a new table's column that can hold those values."""
+        values = [value for value in table.columns[column].values() if value is not None]
+        kind = kind_of(values)
+        if kind == "Number":
+            whole = (isinstance(value, int) or (value.is_finite() and value == int(value)) for value in values)
+            return "integer" if all(whole) else "float8"
+        return TYPES.get(kind, "text")
 
     def standardize_grants_dict(self, table: Any) -> dict[str, list[str]]:
         """Privileges to grantees, from the rows that list grants."""
@@ -321,9 +342,13 @@ class AdapterName:
 
     def get_hard_deletes_behavior(self, config: Any) -> str:
         """What a snapshot does with rows that vanish. Raises `TemplateError` where the config says nothing possible."""
-        if config.get("invalidate_hard_deletes"):
+        older, given = config.get("invalidate_hard_deletes"), config.get("hard_deletes")
+        if older is not None and given is not None:
+            text = "a snapshot has both `hard_deletes` and `invalidate_hard_deletes`"
+            raise TemplateError(text, hint="keep the first")
+        if older:
             return "invalidate"
-        found = str(config.get("hard_deletes") or "ignore")
+        found = str(given or "ignore")
         if found not in HARD_DELETES:
             raise TemplateError(f"`hard_deletes` is `{found}`", hint=f"it may be {', '.join(HARD_DELETES)}")
         return found

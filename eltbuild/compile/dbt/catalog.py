@@ -36,7 +36,9 @@ def _views(rendering: Rendering, database: Any) -> str:
 
 
 def information_schema_name(rendering: Rendering, database: Any) -> str:
-    """The information schema of a database."""
+    """The information schema of a database; PostgreSQL has one, that of the database one is connected to."""
+    if rendering.session.dialect == "postgres":
+        return "information_schema"
     return f"{database}.INFORMATION_SCHEMA" if database else "INFORMATION_SCHEMA"
 
 
@@ -47,8 +49,10 @@ def list_schemas(rendering: Rendering, database: Any) -> Any:
 
 
 def check_schema_exists(rendering: Rendering, information_schema: Any, schema: Any) -> Any:
-    """A table with one number: how many schemas of that name there are."""
+    """A table with one number: how many schemas of that name there are, in the database that is named."""
     database = getattr(information_schema, "database", information_schema)
+    if isinstance(database, str) and database.lower().endswith("information_schema"):
+        database = database[: -len("information_schema")].rstrip(".")
     where = f"lower(schema_name) = lower({_literal(rendering, schema)})"
     if database:
         where += f" and lower(catalog_name) = lower({_literal(rendering, database)})"

@@ -15,6 +15,12 @@ INTEGERS = frozenset(
         "serial4", "serial8",
     }
 )  # fmt: skip
+OF_DUCKDB = frozenset(
+    {
+        "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "int",
+        "int1", "int2", "int4", "int8", "short", "long", "signed",
+    }
+)  # fmt: skip
 NUMERICS = frozenset({"numeric", "decimal"})
 """What templates take for texts and numbers: these names and no others, sizes within the name included."""
 
@@ -100,11 +106,12 @@ class TemplateColumn:
 
     def is_float(self) -> bool:
         """Whether it holds floating point numbers."""
-        return self.dtype.lower() in FLOATS
+        lower = self.dtype.lower()
+        return lower in FLOATS and not (self.dialect == "duckdb" and lower == "double precision")
 
     def is_integer(self) -> bool:
         """Whether it holds whole numbers."""
-        return self.dtype.lower() in INTEGERS
+        return self.dtype.lower() in (OF_DUCKDB if self.dialect == "duckdb" else INTEGERS)
 
     def is_numeric(self) -> bool:
         """Whether it holds decimals."""

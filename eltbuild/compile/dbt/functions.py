@@ -10,7 +10,7 @@ from typing import Any
 
 from eltbuild.compile.dbt.sets import FixedSet
 from eltbuild.compile.rendering import MacroReturn, Rendering
-from eltbuild.errors import Problem
+from eltbuild.errors import Problem, did_you_mean
 from eltbuild.jinja.bounds import checked_call, weight
 from eltbuild.jinja.clock import current
 from eltbuild.jinja.errors import RenderLimitError, TemplateError
@@ -187,6 +187,22 @@ RAISING = frozenset({
 """Members of `exceptions` that fail with whatever they are given."""
 
 
+def metrics(rendering: Rendering) -> Callable[..., str]:
+    """`metric('name')` or `metric('package', 'name')`: the name, of a metric that is there."""
+
+    def metric(*names: str) -> str:
+        told = ".".join(map(str, names))
+        if len(names) not in (1, 2):
+            raise TemplateError(f"metric({told}): it takes a name, or a package and a name")
+        known = [one for one in rendering.session.project.unmanaged.values() if one.resource_type == "metric"]
+        name = str(names[-1])
+        if not any(one.name == name and names[0] in (one.name, one.package) for one in known):
+            raise TemplateError(f"there is no metric `{told}`", hint=did_you_mean(name, (one.name for one in known)))
+        return name
+
+    return metric
+
+
 class Exceptions:
     """`exceptions.raise_compiler_error(...)` and its like."""
 
@@ -200,8 +216,11 @@ class Exceptions:
     def _warn(self, text: str) -> str:
         rendering = self._rendering
         id = rendering.node.id if rendering.node else None
-        if rendering.session.flag("WARN_ERROR"):
+        strictness = rendering.session.strictness
+        if strictness.refuses("JinjaLogWarning"):
             raise TemplateError(text)
+        if strictness.silences("JinjaLogWarning"):
+            return ""
         rendering.session.say(text, "warn", "warning", id)
         if rendering.settling:
             rendering.problems.append(

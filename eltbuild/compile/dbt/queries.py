@@ -84,7 +84,7 @@ def load_result(rendering: Rendering, name: str) -> Any:
     found = rendering.results.get(name)
     if found is LOADED:
         raise TemplateError(
-            f"the result of the statement `{name}` has already been loaded",
+            f"The 'statement' result named '{name}' has already been loaded into a variable",
             hint="keep it in a variable, or run the statement again",
         )
     if found is not None and name != "main":

@@ -105,8 +105,9 @@ class ColumnType(str):
 class ResultColumn:
     """One column of a result."""
 
-    def __init__(self, name: str, values: tuple[Any, ...], data_type: str = "") -> None:
+    def __init__(self, name: str, values: tuple[Any, ...], data_type: str = "", index: int = 0) -> None:
         self.name = name
+        self.index = index
         self.data_type = ColumnType(data_type)
         self._values = values
 
@@ -124,7 +125,11 @@ class ResultColumn:
 
     def values_sorted(self) -> list[Any]:
         """The values in order, nulls last."""
-        return sorted(self._values, key=lambda value: (value is None, value))
+        return sorted(self._values, key=nulls_last)
+
+    def values_without_nulls_sorted(self) -> list[Any]:
+        """The values that are not null, in order."""
+        return sorted(self.values_without_nulls())
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._values)
@@ -165,7 +170,7 @@ class Table:
     def columns(self) -> Named:
         """The columns, by position and by name."""
         parts = [
-            ResultColumn(name, tuple(row[i] for row in self.rows), kind)
+            ResultColumn(name, tuple(row[i] for row in self.rows), kind, i)
             for i, (name, kind) in enumerate(zip(self.column_names, self.column_types, strict=True))
         ]
         return Named.of(parts, self.column_names)
@@ -175,6 +180,9 @@ class Table:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.rows)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.rows[key]
 
     def _with(self, rows: Sequence[Sequence[Any]]) -> Table:
         return Table(self.column_names, rows, self.column_types, self.say)
@@ -208,23 +216,33 @@ class Table:
         """The rows for which the test holds."""
         return self._with([row for row in self.rows if checked_call(current(), test, row)])
 
+    def find(self, test: Callable[[Any], bool]) -> Any:
+        """The first row for which the test holds, or none."""
+        return next((row for row in self.rows if checked_call(current(), test, row)), None)
+
     def distinct(self, key: Any = None) -> Table:
         """Each row once; with a key, the first row of each of its values."""
         seen: dict[Any, Any] = {}
         for row in self.rows:
-            seen.setdefault(tuple(row) if key is None else row[key], row)
+            seen.setdefault(tuple(row) if key is None else _picked(row, key), row)
         return self._with(list(seen.values()))
 
     def order_by(self, key: Any, reverse: bool = False) -> Table:
-        """The rows sorted by a column."""
-        return self._with(sorted(self.rows, key=lambda row: (row[key] is None, row[key]), reverse=reverse))
+        """The rows sorted by a column, by several, or by what a function says of them."""
 
-    def group_by(self, key: Any) -> dict[Any, Table]:
-        """Tables by the values of a column."""
+        def place(row: Any) -> Any:
+            found = _picked(row, key)
+            return tuple(map(nulls_last, found)) if isinstance(found, tuple) else nulls_last(found)
+
+        return self._with(sorted(self.rows, key=place, reverse=reverse))
+
+    def group_by(self, key: Any, key_name: str | None = None, key_type: Any = None) -> Groups:
+        """Tables by the values of a column, or by what a function says of the rows."""
         groups: dict[Any, list[Any]] = {}
         for row in self.rows:
-            groups.setdefault(row[key], []).append(row)
-        return {value: self._with(rows) for value, rows in groups.items()}
+            groups.setdefault(_picked(row, key), []).append(row)
+        name = key_name or (key if isinstance(key, str) else "group")
+        return Groups({value: self._with(rows) for value, rows in groups.items()}, name)
 
     def dict(self) -> dict[str, Any]:
         """Columns by name."""
@@ -274,6 +292,110 @@ class Table:
     def to_json(self, *_: Any, **__: Any) -> str:
         """The rows as a JSON list."""
         return json.dumps([row.dict() for row in self.rows], default=str)
+
+
+class Groups:
+    """The tables that a grouping made: by position where an integer is asked for, else by key; tables in a loop."""
+
+    def __init__(self, tables: Mapping[Any, Table], key_name: str) -> None:
+        self._tables = dict(tables)
+        self.key_name = key_name
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of the columns, those of each table."""
+        return next(iter(self._tables.values())).column_names if self._tables else ()
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.values()[key] if isinstance(key, (int, slice)) else self._tables[key]
+
+    def __iter__(self) -> Iterator[Table]:
+        return iter(self._tables.values())
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The table of a key, or the default."""
+        return self._tables.get(key, default)
+
+    def keys(self) -> tuple[Any, ...]:
+        """The keys, in order of first appearance."""
+        return tuple(self._tables)
+
+    def values(self) -> tuple[Table, ...]:
+        """The tables."""
+        return tuple(self._tables.values())
+
+    def items(self) -> tuple[tuple[Any, Table], ...]:
+        """Keys with tables."""
+        return tuple(self._tables.items())
+
+    def dict(self) -> dict[Any, Table]:
+        """The tables by key."""
+        return dict(self._tables)
+
+    def _each(self, made: Callable[[Table], Table]) -> Groups:
+        return Groups({key: made(table) for key, table in self._tables.items()}, self.key_name)
+
+    def select(self, key: Any) -> Groups:
+        """Only those columns of each."""
+        return self._each(lambda table: table.select(key))
+
+    def exclude(self, key: Any) -> Groups:
+        """All but those columns of each."""
+        return self._each(lambda table: table.exclude(key))
+
+    def where(self, test: Callable[[Any], bool]) -> Groups:
+        """The rows of each for which the test holds."""
+        return self._each(lambda table: table.where(test))
+
+    def limit(self, start_or_stop: int | None = None, stop: int | None = None, step: int | None = None) -> Groups:
+        """A slice of each."""
+        return self._each(lambda table: table.limit(start_or_stop, stop, step))
+
+    def distinct(self, key: Any = None) -> Groups:
+        """The rows of each, every one once."""
+        return self._each(lambda table: table.distinct(key))
+
+    def order_by(self, key: Any, reverse: bool = False) -> Groups:
+        """The rows of each in order."""
+        return self._each(lambda table: table.order_by(key, reverse))
+
+
+class Cursor:
+    """What `adapter.add_query` leaves to be fetched: the rows of an answer, each once."""
+
+    def __init__(self, answer: Answer | None) -> None:
+        columns = answer.columns if answer is not None else ()
+        self._rows = list(answer.rows) if answer is not None else []
+        self.description = [(column.name, column.type, None, None, None, None, None) for column in columns]
+        self.rowcount = len(self._rows) if answer is None or answer.affected is None else answer.affected
+
+    def fetchone(self) -> Any:
+        """The next row, or none."""
+        return self._rows.pop(0) if self._rows else None
+
+    def fetchmany(self, size: int = 1) -> list[Any]:
+        """The next rows."""
+        found, self._rows = self._rows[:size], self._rows[size:]
+        return found
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+        return self.fetchmany(len(self._rows))
+
+
+def nulls_last(value: Any) -> tuple[bool, Any]:
+    """By which a value is sorted: nulls come behind all others."""
+    return (value is None, value)
+
+
+def _picked(row: Any, key: Any) -> Any:
+    """The values of a row by which it is sorted or grouped: of a column, of several, or what a function says."""
+    if isinstance(key, (list, tuple)):
+        return tuple(row[name] for name in key)
+    return checked_call(current(), key, row) if callable(key) else row[key]
 
 
 def distinct_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -275,7 +275,8 @@ def _same_row_count(expectation: Expectation) -> Aggregate:
         told = f"there are {values[0]} rows, and {values[1]} in {other}"
         return Judged(values[0] == values[1], {"observed_value": {"self": values[0], "other": values[1]}}, told)
 
-    return Aggregate((expectation.count(),), judge, (Query(f"select count(*) from {other}", 1),))
+    query = f"select count(*) from {expectation.beside(str(other))}"
+    return Aggregate((expectation.count(),), judge, (Query(query, 1),))
 
 
 AGGREGATES: Mapping[str, Callable[[Expectation], Aggregate]] = {

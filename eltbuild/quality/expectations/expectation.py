@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cached_property
@@ -85,6 +86,13 @@ class Expectation:
     def quoted(self, column: Column) -> str:
         """A column as SQL."""
         return quote_identifier(column.name, self.dialect)
+
+    def beside(self, table: str) -> str:
+        """Another table as it stands after FROM: one that is named plainly is in the schema of the rows."""
+        if self.stands is None or not re.fullmatch(r"\w[\w ]*", table):
+            return table
+        parts = (self.stands.database, self.stands.schema, table)
+        return ".".join(quote_identifier(part, self.dialect) for part in parts if part)
 
     # Conditions and values
 

@@ -14,12 +14,17 @@ from eltbuild.sql.counting import (
     HASHED_DISTINCT,
     INTEGERS,
     IS_TEXT,
+    LENGTHS,
     MOST_BITS,
+    NUMBERED,
     ORDINALS,
+    TEXTS,
 )
 
 FEW = 10_000
 """So many rows are grouped in less time than a second query takes."""
+DIGITS = 18
+"""Longer numbers have no 64 bits."""
 SPREAD = 64
 """How much further than there are values integers may lie apart for a bit each to be the cheapest way."""
 
@@ -38,16 +43,22 @@ def unique(limits: Limits, value: str, dialect: str, rows: int | None) -> Measur
         return _distinct(limits, value)
 
     def outcome(values: Values) -> Outcome | Measure | None:
-        present, least, greatest, is_text = values
+        present, least, greatest, is_text, first, last, longest = values
         if not present:
             return limits.outcome(0)
         if isinstance(least, int) and greatest - least < min(MOST_BITS, SPREAD * present):
             return _all_different(limits, value, DISTINCT_BITS[dialect].format(value, least, greatest))
-        return _digests(limits, value, dialect) if is_text else _distinct(limits, value)
+        if not is_text:
+            return _distinct(limits, value)
+        start = _alike(first, last)
+        numbers = 10 ** (longest - start) if longest - start < DIGITS else MOST_BITS + 1
+        if numbers > min(MOST_BITS, SPREAD * present) or not (first[start:] + last[start:]).isdecimal():
+            return _digests(limits, value, dialect)
+        return _numbered(limits, value, dialect, start + 1, numbers)
 
-    integer = INTEGERS[dialect].format(value)
+    integer, text = INTEGERS[dialect].format(value), TEXTS[dialect].format(value)
     asked = (f"count({value})", f"min({integer})", f"max({integer})", IS_TEXT[dialect].format(value))
-    return Measure(asked, outcome)
+    return Measure((*asked, f"min({text})", f"max({text})", f"max({LENGTHS[dialect].format(value)})"), outcome)
 
 
 def can_be_counted(dialect: str, rows: int | None) -> bool:
@@ -100,6 +111,28 @@ def _is_short(least: object, greatest: object) -> bool:
 
 def _distinct(limits: Limits, value: str) -> Measure:
     return _all_different(limits, value, f"count(distinct {value})")
+
+
+def _alike(one: str, other: str) -> int:
+    """With how many characters both texts begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def _numbered(limits: Limits, value: str, dialect: str, start: int, numbers: int) -> Measure:
+    """Texts by the numbers in which they end, such as `C-000017`: where all numbers are different, the texts are, too.
+
+    Otherwise the digests have the word. `start`: where the number begins; `numbers`: how many there could be.
+    """
+
+    def outcome(values: Values) -> Outcome | Measure | None:
+        present, distinct, alike = values
+        return limits.outcome(0) if present == distinct and not alike else _digests(limits, value, dialect)
+
+    number = NUMBERED[dialect].format(value, start)
+    bounded = f"case when {number} between 0 and {numbers - 1} then {number} end"
+    distinct = DISTINCT_BITS[dialect].format(bounded, 0, numbers - 1)
+    return Measure((f"count({value})", distinct, ALIKE[dialect].format(value)), outcome)
 
 
 def _digests(limits: Limits, value: str, dialect: str) -> Measure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from eltbuild.adapter import Connection
 from eltbuild.plan.nouns import Batch, Call, Operation
@@ -52,6 +52,15 @@ class Deferred:
     def behind(self) -> Ledger:
         """The one that it stands before, for what comes once all is written down."""
         return self._inner
+
+    def kept(self) -> Callable[[], None]:
+        """What waits now; called, nothing else does."""
+        own, waiting = set(self._own), list(self._waiting)
+
+        def again() -> None:
+            self._own, self._waiting = set(own), list(waiting)
+
+        return again
 
     # Written down at the end
 

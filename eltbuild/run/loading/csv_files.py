@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError, Place, Problem
 from eltbuild.project.resources import Node
-from eltbuild.run.loading.csv_values import as_moments, as_whole_numbers, looks_dated
+from eltbuild.run.loading.csv_values import as_moments, as_whole_numbers, as_written_numbers, looks_dated
 
 if TYPE_CHECKING:
     import pyarrow
 
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TEXT_TYPES = frozenset({"varchar", "text", "string", "char", "character varying", "character", "bpchar", "nvarchar"})
 
 
@@ -47,12 +48,25 @@ def read_csv(node: Node, path: Path, able: Capabilities) -> pyarrow.Table:
         place = node.patch_place or node.place
         raise CompileError(Problem(f"seed `{node.name}`: the delimiter must be one character", place))
     # Whatever column has a declared type is read as text: the warehouse casts it, and nothing is lost on the way.
-    kinds = {name: pyarrow.string() for name in _header(node, path) if name.lower() in declared}
+    kinds = {name: pyarrow.string() for name in header(node, path, able) if name.lower() in declared}
     table = _parsed(node, path, delimiter, kinds, able)
     table = _retyped(node, path, delimiter, table, declared, able)
     if able.reads_csv:
         table = _as_engine(node, path, delimiter, table, able)
+    elif _holds(path, b"\r"):
+        table = _with_plain_ends(table)
     return _nulls_typed(table)
+
+
+def _with_plain_ends(table: pyarrow.Table) -> pyarrow.Table:
+    """The rows with `\\n` for each end of a line within a text: engines that do not read files get them so from dbt."""
+    from pyarrow import compute, types
+
+    for number, field in enumerate(table.schema):
+        if types.is_string(field.type):
+            plain = compute.replace_substring_regex(table.column(number), r"\r\n?", "\n")
+            table = table.set_column(number, field.name, plain)
+    return table
 
 
 def _retyped(
@@ -67,7 +81,7 @@ def _retyped(
     import pyarrow
     from pyarrow import types
 
-    guessed = [field for field in table.schema if field.name.strip().lower() not in declared]
+    guessed = [field for field in table.schema if field.name.lower() not in declared]
     hex_digits = any(types.is_integer(field.type) for field in guessed) and _holds(path, rb"0[xX]")
     doubtful = [
         field.name
@@ -86,6 +100,8 @@ def _retyped(
             found = as_moments(column, able.reads_csv)
         elif types.is_floating(field.type):
             found = as_whole_numbers(column)
+        elif types.is_string(field.type):
+            found = as_written_numbers(column, able.reads_csv)
         else:
             continue
         table = table.set_column(number, field.name, found)
@@ -167,7 +183,8 @@ def _parsed(
         return "skip"
 
     # A line without any character is a row of NULLs; readers of engines pass over it, but in files of one column.
-    blank = able.reads_csv and len(_header(node, path)) > 1
+    names = header(node, path, able)
+    blank = able.reads_csv and len(names) > 1
     parsing = csv.ParseOptions(
         delimiter=delimiter,
         quote_char=quote,
@@ -179,7 +196,10 @@ def _parsed(
     converting = _conversion(kinds, words, nulls)
     source = _filled_up(path, delimiter) if filled else _ended(path)
     try:
-        table = csv.read_csv(source, csv.ReadOptions(use_threads=False), parsing, converting)
+        reading = csv.ReadOptions(use_threads=False)
+        if names != _written_header(node, path):
+            reading = csv.ReadOptions(use_threads=False, column_names=names, skip_rows_after_names=1)
+        table = csv.read_csv(source, reading, parsing, converting)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowKeyError) as error:
         raise CompileError(
             Problem(f"seed `{node.name}` cannot be read as CSV: {error}", Place(node.project_path))
@@ -262,28 +282,54 @@ def _line_of(path: Path, text: str) -> int:
     return 0
 
 
-def _header(node: Node, path: Path) -> list[str]:
+def header(node: Node, path: Path, able: Capabilities) -> list[str]:
+    """The names of a file's columns, as dbt has them.
+
+    One without a name is called by the letter of its place, and one whose name was there before gets a number.
+    Raises `CompileError` for a file without any, and for names that are one to the engine.
+    """
+    written = _written_header(node, path)
+    if not written or written == [""]:
+        raise CompileError(
+            Problem(f"seed `{node.name}` is empty", Place(node.project_path), "the first line names the columns")
+        )
+    names: list[str] = []
+    for number, name in enumerate(written):
+        plain = name or LETTERS[number % len(LETTERS)] * (number // len(LETTERS) + 1)
+        made, count = plain, 1
+        while made in names:
+            count += 1
+            made = f"{plain}_{count}"
+        names.append(made)
+    lowered = [name.lower() for name in names]
+    twice = next((name for name in names if lowered.count(name.lower()) > 1), None)
+    if twice is not None and not able.exact_names:
+        raise CompileError(Problem(f"seed `{node.name}` names column `{twice}` twice", Place(node.project_path, 1)))
+    return names
+
+
+def renamed(node: Node, path: Path, able: Capabilities) -> list[str]:
+    """A sentence for each column whose name is not what the file's first line says. Raises as `header` does."""
+    pairs = zip(_written_header(node, path), header(node, path, able), strict=True)
+    return [
+        f"seed `{node.name}` names column `{written}` twice: this one becomes `{name}`" if written
+        else f"seed `{node.name}` has a column without a name: it becomes `{name}`"
+        for written, name in pairs
+        if written != name
+    ]  # fmt: skip
+
+
+def _written_header(node: Node, path: Path) -> list[str]:
+    """The values of a file's first line."""
     import csv
 
     with path.open(encoding="utf-8-sig", newline="", errors="strict") as file:
         try:
-            rows = csv.reader(file, delimiter=delimiter_of(node)[:1] or ",")
-            header = [name.strip() for name in next(rows, [])]
+            return next(csv.reader(file, delimiter=delimiter_of(node)[:1] or ","), [])
         except (UnicodeDecodeError, csv.Error) as error:
             raise CompileError(
                 Problem(f"seed `{node.name}` is no CSV in UTF-8: {error}", Place(node.project_path))
             ) from None
-    if not header or header == [""]:
-        raise CompileError(
-            Problem(f"seed `{node.name}` is empty", Place(node.project_path), "the first line names the columns")
-        )
-    lowered = [name.lower() for name in header]
-    twice = next((name for name in header if lowered.count(name.lower()) > 1), None)
-    if twice is not None:
-        raise CompileError(Problem(f"seed `{node.name}` names column `{twice}` twice", Place(node.project_path, 1)))
-    if "" in header:
-        raise CompileError(Problem(f"seed `{node.name}` has a column without a name", Place(node.project_path, 1)))
-    return header
 
 
 def _nulls_typed(table: pyarrow.Table) -> pyarrow.Table:
@@ -291,7 +337,7 @@ def _nulls_typed(table: pyarrow.Table) -> pyarrow.Table:
     import pyarrow
 
     fields = [
-        pyarrow.field(field.name.strip(), pyarrow.int32() if pyarrow.types.is_null(field.type) else field.type)
+        pyarrow.field(field.name, pyarrow.int32() if pyarrow.types.is_null(field.type) else field.type)
         for field in table.schema
     ]
     return table.rename_columns([field.name for field in fields]).cast(pyarrow.schema(fields))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 DAYS = r"^\s*\d{4}-\d{1,2}-\d{1,2}\s*$"
 SPACED = r"^\s*\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{1,2}:\d{1,2}\s*$"
 ISO = r"^\s*\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?\s*$"
 OFFSET = r"(Z|[+-]\d\d(:?\d\d)?)$"
+UNDERSCORED = re.compile(r"\s*[-+]?[0-9]+(_[0-9]+)*(\.[0-9]+(_[0-9]+)*)?\s*")
+"""Numbers that Arrow does not know and that an engine's own reader does."""
+LARGEST = 308
+"""Numbers of more digits are none that a warehouse could hold."""
 EXACT = 2.0**53
 """Up to here a double holds every whole number."""
 
@@ -30,6 +37,43 @@ def as_whole_numbers(numbers: Any) -> Any:
     # A value of Python's own among the arguments would have Arrow import pandas, to see whether it is one of its kinds.
     whole = compute.all(compute.equal(compute.floor(numbers), numbers)).as_py()
     return numbers.cast(pyarrow.int64()) if whole and compute.max(compute.abs(numbers)).as_py() < EXACT else numbers
+
+
+def as_written_numbers(texts: Any, plainly: bool) -> Any:
+    """The column as numbers where all its values are written as such: `1,000`, `$5`, `7%`, `1_000`; else text.
+
+    `plainly`: the engine reads files itself and knows only the last of these.
+    """
+    import pyarrow
+
+    values: list[Decimal | None] = []
+    for text in texts.to_pylist():
+        number = None if text is None else _number(text, plainly)
+        if text is not None and number is None:
+            return texts
+        values.append(number)
+    known = [value for value in values if value is not None]
+    if not known:
+        return texts
+    if all(value == value.to_integral_value() and abs(value) < EXACT for value in known):
+        whole = [None if value is None else int(value) for value in values]
+        return pyarrow.chunked_array([whole], pyarrow.int64())
+    return pyarrow.chunked_array([[None if value is None else float(value) for value in values]], pyarrow.float64())
+
+
+def _number(text: str, plainly: bool) -> Decimal | None:
+    """The number that a text stands for: signs of percent and of currencies around it, and commas in it, are passed."""
+    if plainly:
+        return Decimal(text.strip()) if UNDERSCORED.fullmatch(text) else None
+    plain = text.strip().strip("%")
+    minus = plain.startswith("-")
+    plain = plain.removeprefix("-")
+    plain = plain.strip("".join({letter for letter in plain if unicodedata.category(letter) == "Sc"}) or None)
+    try:
+        number = Decimal(plain.replace(",", ""))
+    except InvalidOperation:
+        return None
+    return (-number if minus else number) if number.is_finite() and number.adjusted() < LARGEST else None
 
 
 def as_moments(texts: Any, drops_offset: bool) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eltbuild.adapter import Capabilities
 from eltbuild.errors import CompileError, DatabaseError, Place, Problem, did_you_mean
 from eltbuild.project.resources import Node
-from eltbuild.run.loading.csv_files import read_csv
+from eltbuild.run.loading.csv_files import read_csv, renamed
 
 if TYPE_CHECKING:
     import pyarrow
@@ -29,6 +29,13 @@ def read_seed(node: Node, root: Path, able: Capabilities) -> pyarrow.Table:
         raise CompileError(
             Problem(f"seed `{node.name}` cannot be read: {error.strerror or error}", Place(node.project_path))
         ) from None
+
+
+def remarks(node: Node, root: Path, columns: Iterable[str], able: Capabilities) -> list[str]:
+    """A sentence for each column that has another name than in the file, and for each type of a column that is none."""
+    path = root / node.project_path
+    told = [] if path.suffix.lower() in READERS else renamed(node, path, able)
+    return [*told, *untyped(node, columns)]
 
 
 def untyped(node: Node, columns: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ from eltbuild.run.ownership.archive_file import write_rows, write_text
 from eltbuild.run.performing import perform
 from eltbuild.sql import spelling
 from eltbuild.sql.writer import Writer
-from eltbuild.state.records import STANDING, Built, Key
+from eltbuild.state.records import FAILED_ROWS, STANDING, Built, Key
 from eltbuild.values import dataclass, field, replace
 
 Standing = Literal["orphan", "kept", "failed"]
@@ -105,7 +105,7 @@ def _standing(built: Built, memory: Memory, project: Project) -> Standing | None
     # Another project may have taken it over since.
     if built.event not in STANDING or memory.owner(built.relation) != built.project:
         return None
-    return "failed" if built.event == "failed" and built.node in project.nodes else "orphan"
+    return "failed" if built.event in FAILED_ROWS and built.node in project.nodes else "orphan"
 
 
 def places(project: Project) -> frozenset[Key]:

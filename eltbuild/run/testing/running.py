@@ -145,7 +145,8 @@ def _answers(work: Work, texts: Sequence[Written], back: Back) -> Mapping[NodeId
             found.update(_asked(work, some))
         except DatabaseError as error:
             halted = work.connections.mine().halted.is_set()
-            if work.whole is not None and (error.lost or halted or not back()):
+            again = f"the tests of {texts[0].relation} are asked one by one, for one of them cannot be asked"
+            if work.whole is not None and (error.lost or halted or not (back() or work.whole.goes_on(again))):
                 # Which of them it was can be asked no more.
                 name = texts[0].relation
                 work.whole.spoil(DatabaseError(f"the tests of {name} cannot be asked: {error.message}"))

@@ -101,7 +101,7 @@ def test_a_wrong_project_and_a_wrong_call_are_raised(root, tmp_path_factory):
     with pytest.raises(UsageError, match="gives no events"):
         list(Project.load(root).events("nonsense"))
     write(root, {"models/a.sql": "select * from {{ ref('x') }}"})
-    with pytest.raises(ProjectError, match="does not exist"):
+    with pytest.raises(ProjectError, match="was not found"):
         Project.load(root)
 
 

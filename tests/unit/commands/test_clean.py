@@ -92,3 +92,12 @@ def test_all_refusals_are_told_together(root: Path) -> None:
         clean(root, settings("models", "seeds", "target"))
     assert len(caught.value.problems) == 2
     assert (root / "target").exists()
+
+
+def test_what_lies_outside_goes_where_that_is_allowed(root: Path) -> None:
+    outside = root.parent / "outside"
+    assert clean(root, settings("../outside"), outside=True) == (root / "../outside",)
+    assert not outside.exists()
+    for target in ("..", "/", "models", str(Path.home())):
+        with pytest.raises(ProjectError):
+            clean(root, settings(target), outside=True)

@@ -155,6 +155,7 @@ def test_the_catalogue_is_a_table(duck: DuckDB) -> None:
     assert value(f"get_catalog_for_single_relation({T}).rows | length", made) == "1"
     assert value("check_schema_exists('memory', 'main').rows[0][0]", made) == "1"
     assert value("check_schema_exists('memory', 'nowhere').rows[0][0]", made) == "0"
+    assert value("check_schema_exists(information_schema_name('memory'), 'main').rows[0][0]", made) == "1"
     assert "main" in value("list_schemas('memory').columns[0].values()", made)
 
 

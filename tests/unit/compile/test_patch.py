@@ -76,7 +76,7 @@ def test_a_plain_change_is_not_a_whole_load(root, path, text, monkeypatch):
 
 def test_a_mistake_in_the_new_text_is_told(root):
     (root / "models/c.sql").write_text("select * from {{ ref('nope') }}")
-    with pytest.raises(ProjectError, match="does not exist"):
+    with pytest.raises(ProjectError, match="was not found"):
         Project.load(root, environ={})
 
 

@@ -45,3 +45,8 @@ def test_values(value: Any, found: Any) -> None:
 def test_a_list_is_read_back_from_json() -> None:
     table = Table.of(Answer((Column("v", "t[]"),), (([{"a": 1}],),)))
     assert json.loads(table.rows[0]["v"]) == [{"a": 1}]
+
+
+def test_a_table_gives_its_rows_by_number() -> None:
+    table = Table.of(Answer((Column("n", "t"),), ((7,), (8,))))
+    assert (table[0]["n"], table[-1]["n"], len(table[:1])) == (7, 8, 1)

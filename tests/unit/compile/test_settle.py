@@ -98,10 +98,10 @@ def test_all_mistakes_at_once(tmp_path):
         },
     )
     assert found == [
-        "models/b.sql:2:9: model `b` refers to `ordrs`, which does not exist | did you mean `orders`?",
+        "models/b.sql:2:9: model `b` refers to `ordrs`, which was not found | did you mean `orders`?",
         "models/c.sql:1:15: there is no filter `cnts` | did you mean `count`?",
         "models/d.sql:1:1: Expected an expression, got 'end of statement block' | ",
-        "models/e.sql:1:18: model `e` refers to source `raw.x`, which does not exist | ",
+        "models/e.sql:1:18: model `e` refers to source `raw.x`, which was not found | ",
     ]
 
 

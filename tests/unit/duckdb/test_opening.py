@@ -409,3 +409,39 @@ c.execute('select * from range(100000)')
     done = run(code, tmp_path)
     assert (done.stdout, done.stderr) == ("", "")
     assert done.returncode == (3 if "exit" in end else 0)
+
+
+def test_a_file_that_may_only_be_read_is_read(tmp_path: Path) -> None:
+    """What would write to it is told that it cannot; whoever only reads need not say so in the profile."""
+    code = """
+import os, sys, tempfile
+from eltbuild.adapter import Target
+from eltbuild.errors import DatabaseError
+from eltbuild_duckdb import DuckDBAdapter
+folder = tempfile.mkdtemp()
+def adapter():
+    return DuckDBAdapter(Target('p', 'd', 'duckdb', 'x', 'main', root=folder, fields={'path': 'x.duckdb'}))
+one = adapter(); one.connect().execute('create table t as select 1 as a'); one.close()
+path = os.path.join(folder, 'x.duckdb')
+os.chmod(path, 0o444); os.chmod(folder, 0o755)
+if os.geteuid() == 0:
+    os.setuid(65534)
+two = adapter(); connection = two.connect()
+print(connection.execute('select a from t').rows)
+try:
+    connection.execute('insert into t values (2)')
+except DatabaseError as error:
+    print(error.message)
+"""
+    done = run(code, tmp_path)
+    told = "the database `x` is open for reading only, and this writes to it (INSERT)"
+    assert done.stdout.splitlines() == ["((1,),)", told], done.stderr
+
+
+def test_whether_opening_would_make_a_database(opened: Opened, tmp_path: Path) -> None:
+    fresh = opened(path="new/x.duckdb")
+    assert fresh.absent
+    fresh.connect()
+    assert not fresh.absent
+    assert not opened(path=":memory:").absent
+    assert not opened(path="other.duckdb", attach=[{"path": str(tmp_path / "new" / "x.duckdb"), "alias": "x"}]).absent

@@ -109,9 +109,9 @@ def test_every_circle_is_named_as_its_shortest_path() -> None:
         "root": (),
     }
     assert messages(lambda: Graph.from_parents(parents)) == [
-        "a circle of references: a -> b -> c -> a",
-        "a circle of references: self -> self",
-        "a circle of references: x -> y -> x",
+        "Found a cycle of references: a -> b -> c -> a",
+        "Found a cycle of references: self -> self",
+        "Found a cycle of references: x -> y -> x",
     ]
 
 
@@ -150,13 +150,13 @@ def test_a_circle_in_a_project_shows_where_it_is_written() -> None:
     with pytest.raises(ProjectError) as raised:
         Graph.of(project(model("orders", ("payments", 7)), model("payments", ("orders", 2)), model("other")))
     assert str(raised.value) == (
-        "models/orders.sql:7:3: a circle of references: orders -> payments -> orders\n"
+        "models/orders.sql:7:3: Found a cycle of references: orders -> payments -> orders\n"
         "    hint: the references are at models/orders.sql:7:3, models/payments.sql:2:3"
     )
 
 
 def test_a_model_of_itself() -> None:
-    assert messages(lambda: Graph.of(project(model("a", ("a", 1))))) == ["a circle of references: a -> a"]
+    assert messages(lambda: Graph.of(project(model("a", ("a", 1))))) == ["Found a cycle of references: a -> a"]
 
 
 def test_the_graph_of_a_project_holds_every_kind() -> None:

@@ -250,7 +250,7 @@ def test_selectors_are_read_together_with_all_that_is_wrong() -> None:
         parse_selectors(entries)
     assert [str(problem) for problem in raised.value.problems] == [
         "selectors.yml: selector `bad`: the criterion of method `tag` has no `value`",
-        "selectors.yml: selector `lost` refers to selector `goood`, which does not exist\n"
+        "selectors.yml: selector `lost` refers to selector `goood`, which was not found\n"
         "    hint: did you mean `good`?",
         "selectors.yml: selectors refer to each other in a circle: one -> two -> one",
     ]

@@ -69,7 +69,7 @@ def test_so_is_one_that_dbt_has_made() -> None:
 @pytest.mark.parametrize(
     ("given", "made"),
     [
-        ({"columns": ["two words", 'quo"te', "Id"]}, '("two words", "quo""te", "Id")'),
+        ({"columns": ["two words", 'quo"te', "Id", '"Id"']}, '("two words", "quo""te", "id", "Id")'),
         ({"columns": ["lower(name)", "id"]}, '(lower(name), "id")'),
         ({"columns": ["id desc", "name text_pattern_ops"]}, "(id desc, name text_pattern_ops)"),
         ({"columns": "id", "type": "hash"}, 'using hash ("id")'),

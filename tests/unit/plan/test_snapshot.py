@@ -308,6 +308,13 @@ def test_full_refresh_does_not_touch_the_history() -> None:
     assert warehouse.rows("select count(*) from history") == [(2,)]
 
 
+@pytest.mark.parametrize("older", [True, False])
+def test_two_words_on_rows_that_are_gone_are_refused(older: bool) -> None:
+    config = {**CONFIGS["check"], "unique_key": "id", "hard_deletes": "ignore", "invalidate_hard_deletes": older}
+    with pytest.raises(CompileError, match="has both `hard_deletes` and `invalidate_hard_deletes`"):
+        Warehouse().build(snapshot_of(config), "select 1 as id, 'a' as name")
+
+
 def test_a_column_of_the_snapshot_in_the_query_is_refused() -> None:
     warehouse = Warehouse()
     model = snapshot_of({**CONFIGS["check"], "unique_key": "id"})

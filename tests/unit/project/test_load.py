@@ -186,6 +186,16 @@ def test_exposures_unit_tests_macros_and_docs(shop: Project) -> None:
         ]
 
 
+def test_arguments_are_told_of_what_lies_in_macro_folders(project: Load) -> None:
+    text = "{% test odd(model, column_name) %}select 1{% endtest %}"
+    told = {"macros/odd.sql": text, "tests/generic/even.sql": text.replace("odd", "even")}
+    described = "macros: [{name: test_even, arguments: [{name: model}]}]"
+    macros = project({**told, "macros/m.yml": described}).macros
+    assert [one["name"] for one in macros["macro.p.test_odd"].arguments] == ["model", "column_name"]
+    assert [one["name"] for one in macros["macro.p.test_even"].arguments] == ["model"]
+    assert not project({"macros/m.yml": ""}).macros["macro.p.test_even"].arguments
+
+
 def test_entries_for_nothing_are_warnings(shop: Project) -> None:
     told = [problem for problem in shop.problems if problem.name == "NoNodeForYamlKey"]
     assert [problem.message for problem in told] == [
@@ -419,9 +429,9 @@ WRONG: list[tuple[Mapping[str, str], list[str]]] = [
      ["models/s.yml:1:33 the name of data test `a b` holds a space"]),
     ({"models/a b.sql": ""}, ["models/a b.sql the name of model `a b` holds a space"]),
     ({**A, "models/s.yml": "models: [{name: a, group: g}]"},
-     ["models/s.yml:1:10 model `a` belongs to group `g`, which does not exist"]),
+     ["models/s.yml:1:10 model `a` belongs to group `g`, which was not found"]),
     ({**A, "models/s.yml": "models: [{name: a, description: \"{{ doc('x') }}\"}]"},
-     ["models/s.yml:1:10 the description refers to docs block `x`, which does not exist"]),
+     ["models/s.yml:1:10 the description refers to docs block `x`, which was not found"]),
     ({**A, "models/s.yml": "models: [{name: a, config: {tags: \"{{ var('x') }}\"}}]"},
      ["models/s.yml:1:29 Required var 'x' not found"]),
     ({"snapshots/s.yml": "snapshots: [{name: s, relation: a}]"},
@@ -429,7 +439,7 @@ WRONG: list[tuple[Mapping[str, str], list[str]]] = [
     ({"models/s.yml": "exposures: [{name: e, type: ml, owner: {name: n}, depends_on: [a]}]"},
      ["models/s.yml:1 exposure `e` depends on `a`, which is no ref, source or metric"]),
     ({**A, "models/s.yml": "unit_tests: [{name: u, model: a, expect: {format: csv, fixture: f}}]"},
-     ["models/s.yml:1:14 unit test `u` names the csv fixture `f`, which does not exist"]),
+     ["models/s.yml:1:14 File not found for fixture 'f' in unit tests: `u` names it, as csv"]),
     ({**A, "models/s.yml": "unit_tests: [{name: u, model: a, expect: {format: csv, rows: \"a\\n1,2\"}}]"},
      ["models/s.yml:1:14 row 1 of unit test `u` has 2 fields, its head has 1"]),
     ({"models/m.py": "def model(dbt): return 1\n"},

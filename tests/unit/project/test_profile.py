@@ -164,8 +164,8 @@ def test_a_project_without_a_profile_takes_the_one_of_its_name(root: Path) -> No
 @pytest.mark.parametrize(
     ("text", "error", "words"),
     [
-        ("shopp: {}", ProjectError, "there is no profile `shop`\n    hint: did you mean `shopp`?"),
-        ("", ProjectError, "there is no profile `shop`"),
+        ("shopp: {}", ProjectError, "Could not find profile named 'shop'\n    hint: did you mean `shopp`?"),
+        ("", ProjectError, "Could not find profile named 'shop'"),
         ("- 1", ProjectError, "is a mapping of profiles"),
         ("shop: 3", ProjectError, "profiles.yml:1:1: the profile `shop` must be a mapping"),
         ("shop: {}", ProjectError, "has no outputs"),
@@ -188,7 +188,7 @@ def test_what_is_wrong_is_told(root: Path, text: str, error: type[EltbuildError]
 def test_a_target_that_the_command_line_asks_for_must_be_there(root: Path) -> None:
     caught = failure(root, DEV, target="prod")
     assert isinstance(caught, UsageError)
-    assert "the profile `shop` has no target `prod`\n    hint: it has: dev" in str(caught)
+    assert "The profile 'shop' does not have a target named 'prod'.\n    hint: it has: dev" in str(caught)
 
 
 @pytest.mark.parametrize("value", ["*hunter2", "!hunter2 x", "'hunter2", "{{ hunter2 }}", "@hunter2", "hunter2: x"])

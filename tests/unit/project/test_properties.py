@@ -413,3 +413,11 @@ def test_values_beyond_json_are_not_lasting() -> None:
     assert not read("models: [{name: a, meta: {x: .inf}}]").lasting
     assert not read("models: [{name: a, meta: {x: 123456789012345678901234567890}}]").lasting
     assert read("models: [{name: a, meta: {x: 1.5}}]").lasting
+
+
+def test_tests_outside_of_their_model_are_left_out_with_a_warning() -> None:
+    text = "data_tests:\n  - name: kept\n  - unique: {column_name: id}\n  - name: \"{{ ref('x') }}\"\n"
+    found = read_properties(text, {})
+    assert [entry.name for entry in found.data_tests] == ["kept"]
+    assert [(p.severity, p.place and p.place.line) for p in found.problems] == [("warning", 3)]
+    assert "has no `name`" in found.problems[0].message

@@ -321,9 +321,25 @@ def test_a_day_of_the_week_is_named_where_it_is_always_so() -> None:
     values = [300.0 if day % 7 == 0 else 1000.0 + day % 3 for day in range(28)]
     weekly = days_of(values, "".join("f" if value == 300 else "p" for value in values))
     advice = "so it was on the last 3 Mondays: `seasonality: day_of_week` compares with those"
-    assert told(weekly, 310).endswith(advice)
-    assert advice not in told(weekly, 30)
+    assert told(weekly, 310, seasonality="none").endswith(advice)
+    assert advice not in told(weekly, 30, seasonality="none")
     assert advice not in told(days_of([1000.0 + day % 3 for day in range(28)], "p" * 28), 310)
+
+
+def test_what_each_of_the_last_three_of_its_weekday_was_is_usual_by_itself() -> None:
+    values = [300.0 + day if day % 7 == 0 else 1000.0 + day % 3 for day in range(28)]
+    weekly = days_of(values, "".join("f" if value < 400 else "p" for value in values))
+    assert told(weekly, 310) == "None"
+    assert "usual is" in told(weekly, 30)
+    assert "usual is" in told(weekly, 5000)
+    assert "usual is" in told(weekly[-15:], 310)
+    assert "usual is" in told(weekly, 310, since=f"{DAY - timedelta(days=14):%Y-%m-%d}")
+
+
+def test_what_is_so_on_all_days_is_no_pattern_of_weekdays() -> None:
+    """However long it stays: whether it is right is to be said."""
+    shifted = days_of([1000.0 + day % 3 for day in range(10)] + [500.0] * 30, "p" * 10 + "f" * 30)
+    assert "usual is" in told(shifted, 501)
 
 
 def test_since_is_named_where_a_change_has_stayed() -> None:
@@ -346,7 +362,7 @@ def test_since_is_named_where_a_change_has_stayed() -> None:
         ("row_count_anomaly", {"sensitivity": "high"}, "must be a number above 0"),
         ("row_count_anomaly", {"min_history": 2}, "must be a whole number from 3 to 365"),
         ("row_count_anomaly", {"min_history": 7.5}, "must be a whole number from 3 to 365"),
-        ("row_count_anomaly", {"seasonality": "weekly"}, "must be none or day_of_week"),
+        ("row_count_anomaly", {"seasonality": "weekly"}, "must be auto or none or day_of_week"),
         ("row_count_anomaly", {"min_change": "-5%"}, "must be a number, a share such as 5%"),
         ("row_count_anomaly", {"min_change": "5 per cent"}, "must be a number, a share such as 5%"),
         ("row_count_anomaly", {"since": "yesterday"}, "must be a date"),

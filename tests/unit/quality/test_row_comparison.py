@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eltbuild.quality.row_comparison import Comparison, compare
+from eltbuild.quality.row_comparison import Comparison, compare, differ
 from eltbuild.quality.row_difference import told
 from eltbuild.relation import Column
 
@@ -96,6 +96,19 @@ def test_every_row_is_accounted_for_once(expected, actual):
     assert found.same + sum(1 for line in found.lines if line.actual is not None) == len(actual)
     back = compare([Column("a"), Column("b")], actual, expected, "duckdb")
     assert found.same == back.same
+
+
+@given(rows, rows)
+def test_whether_rows_differ_is_known_without_their_difference(expected, actual):
+    columns = [Column("a", "integer"), Column("b", "varchar")]
+    assert differ(columns, expected, actual, "duckdb") == bool(compare(columns, expected, actual, "duckdb").lines)
+
+
+def test_floats_that_are_near_do_not_differ():
+    columns = [Column("a", "double")]
+    assert not differ(columns, [(0.3,), (1.0,)], [(1.0,), (0.1 + 0.2,)], "duckdb")
+    assert differ(columns, [(0.3,), (1.0,)], [(1.0,), (0.31,)], "duckdb")
+    assert differ(columns, [(0.3,)], [(0.3,), (0.3,)], "duckdb")
 
 
 def test_duplicates_count():

@@ -78,7 +78,7 @@ def test_inputs_mean_resources(text, id):
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("ref('order')", "gives rows for `order`, which does not exist", "did you mean `orders`?"),
+        ("ref('order')", "gives rows for `order`, which was not found", "did you mean `orders`?"),
         ("ref('dim', v=3)", "gives rows for version 3 of `dim`", "versions: 1, 2"),
         ("source('app', 'order')", "gives rows for source `app.order`", "did you mean `orders`?"),
         ("orders", "an input that is no reference: `orders`", "write `ref('model')`"),

@@ -6,6 +6,7 @@ import json
 
 from eltbuild.project.project import Project
 from eltbuild.report.listing import at_path, listing
+from eltbuild.values import replace
 
 
 def test_names_paths_and_selectors(project: Project) -> None:
@@ -22,6 +23,9 @@ def test_names_paths_and_selectors(project: Project) -> None:
         "exposure:shop.dash", "shop.area", "metric:shop.n", "shop.marts.orders.v2", "source:shop.raw.events",
         "shop.positive", "unit_test:shop.adds",
     ]  # fmt: skip
+    versioned = [replace(project.unit_tests["unit_test.shop.orders.adds"], version=2)]
+    assert list(listing(versioned, project, output="name")) == ["adds_v2"]
+    assert list(listing(versioned, project, output="selector")) == ["unit_test:shop.adds_v2"]
     paths = list(listing(known, project, output="path"))
     assert paths[3] == "models/marts/orders_v2.sql"
 

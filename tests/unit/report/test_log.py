@@ -159,7 +159,8 @@ def test_what_is_said_beside_runs(invocation: Invocation) -> None:
     log.adapter_registered("duckdb")
     log.listed('{"name": "a"}')
     log.artifact_written("WritableManifest", "/t/manifest.json")
-    log.shown("orders", "| a |", id="model.shop.orders")
+    log.printed("orders", "| a |", said="Previewing node 'orders':\n| a |", id="model.shop.orders", compiled=False)
+    log.printed("orders", "select 1", said="Compiled node 'orders' is:\nselect 1", compiled=True, style="json")
     log.problems([Problem("broken", Place("a.sql", 1))])
     log.completed(success=False)
     records = {record["info"]["name"]: record for record in map(json.loads, stream.getvalue().splitlines())}
@@ -167,6 +168,9 @@ def test_what_is_said_beside_runs(invocation: Invocation) -> None:
     assert records["PrintEvent"]["info"]["msg"] == '{"name": "a"}'
     assert records["ArtifactWritten"]["data"]["artifact_type"] == "WritableManifest"
     assert records["ShowNode"]["data"]["preview"] == "| a |"
+    assert records["ShowNode"]["info"]["msg"] == "Previewing node 'orders':\n| a |"
+    assert records["CompiledNode"]["data"]["compiled"] == "select 1"
+    assert records["CompiledNode"]["data"]["output_format"] == "json"
     assert records["MainEncounteredError"]["info"]["level"] == "error"
     assert records["CommandCompleted"]["data"]["success"] is False
 

@@ -49,6 +49,11 @@ def read(tmp_path: Path, values: list[str], able: Capabilities = PLAIN, **config
         (["2020-01-01T10:00:00.123456789", ""], "timestamp[us]", ["2020-01-01 10:00:00.123456", None]),
         (["2020-01-01T10:00:00+02:00", "2020-01-01T10:00:00"], "timestamp[us]", ["2020-01-01 08:00:00", "2020-01-01 10:00:00"]),
         (["10:00:00", "11:00:00"], "string", ["10:00:00", "11:00:00"]),
+        (['"1,000"', "$5", "-7 %", ""], "int64", ["1000", "5", "-7", None]),
+        (["1_000", "€ 2.5"], "double", ["1000.0", "2.5"]),
+        (["$1e400", "1"], "string", ["$1e400", "1"]),
+        (["$", "5"], "string", ["$", "5"]),
+        (['"a\r\nb"', "c"], "string", ["a\nb", "c"]),
         (["null", "a"], "string", [None, "a"]),
         (["'a'", "''"], "string", ["'a'", "''"]),
     ],
@@ -63,6 +68,9 @@ def test_types(tmp_path: Path, values: list[str], kind: str, found: list[Any]) -
         (["2020-01-01T10:00:00+02:00", "2020-01-01T10:00:00Z"], "timestamp[us]", ["2020-01-01 10:00:00"] * 2),
         (["null", "a"], "string", ["null", "a"]),
         (["null", "1"], "int64", [None, "1"]),
+        (["1_000", "2"], "int64", ["1000", "2"]),
+        (['"1,000"', "2"], "string", ["1,000", "2"]),
+        (['"a\r\nb"', "c"], "string", ["a\r\nb", "c"]),
         (["'a'", "''", "it's"], "string", ["a", None, "it's"]),
         (["'5'", "6"], "string", ["5", "6"]),
         (["'a'", '"b"'], "string", ["'a'", "b"]),
@@ -139,3 +147,29 @@ def test_no_heavy_library_is_imported_for_numbers_and_texts(tmp_path: Path) -> N
     )
     done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a,,b,\n1,2,3,4\n", ["a", "b", "b_2", "d"]),
+        ("a,a,a_2\n1,2,3\n", ["a", "a_2", "a_2_2"]),
+        (" a,b \n1,2\n", [" a", "b "]),
+        (",b\n", ["a", "b"]),
+    ],
+)
+@pytest.mark.parametrize("able", [PLAIN, READER])
+def test_each_column_has_a_name_of_its_own(tmp_path: Path, able: Capabilities, text: str, names: list[str]) -> None:
+    (tmp_path / "s.csv").write_text(text)
+    seed = Node(
+        id="seed.shop.s", resource_type="seed", name="s", package="shop", path="s.csv", original_path="s.csv",
+        fqn=("shop", "s"),
+    )  # fmt: skip
+    assert read_seed(seed, tmp_path, able).column_names == names
+
+
+def test_names_that_differ_in_the_case_of_letters_are_two_where_the_engine_has_them_so(tmp_path: Path) -> None:
+    text = "a,A\n1,2\n"
+    assert rows(tmp_path, text, Capabilities(exact_names=True)) == [(1, 2)]
+    with pytest.raises(CompileError, match="names column `a` twice"):
+        rows(tmp_path, text)

@@ -18,7 +18,7 @@ from eltbuild.run.responses import response_of
         (Answer(), {"_message": "OK"}),
         (Answer(message="OK", affected=3), {"_message": "OK", "rows_affected": 3}),
         (Answer(message="INSERT 0 3", affected=3), {"_message": "INSERT 0 3", "code": "INSERT", "rows_affected": 3}),
-        (Answer(message="CREATE VIEW"), {"_message": "CREATE VIEW", "code": "CREATE VIEW"}),
+        (Answer(message="CREATE VIEW"), {"_message": "CREATE VIEW", "code": "CREATE VIEW", "rows_affected": -1}),
         (Answer(message="MERGE 0", affected=0), {"_message": "MERGE 0", "code": "MERGE", "rows_affected": 0}),
         (Answer(message="SELECT 1"), {"_message": "SELECT 1", "code": "SELECT", "rows_affected": 1}),
         (Answer(message="made by hand"), {"_message": "made by hand"}),

@@ -174,7 +174,7 @@ def test_overriding_what_does_not_exist_is_told(root):
     finished, said = run(root, unit("t", "large", ORDERS, "{rows: [{id: 2}]}", "overrides: {macros: {twic: 1}}"))
     assert finished["t"].status == "pass"
     assert said == [
-        "models/u.yml:2:5: unit test `t` overrides macro `twic`, which does not exist; did you mean `twice`?"
+        "models/u.yml:2:5: unit test `t` overrides macro `twic`, which was not found; did you mean `twice`?"
     ]
 
 
@@ -194,6 +194,15 @@ def test_incremental_models_before_they_have_been_built(root):
     assert [finished[name].status for name in ("later", "first", "never")] == ["pass", "pass", "error"]
     assert "has no input `this`" in str(finished["never"].message)
     assert 'given_rows ("id", "day", "spent")' in str(finished["later"].compiled_code)
+
+
+def test_a_macro_that_asks_whether_a_model_is_incremental_may_do_without_its_rows(root):
+    write(root, {
+        "macros/since.sql": "{% macro since() %}{% if is_incremental() %} where day > date '2020-01-15' {% endif %}{% endmacro %}",
+        "models/asks.sql": "{{ config(materialized='incremental') }} select id from {{ ref('orders') }} {{ since() }}",
+    })  # fmt: skip
+    run(root, command="seed")
+    assert one(root, "asks", f"[{DAYS}]", "{rows: [{id: 2}]}", INCREMENTAL).status == "pass"
 
 
 def test_an_incremental_model_that_stands_is_not_read(root):
@@ -258,7 +267,7 @@ def test_errors_have_a_place(root, test, place, message, hint):
 
 
 def test_an_input_that_means_nothing_is_refused_before_anything_runs(root):
-    with pytest.raises(ProjectError, match="gives rows for `order`, which does not exist"):
+    with pytest.raises(ProjectError, match="gives rows for `order`, which was not found"):
         one(root, "large", "[{input: ref('order'), rows: []}]", "{rows: []}")
 
 

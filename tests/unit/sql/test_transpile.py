@@ -6,6 +6,7 @@ import duckdb
 import pytest
 import sqlglot
 
+from eltbuild.sql.stand_ins import STATEMENTS
 from eltbuild.sql.translated_terms import Refused
 from eltbuild.sql.translated_times import parts_of, strftime_of
 from eltbuild.sql.transpile import Untranslatable, place_of, transpiled, type_in, value_in
@@ -26,7 +27,8 @@ def test_the_same_dialect_is_left_untouched():
         ("7 / 2", 3), ("-7 / 2", -3), ("7 / 2.0", 3.5), ("(7 / 2) / 2", 1), ("sum(7) / count(*)", 7),
         ("round(1.00005::numeric * 100000)", 100005), ("extract(second from timestamp '2024-01-01 00:00:01.5')", 1.5),
         ("to_char(date '2024-03-05', 'FMDay, DD Mon YYYY')", "Tuesday, 05 Mar 2024"), ("'abc' similar to '_b%'", True),
-        ("substring('foobar' from 'o.b')", "oob"), ("substring('foo' from 'x')", None),
+        ("substring('foobar' from 'o.b')", "oob"), ("substring('v 3.12.4-b' from '([0-9]+\\.\\d+)')", "3.12"),
+        ("substring('a' from 'b(.)')", None), ("substring('ab' from 'a(x*)b')", ""), ("substring('foo' from 'x')", None),
         (r"'100%' like '100\%'", True), (r"'100x' not like '100\%'", True), (r"'A%' ilike 'a' || '\%'", True),
         (r"'a%' like 'a!%' escape '!'", True), ("round(2.5::float8)", 2), ("round(-0.5::float8)", 0),
         ("round(3.5::float8)", 4), ("round(2.5)", 3),
@@ -117,3 +119,22 @@ def test_values_as_the_warehouse_writes_them(value: object, kind: str, expected:
 def test_columns_without_a_name_have_that_of_the_warehouse():
     text = transpiled("select count(*), s::text, n + 1, n / 2 from t group by s", "postgres", "duckdb")
     assert [select.alias for select in sqlglot.parse_one(text, read="duckdb").selects][:3] == ["count", "s", "?column?"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("coalesce(d->>'none', d->'a'->>'b', d->'a'->>'c')", "1"),
+        ("coalesce(d->'a'->>'b' = '1', false)", True),
+        ("nullif(d->'a'::text->>'b'::text, '')", "1"),
+        ("coalesce(d->'l'->>0 || '!', '')", "x!"),
+    ],
+)
+def test_an_arrow_as_an_argument_is_no_lambda(expression: str, value: object) -> None:
+    made = 'with t as (select \'{"a": {"b": 1}, "l": ["x"]}\'::json as d)'
+    text = transpiled(f"{made} select {expression} from t", "postgres", "duckdb")
+    assert "LAMBDA" not in text
+    with duckdb.connect() as connection:
+        for statement in STATEMENTS["postgres", "duckdb"]:
+            connection.execute(statement)
+        assert connection.execute(text).fetchall() == [(value,)]
