@@ -141,6 +141,8 @@ class Project:
         """Do a plan, or a command on a selection, to its end; the results. What fails is told there, not raised."""
         from eltbuild.run.events import Finished, RunFinished
 
+        if plan is not None and not isinstance(plan, Plan):
+            raise TypeError(f"a plan is what `plan()` gives; a command is named by itself: run(command={plan!r})")
         finished = []
         seconds, interrupted = 0.0, False
         ids = None if plan is None else plan.nodes

@@ -455,7 +455,7 @@ HOUR = re.compile(r"\b\d\d:\d\d(?::\d\d)? UTC\b")
 KEPT = re.compile(r"(?<=__kept_)\d{8}_[0-9a-f]{8}\b")
 ARCHIVE = re.compile(r"-\d{8}T\d{6}Z-[0-9a-f]{4}(?=\.)")
 DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
-PARSED = re.compile(r"(?<=cache/project-)[0-9a-f]{12}(?=\.json)")
+PARSED = re.compile(r"(?<=cache/project-)[0-9a-f]{12}(?=\.(?:json|manifest))")
 UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 LEFT_OUT = re.compile(r"^ *\d+ of \d+  START  |^Finished running |^Completed|^To run again only what failed")
 

@@ -75,6 +75,11 @@ def test_what_templates_say_comes_as_messages(root):
     assert said == [("hello", "log"), ("there", "print")]
 
 
+def test_a_command_in_the_place_of_a_plan_is_told(root):
+    with pytest.raises(TypeError, match=r"run\(command='test'\)"):
+        Project.load(root).run("test")
+
+
 def test_closing_the_events_early_stops_the_run(root):
     events = Project.load(root).events("build")
     for event in events:

@@ -76,7 +76,7 @@ def test_a_database_that_is_only_read_is_told(shop: Path) -> None:
     code, said = run(shop, ["run"])
     assert code == 1
     assert "the database `shop` is open for reading only" in said
-    assert "take `read_only` out of the profile" in said
+    assert "where the profile says `read_only`" in said
     assert counts(shop) == {"big": 10, "growing": 10, "small": 10}
 
 

@@ -82,7 +82,8 @@ def test_properties_to_a_suite_and_back(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(by_type) == 5
     assert by_type["expect_column_values_to_be_unique"]["severity"] == "info"
     between = by_type["expect_column_values_to_be_between"]
-    assert between["kwargs"] == {"column": "amount", "min_value": 0, "mostly": 0.99}
+    assert between["kwargs"] == {"column": "amount", "min_value": {"$PARAMETER": "least"}, "mostly": 0.99}
+    assert suite["suite_parameters"] == {"least": 0}
     assert between["meta"]["owner"] == "sales"
     assert between["meta"]["eltbuild"]["where"] == "id > 1"
     assert between["meta"]["eltbuild"]["name"] == "not_negative"

@@ -120,7 +120,7 @@ def test_a_suite_that_we_write_is_one_of_the_library_s(library: dict[str, Any]) 
          "severity": severity}
         for name, severity in zip(sorted(library), ["critical", "warning", "info"] * 20, strict=False)
     ]  # fmt: skip
-    written = suite_json(Written("all", {"model": "orders"}, tuple(items)))
+    written = suite_json(Written("all", {"model": "orders"}, tuple(items), {}))
     suite = ExpectationSuite(**written)
     assert [item.expectation_type for item in suite.expectations] == [item["type"] for item in items]
     assert [item.severity for item in suite.expectations] == [item["severity"] for item in items]
