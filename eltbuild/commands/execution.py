@@ -18,7 +18,7 @@ from eltbuild.commands.run_hooks import cancelled, hook_names, operations
 from eltbuild.commands.selecting import Chosen
 from eltbuild.commands.watching import freshness_together, last_built
 from eltbuild.commands.windows import window_of
-from eltbuild.compile.compiled import Compiled
+from eltbuild.compile.compiled import Compiled, Cte
 from eltbuild.compile.compiler import Compiler
 from eltbuild.compile.session import Session
 from eltbuild.errors import DatabaseError, EltbuildError
@@ -96,6 +96,13 @@ class Execution:
     def inlined(self) -> Mapping[NodeId, Compiled]:
         """The texts of ephemeral models that were put into others."""
         return self._compiler.inlined if self._compiler is not None else {}
+
+    def ctes(self, id: NodeId) -> tuple[Cte, ...]:
+        """The texts that were put into that of a node."""
+        known = self.compiled.get(id)
+        if known is not None and known.ctes:
+            return known.ctes
+        return self._compiler.ctes.get(id, ()) if self._compiler is not None else ()
 
     def cancel(self) -> None:
         """Stop what runs now; safe from any thread."""

@@ -317,7 +317,9 @@ def write_results(opened: Opened, execution: Execution, results: Results) -> Non
     invocation = invocation_of(opened)
     folder = opened.target_folder
     compiled = {
-        event.node: Compiled(node=event.node, query=event.compiled_code, sql=event.compiled_code)
+        event.node: Compiled(
+            node=event.node, query=event.compiled_code, sql=event.compiled_code, ctes=execution.ctes(event.node)
+        )
         for event in results.finished
         if event.compiled_code is not None
     }

@@ -38,6 +38,8 @@ class Compiler:
         self.session = session
         self.introspector = introspector
         self._ephemeral: dict[NodeId, Compiled] = {}
+        self.ctes: dict[NodeId, tuple[Cte, ...]] = {}
+        """The ephemeral models that were put into each node where it stands, each behind those that it needs itself."""
         self._direct = self._direct_tests()
 
     def _direct_tests(self) -> frozenset[str]:
@@ -83,6 +85,8 @@ class Compiler:
             named = [(assumed.rows[cte.id].name, cte.sql) for cte in ctes]
         else:
             ctes = self._ctes(rendering.ctes, introspector, places)
+            if ctes and not places:
+                self.ctes[node.id] = ctes
             named = [(self._cte_name(cte.id), cte.sql) for cte in ctes]
         sql = with_ctes(query, named, self.session.dialect) if ctes else query
         return Compiled(
