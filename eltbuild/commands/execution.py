@@ -242,7 +242,14 @@ class Execution:
             self._complete = True
             return
         yield from self._said()
-        before = operations(project, "on-run-start")
+        yield from self._between_hooks(work, ids, threads, whole)
+        self._complete = True
+
+    def _between_hooks(
+        self, work: Work, ids: tuple[NodeId, ...], threads: int, whole: bool
+    ) -> Generator[Event, None, None]:
+        """The nodes are done, the hooks of the whole run before and after them."""
+        before = operations(self.opened.project, "on-run-start")
         yield from self._hooks(work, before, {})
         if self._broken(before):
             yield from self._skipped(ids, "an on-run-start hook failed")
@@ -255,9 +262,8 @@ class Execution:
             if not (self._stopped or self._is_lost):
                 tidied(work, ids)
         if not self._stopped and not self._is_lost:
-            after = operations(project, "on-run-end")
+            after = operations(self.opened.project, "on-run-end")
             yield from self._hooks(work, after, hook_names(work, self.finished) if after else {})
-        self._complete = True
 
     def _in_memory(self, work: Work, ids: Sequence[NodeId]) -> int:
         """How many unit tests in memory there are; none where there is anything else than unit tests."""

@@ -14,7 +14,8 @@ from eltbuild.compile.dbt.adapter_more import MORE
 from eltbuild.compile.dbt.column import ColumnFactory, TemplateColumn
 from eltbuild.compile.dbt.relation import RelationFactory, TemplateRelation, schema_of
 from eltbuild.compile.dbt.responses import Response, table_of
-from eltbuild.compile.dbt.table import Cursor, Table, kind_of
+from eltbuild.compile.dbt.result_column import kind_of
+from eltbuild.compile.dbt.table import Cursor, Table
 from eltbuild.compile.rendering import Rendering
 from eltbuild.errors import DatabaseError, did_you_mean
 from eltbuild.jinja.errors import TemplateError

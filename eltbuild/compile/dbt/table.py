@@ -4,141 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
 from typing import Any
 
 from eltbuild.adapter import Answer
+from eltbuild.compile.dbt.result_column import ColumnType, ResultColumn, in_json, nulls_last, plain_value
+from eltbuild.compile.dbt.row import Named, distinct_names
+from eltbuild.compile.dbt.table_text import printed, structure
 from eltbuild.jinja.bounds import checked_call
 from eltbuild.jinja.clock import current
 
 Say = Callable[[str], Any]
 """Where a template prints."""
-
-
-class Named(tuple[Any, ...]):
-    """A tuple whose items also have names: `row['id']`, `row.id`, `row[0]`."""
-
-    _names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, values: Sequence[Any], names: Sequence[str]) -> Named:
-        """The values with their names, in order."""
-        made = cls(values)
-        made._names = tuple(names)
-        return made
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, str):
-            return tuple.__getitem__(self, self._index(key))
-        return tuple.__getitem__(self, key)
-
-    def _index(self, key: str) -> int:
-        if key in self._names:
-            return self._names.index(key)
-        lowered = [name.lower() for name in self._names]
-        if key.lower() in lowered:
-            return lowered.index(key.lower())
-        raise KeyError(key)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def __contains__(self, key: object) -> bool:
-        return (isinstance(key, str) and key in self._names) or tuple.__contains__(self, key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """The value of that name, or the default."""
-        try:
-            return self[key]
-        except KeyError:
-            return default
-
-    def keys(self) -> tuple[str, ...]:
-        """The names."""
-        return self._names
-
-    def values(self) -> tuple[Any, ...]:
-        """The values."""
-        return tuple(self)
-
-    def items(self) -> tuple[tuple[str, Any], ...]:
-        """Names with values."""
-        return tuple(zip(self._names, self, strict=True))
-
-    def dict(self) -> dict[str, Any]:
-        """The values by name."""
-        return dict(self.items())
-
-
-class ColumnType(str):
-    """The warehouse's name of a type, with what agate's types can do with a value of it."""
-
-    __slots__ = ()
-
-    def jsonify(self, value: Any) -> Any:
-        """The value as JSON has it: decimals as floating point numbers, times as ISO texts."""
-        if value is None or isinstance(value, (bool, int, float, str)):
-            return value
-        return float(value) if isinstance(value, Decimal) else self.csvify(value)
-
-    def csvify(self, value: Any) -> str | None:
-        """The value as a text, None for null."""
-        if value is None:
-            return None
-        return str(value.isoformat()) if isinstance(value, (date, time)) else str(value)
-
-    def cast(self, value: Any) -> Any:
-        """The value: it has its type already."""
-        return value
-
-    def test(self, value: Any) -> bool:
-        """Whether the value can be of the type: those of a result are."""
-        return True
-
-
-class ResultColumn:
-    """One column of a result."""
-
-    def __init__(self, name: str, values: tuple[Any, ...], data_type: str = "", index: int = 0) -> None:
-        self.name = name
-        self.index = index
-        self.data_type = ColumnType(data_type)
-        self._values = values
-
-    def values(self) -> tuple[Any, ...]:
-        """All values in order."""
-        return self._values
-
-    def values_distinct(self) -> tuple[Any, ...]:
-        """Each value once, in order of first appearance."""
-        return tuple(dict.fromkeys(self._values))
-
-    def values_without_nulls(self) -> tuple[Any, ...]:
-        """The values that are not null."""
-        return tuple(value for value in self._values if value is not None)
-
-    def values_sorted(self) -> list[Any]:
-        """The values in order, nulls last."""
-        return sorted(self._values, key=nulls_last)
-
-    def values_without_nulls_sorted(self) -> list[Any]:
-        """The values that are not null, in order."""
-        return sorted(self.values_without_nulls())
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._values[index]
 
 
 class Table:
@@ -158,13 +34,13 @@ class Table:
         """The table of an answer, names of columns as the warehouse gave them. `say`: where it is printed."""
         return cls(
             [column.name for column in answer.columns],
-            [tuple(_plain(value) for value in row) for row in answer.rows],
+            [tuple(plain_value(value) for value in row) for row in answer.rows],
             [column.type for column in answer.columns],
             say,
         )
 
     def __str__(self) -> str:
-        return structure(self)
+        return structure(self.columns)
 
     @property
     def columns(self) -> Named:
@@ -267,15 +143,15 @@ class Table:
 
     def print_table(self, max_rows: int | None = 20, max_columns: int | None = 6, **more: Any) -> None:
         """Print the first rows and columns."""
-        self._said(printed(self, max_rows, max_columns, more.get("max_column_width", 20)))
+        self._said(printed(tuple(self.columns), self.rows, max_rows, max_columns, more.get("max_column_width", 20)))
 
     def print_structure(self, **_: Any) -> None:
         """Print names and kinds of the columns."""
-        self._said(structure(self))
+        self._said(structure(self.columns))
 
     def print_json(self, **more: Any) -> None:
         """Print the rows as a JSON list."""
-        self._said(json.dumps([row.dict() for row in self.rows], default=_in_json, indent=more.get("indent")))
+        self._said(json.dumps([row.dict() for row in self.rows], default=in_json, indent=more.get("indent")))
 
     def print_csv(self, **_: Any) -> None:
         """Print the rows as CSV."""
@@ -386,107 +262,8 @@ class Cursor:
         return self.fetchmany(len(self._rows))
 
 
-def nulls_last(value: Any) -> tuple[bool, Any]:
-    """By which a value is sorted: nulls come behind all others."""
-    return (value is None, value)
-
-
 def _picked(row: Any, key: Any) -> Any:
     """The values of a row by which it is sorted or grouped: of a column, of several, or what a function says."""
     if isinstance(key, (list, tuple)):
         return tuple(row[name] for name in key)
     return checked_call(current(), key, row) if callable(key) else row[key]
-
-
-def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The names, a number behind each that was there before: `a`, `a_2`, `a_3`."""
-    if len(set(names)) == len(names):
-        return tuple(names)
-    out: list[str] = []
-    for name in names:
-        made, count = name, 1
-        while made in out:
-            count += 1
-            made = f"{name}_{count}"
-        out.append(made)
-    return tuple(out)
-
-
-def kind_of(values: Sequence[Any]) -> str:
-    """What a column holds, in agate's words."""
-    kinds = {type(value) for value in values} - {type(None)}
-    for name, members in KINDS:
-        if kinds <= members:
-            return name
-    return "Text"
-
-
-def structure(table: Table) -> str:
-    """Names and kinds of the columns, as a small table."""
-    rows = [(column.name, kind_of(column.values())) for column in table.columns]
-    return _lines(("column", "data_type"), rows, {})
-
-
-def printed(table: Table, max_rows: int | None, max_columns: int | None, width: int | None) -> str:
-    """The first rows and columns as a table of text: numbers to the right, nothing for none, dots for what is more."""
-    names = [_cut(name, width) for name in table.column_names[:max_columns]]
-    rows = [[_cell(value, width) for value in row[: len(names)]] for row in table.rows[:max_rows]]
-    right = {
-        index
-        for index, column in enumerate(tuple(table.columns)[: len(names)])
-        if kind_of(column.values()) in ("Integer", "Number")
-    }
-    if max_columns is not None and len(table.column_names) > max_columns:
-        names, rows = [*names, "..."], [[*row, "..."] for row in rows]
-    if max_rows is not None and len(table.rows) > max_rows:
-        rows.append(["..."] * len(names))
-    return _lines(names, rows, dict.fromkeys(right, True))
-
-
-def _lines(names: Sequence[str], rows: Sequence[Sequence[str]], right: Mapping[int, bool]) -> str:
-    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        said = [
-            cell.rjust(width) if right.get(index) else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return "| " + " | ".join(said) + " |"
-
-    return "\n".join([line(names), line(["-" * width for width in widths]), *map(line, rows)])
-
-
-def _cell(value: Any, width: int | None) -> str:
-    return "" if value is None else f"{value:,}" if type(value) is int else _cut(str(value), width)
-
-
-def _cut(text: str, width: int | None) -> str:
-    return text if width is None or len(text) <= width else text[: width - 3] + "..."
-
-
-KINDS: Sequence[tuple[str, frozenset[type]]] = (
-    ("Integer", frozenset({int})), ("Number", frozenset({int, Decimal, float})), ("Boolean", frozenset({bool})),
-    ("Date", frozenset({date})), ("DateTime", frozenset({datetime})),
-)  # fmt: skip
-
-
-KEPT = frozenset({type(None), bool, int, str, Decimal, date, datetime})
-
-
-def _plain(value: Any) -> Any:
-    """The value as templates know it: floating point numbers as decimals, lists and records as JSON, others as text."""
-    kind = type(value)
-    if kind in KEPT:
-        return value
-    if kind is float:
-        return Decimal(repr(value))
-    if isinstance(value, (list, tuple, dict)):
-        return json.dumps(value, default=_in_json)
-    return str(value)
-
-
-def _in_json(value: Any) -> Any:
-    """What JSON has no word for, within a list or a record."""
-    if isinstance(value, Decimal):
-        return float(value)
-    return value.isoformat() if isinstance(value, (date, time)) else str(value)
