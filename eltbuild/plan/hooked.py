@@ -1,7 +1,8 @@
 """What the hooks of a node make on its relation: they meet it as new, each time it is made. Nothing is run.
 
 A hook that adds a key, an index or a trigger to the new relation would find it there already, had it come along from
-the old one. So what others have made comes along after the hooks, as far as they have not made it by then.
+the old one. So what others have made comes along after the hooks, as far as they have not made it by then. For hooks
+behind the transaction only that waits which they may make: what waits there is gone should the run be killed meanwhile.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ KINDS: Mapping[str, str] = {
     "publication": "publication", "rule": "rule",
 }  # fmt: skip
 """What hangs on a relation, by the first word of how it is told, and what a hook says that makes such a thing."""
+CALL = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
+PLAIN_CALL = re.compile(r"\s*(?:this|target|var|ref|source|schema|database|model)\b")
+"""Calls in a hook that give a name or a value, and no statement."""
+KEY = re.compile(r"\b(?:primary\s+key|unique)\b")
 
 
 def texts(node: Node) -> Iterator[tuple[str, bool]]:
@@ -40,13 +45,46 @@ def is_hooked(node: Node) -> bool:
 
 
 def made_by_hooks(facts: Facts) -> tuple[str, ...]:
-    """What hangs on the relation, cannot be made again from here, and is made again by the node's hooks, in words."""
-    said = "\n".join(text for text, _ in texts(facts.node)).casefold()
-    return tuple(what for what in facts.belongings.bound if said and _names(said, what.split()[0]))
+    """What hangs on the relation, cannot be made again from here, and is made again by the node's hooks, in words.
+
+    A macro may do without the name of what it makes: where none is made after all, the transaction is taken back. So
+    of hooks behind the transaction only those count that are written out.
+    """
+    return (*_bound(facts, True), *_bound(facts, False))
 
 
-def _names(said: str, kind: str) -> bool:
-    return kind in KINDS and re.search(KINDS[kind], said) is not None
+def _bound(facts: Facts, inside: bool) -> tuple[str, ...]:
+    """What the hooks within the transaction make again; or what only those behind it do."""
+    said = [(text.casefold(), within) for text, within in texts(facts.node)]
+    bound = facts.belongings.bound
+    now = [what for what in bound if any(within and _makes(text, what, True) for text, within in said)]
+    late = [what for what in bound if any(not within and _makes(text, what, False) for text, within in said)]
+    return tuple(now) if inside else tuple(what for what in late if what not in now)
+
+
+def _makes(text: str, what: str, by_macro: bool) -> bool:
+    kind, *name = what.casefold().split()
+    if kind not in KINDS:
+        return False
+    if by_macro and any(re.search(KINDS[kind], call) for call in _calls(text)):
+        return True
+    written = CALL.sub(" ", text)
+    return re.search(KINDS[kind], written) is not None and (kind == "row" or _has_words(written, name[:1]))
+
+
+def _calls(text: str) -> list[str]:
+    """What templates in a text call, but for names and values."""
+    found = [first or second for first, second in CALL.findall(text)]
+    return [call for call in found if not PLAIN_CALL.match(call)]
+
+
+def _has_words(text: str, words: Sequence[str]) -> bool:
+    return all(re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", text) for word in words)
+
+
+def _may_make(text: str, thing: Index | Rule) -> bool:
+    """Whether a hook may make such a thing: it names all its columns, or calls a macro that says what it does."""
+    return bool(_calls(text)) or _has_words(CALL.sub(" ", text), thing.columns)
 
 
 def let_go(facts: Facts, writer: Writer) -> tuple[Operation, ...]:
@@ -71,17 +109,22 @@ def restored(
     """What others have made comes along as far as the hooks have not made it; then views, and what points to it."""
     kept = () if kind == "view" else indexes.kept(facts, writer, columns, taken)
     ruled = [rule for each in rules.kept(facts, kind, columns, writer) for rule in each]
-    things: list[tuple[Index | Rule | Dependant, tuple[Operation, ...]]] = []
+    things: list[tuple[Index | Rule, tuple[Operation, ...]]] = []
     things += [(index, indexes.made((index,), facts.relation, writer)) for index in kept]
     things += [(rule, rules.made(facts, (rule,), facts.relation, writer)) for rule in ruled]
     again = [(view, tuple(made_again(view, facts, writer))) for view in views]
-    bound = made_by_hooks(facts)
     keys = tuple(referenced(facts, writer))
-    if all(within for _, within in texts(facts.node)):
-        return (*_restore(facts, (*things, *again), bound, RESTORED), *(replace(one, label=RESTORED) for one in keys))
-    # A hook behind the transaction may add the key that others point to; views are not to be missed until then.
-    late = (*_restore(facts, things, bound, LATE), *(replace(one, label=LATE) for one in keys))
-    return (*_restore(facts, again, (), RESTORED), *late)
+    late = [text.casefold() for text, within in texts(facts.node) if not within]
+    waiting = [one for one in things if any(_may_make(text, one[0]) for text in late)]
+    # A hook behind the transaction may add the key that others point to.
+    keyed = any(isinstance(thing, Index) and thing.unique for thing, _ in waiting)
+    pointed = LATE if keyed or any(_calls(text) or KEY.search(text) for text in late) else RESTORED
+    come = [one for one in things if one not in waiting]
+    return (
+        *_restore(facts, (*come, *again), _bound(facts, True), RESTORED),
+        *_restore(facts, waiting, _bound(facts, False), LATE),
+        *(replace(one, label=pointed) for one in keys),
+    )
 
 
 def _restore(

@@ -39,21 +39,47 @@ def test_hooks_without_a_text_are_none() -> None:
         ("{{ add_policy(this) }}", ("policy own",)),
         ("alter table t enable row level security", ("row security",)),
         ("analyze", ()),
+        ("alter table t disable trigger all", ()),
+        ({"sql": "create trigger quiet ...", "transaction": False}, ("trigger quiet",)),
+        ({"sql": "{{ add_policy(this) }}", "transaction": False}, ()),
     ],
 )
-def test_hooks_make_what_they_speak_of(hook: str, made: tuple[str, ...]) -> None:
+def test_hooks_make_what_they_speak_of(hook: Any, made: tuple[str, ...]) -> None:
     assert made_by_hooks(facts(hook, bound=("trigger quiet", "policy own", "row security"))) == made
 
 
 def test_all_comes_along_behind_the_last_hook() -> None:
     points = Reference(PLACE.named("lines"), "lines_fkey", "FOREIGN KEY (id) REFERENCES main.orders(id)", True)
     hangs: dict[str, Any] = {"indexes": (KEY, BY_DAY), "rules": (POSITIVE,), "references": (points,)}
-    for hook, label in (("analyze", RESTORED), ({"sql": "analyze", "transaction": False}, LATE)):
+    for hook, label in (
+        ("analyze", RESTORED),
+        ({"sql": "alter table t add primary key (id)", "transaction": False}, LATE),
+    ):
         first, *rest = restored(facts(hook, **hangs), "table", (), POSTGRES, frozenset({"by_day"}))
         assert isinstance(first, Restore)
         assert [thing for thing, _ in first.things] == [KEY, POSITIVE]
         assert {one.label for one in (first, *rest)} == {label}
         assert len(rest) == 1
+
+
+@pytest.mark.parametrize(
+    ("hook", "late"),
+    [
+        ("analyze", []),
+        ("create index concurrently on {{ this }} (day)", [BY_DAY]),
+        ("alter table {{ this }} add check (id > 0)", [KEY, POSITIVE]),
+        ("{{ add_keys(this) }}", [KEY, BY_DAY, POSITIVE]),
+    ],
+)
+def test_only_what_a_hook_behind_the_transaction_may_make_waits_for_it(hook: str, late: list[Any]) -> None:
+    points = Reference(PLACE.named("lines"), "lines_fkey", "FOREIGN KEY (id) REFERENCES main.orders(id)", True)
+    hangs: dict[str, Any] = {"indexes": (KEY, BY_DAY), "rules": (POSITIVE,), "references": (points,)}
+    found = restored(facts({"sql": hook, "transaction": False}, **hangs), "table", (), POSTGRES, frozenset())
+    by_label = {one.label: [thing for thing, _ in one.things] for one in found if isinstance(one, Restore)}
+    assert by_label.get(LATE, []) == late
+    assert by_label.get(RESTORED, []) == [one for one in (KEY, BY_DAY, POSITIVE) if one not in late]
+    # What points to a key comes when that stands.
+    assert [one.label for one in found if not isinstance(one, Restore)] == [LATE if KEY in late else RESTORED]
 
 
 def test_what_stands_by_now_is_not_made_again() -> None:
